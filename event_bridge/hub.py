@@ -1,0 +1,537 @@
+"""The hub: one per process and event loop; which local socket gets which frame.
+
+For every stream that a local socket listens to, the hub is a state machine over the stream:
+it knows the place it has reached and the local users entitled there, and applies one frame
+after the other. Joins, leaves and removals are frames, so the hub knows who is entitled at
+each place without asking. A frame that arrives twice is dropped, one that arrives early
+waits, and what does not arrive is read from the log: the channel layer only rings a bell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from channels.layers import get_channel_layer
+
+from gql_chat import streams
+from gql_chat.streams import Envelope, group_name
+from gql_chat.threads import DatabaseThreads, default_size
+
+from . import protocol
+
+logger = logging.getLogger("event_bridge")
+
+LOOK_SECONDS = 2.0
+"""How often the hub looks whether its streams have moved on without a bell."""
+
+GAP_SECONDS = 0.1
+"""How long a frame may wait for the one before it until the log is read."""
+
+SUBSCRIBE_SECONDS = 2.0
+"""How long a new socket waits for the channel layer, which may be away."""
+
+REPLAY_SIZE = 500
+"""How many frames are read from the log at once."""
+
+
+class Delivered:
+    """An envelope on its way to local sockets, encoded at most once for all of them."""
+
+    __slots__ = ("_data", "_placed", "_plain", "envelope", "name")
+
+    def __init__(self, envelope: Envelope) -> None:
+        dispatch = protocol.DISPATCHES[envelope.kind]
+        self.envelope = envelope
+        self.name = dispatch.name
+        self._data = dispatch.data(streams.parse_payload(envelope.payload))
+        self._plain: str | None = None
+        self._placed: str | None = None
+
+    def plain(self) -> str:
+        """Return the frame as documented."""
+        if self._plain is None:
+            self._plain = protocol.encode({"eventType": self.name, "data": self._data})
+        return self._plain
+
+    def placed(self) -> str:
+        """Return the frame with its place in its stream, for sockets that resumed."""
+        if self.envelope.seq == 0:
+            return self.plain()
+        if self._placed is None:
+            self._placed = protocol.encode(
+                {
+                    "eventType": self.name,
+                    "data": self._data,
+                    "stream": self.envelope.stream,
+                    "seq": self.envelope.seq,
+                }
+            )
+        return self._placed
+
+
+class Listener(Protocol):
+    """A local socket, as the hub sees it."""
+
+    user_key: str
+
+    def deliver(self, frame: Delivered) -> None:
+        """Take a frame that the socket's user is entitled to."""
+
+
+@dataclass(slots=True)
+class Stream:
+    """What the hub knows of a stream.
+
+    Attributes:
+        position: the place of the last frame applied.
+        users: the local users who are entitled to the next frame.
+        entering: users whose entitlement begins at a place that is not reached yet.
+        left: users who left, and where: kept while a socket is opening, whose view of the
+            memberships may be older than the hub's.
+        early: frames that arrived before their turn.
+        healing: whether the log is being read.
+    """
+
+    position: int
+    users: set[str] = field(default_factory=set)
+    entering: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+    early: dict[int, Envelope] = field(default_factory=dict)
+    healing: bool = False
+
+
+class Hub:
+    """Delivers the streams to the sockets of this process.
+
+    Attributes:
+        threads: the database threads of this event loop.
+        name: the hub's name among all processes.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.name = uuid.uuid4().hex
+        self.threads = DatabaseThreads(default_size())
+        self._listeners: dict[str, set[Listener]] = defaultdict(set)
+        self._streams: dict[str, Stream] = {}
+        self._streams_of: dict[str, set[str]] = defaultdict(set)
+        self._opening = 0
+        self._stash: list[Envelope] = []
+        self._layer = _Layer(self)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._running = False
+
+    # Sockets come and go
+
+    def register(self, listener: Listener) -> None:
+        """Take in a socket whose streams are about to be read; `enter` or `leave` follows.
+
+        From now on frames that make its user join or leave are seen with the user in mind.
+        """
+        if not self._running:
+            self._start()
+        self._opening += 1
+        self._listeners[listener.user_key].add(listener)
+
+    def enter(self, listener: Listener, positions: Iterable[Any]) -> None:
+        """Let a registered socket hear its user's streams.
+
+        Args:
+            listener: the socket.
+            positions: `stream`, `seq` and `joined_seq` of each, read after `register`.
+        """
+        user = listener.user_key
+        stash = self._stash
+        for place in positions:
+            name, seq, joined_seq = place["stream"], place["seq"], place["joined_seq"]
+            stream = self._streams.get(name)
+            if stream is None:
+                stream = self._track(name, seq)
+            elif stream.left.get(user, 0) > seq:
+                continue
+            if joined_seq > stream.position + 1:
+                stream.entering[user] = joined_seq
+            else:
+                stream.users.add(user)
+            self._streams_of[user].add(name)
+        self._opened()
+        self.take([envelope for envelope in stash if envelope.stream in self._streams])
+
+    async def subscribed(self) -> None:
+        """Wait until the channel layer rings for all streams; not for ever, it may be away."""
+        await self._layer.settled()
+
+    def cancel(self, listener: Listener) -> None:
+        """Take back a `register` that no `enter` will follow."""
+        self._opened()
+        self.leave(listener)
+
+    def _opened(self) -> None:
+        self._opening -= 1
+        if self._opening == 0:
+            self._stash = []
+            for stream in self._streams.values():
+                stream.left.clear()
+
+    def leave(self, listener: Listener) -> None:
+        """Forget a socket."""
+        user = listener.user_key
+        listeners = self._listeners.get(user)
+        if listeners is None:
+            return
+        listeners.discard(listener)
+        if not listeners:
+            del self._listeners[user]
+            for name in self._streams_of.pop(user, ()):
+                self._drop_user(name, user)
+        if not self._listeners and self._opening == 0:
+            self._stop()
+
+    def _drop_user(self, name: str, user: str) -> None:
+        stream = self._streams.get(name)
+        if stream is None:
+            return
+        stream.users.discard(user)
+        stream.entering.pop(user, None)
+        if not stream.users and not stream.entering:
+            self._untrack(name)
+
+    def _track(self, name: str, position: int) -> Stream:
+        stream = self._streams[name] = Stream(position)
+        self._layer.want(name)
+        return stream
+
+    def _untrack(self, name: str) -> None:
+        if self._streams.pop(name, None) is not None:
+            self._layer.unwant(name)
+
+    # Frames arrive
+
+    def publish(self, envelopes: list[Envelope]) -> None:
+        """Publish what was committed: to every hub of this process, then to other processes."""
+        for subscriber in streams.subscribers():
+            subscriber(envelopes)
+        self._layer.ring(envelopes)
+
+    def receive(self, envelopes: list[Envelope]) -> None:
+        """Take envelopes from any thread of this process."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is self.loop:
+            self.take(envelopes)
+        else:
+            self.loop.call_soon_threadsafe(self.take, envelopes)
+
+    def take(self, envelopes: Iterable[Envelope]) -> None:
+        """Take envelopes in, in whatever order they come."""
+        for envelope in envelopes:
+            if envelope.kind == "":
+                self._refresh(envelope)
+                continue
+            stream = self._streams.get(envelope.stream)
+            if stream is None:
+                stream = self._begin(envelope)
+            if stream is None:
+                if self._opening:
+                    self._stash.append(envelope)
+            elif envelope.seq == 0:
+                self._deliver(stream, envelope)
+            elif envelope.seq == stream.position + 1:
+                self._apply(envelope.stream, stream, envelope)
+                self._apply_early(envelope.stream)
+            elif envelope.seq > stream.position:
+                stream.early[envelope.seq] = envelope
+                self.loop.call_later(GAP_SECONDS, self._heal_gap, envelope.stream)
+
+    def _begin(self, envelope: Envelope) -> Stream | None:
+        """Start to follow a stream that a local user joins with this very frame."""
+        joined = (envelope.change or {}).get("joined", ())
+        if envelope.seq == 0 or not any(user in self._listeners for user in joined):
+            return None
+        return self._track(envelope.stream, envelope.seq - 1)
+
+    def _apply(self, name: str, stream: Stream, envelope: Envelope) -> None:
+        stream.position = envelope.seq
+        change = envelope.change or {}
+        for user in change.get("joined", ()):
+            if user in self._listeners:
+                stream.users.add(user)
+                stream.entering.pop(user, None)
+                self._streams_of[user].add(name)
+        for user in change.get("left", ()):
+            stream.users.discard(user)
+            stream.entering.pop(user, None)
+            if user in self._streams_of:
+                self._streams_of[user].discard(name)
+            if self._opening:
+                stream.left[user] = envelope.seq
+        if stream.entering:
+            for user, seq in list(stream.entering.items()):
+                if seq <= envelope.seq:
+                    del stream.entering[user]
+                    stream.users.add(user)
+        self._deliver(stream, envelope)
+        if change.get("closed"):
+            self._close(name, stream)
+        elif not stream.users and not stream.entering:
+            self._untrack(name)
+
+    def _apply_early(self, name: str) -> None:
+        stream = self._streams.get(name)
+        while stream is not None and stream.early:
+            envelope = stream.early.pop(stream.position + 1, None)
+            if envelope is None:
+                return
+            self._apply(name, stream, envelope)
+            stream = self._streams.get(name)
+
+    def _close(self, name: str, stream: Stream) -> None:
+        for user in stream.users:
+            self._streams_of[user].discard(name)
+        self._untrack(name)
+
+    def _deliver(self, stream: Stream, envelope: Envelope) -> None:
+        if not stream.users:
+            return
+        frame = Delivered(envelope)
+        for user in stream.users:
+            for listener in tuple(self._listeners.get(user, ())):
+                listener.deliver(frame)
+
+    # What no bell told
+
+    def _heal_gap(self, name: str) -> None:
+        stream = self._streams.get(name)
+        if stream is not None and stream.early:
+            self._heal(name)
+
+    def _heal(self, name: str) -> None:
+        stream = self._streams.get(name)
+        if stream is not None and not stream.healing:
+            stream.healing = True
+            self.spawn(self._read_log(name, stream))
+
+    async def _read_log(self, name: str, stream: Stream) -> None:
+        """Apply what the log has after the stream's position."""
+        try:
+            while self._streams.get(name) is stream:
+                envelopes = await self.threads.run(
+                    streams.read_log, name, stream.position, REPLAY_SIZE
+                )
+                if envelopes and envelopes[0].seq > stream.position + 1:
+                    # The log was pruned further than this hub has come: go on where it begins.
+                    stream.position = envelopes[0].seq - 1
+                self.take(envelopes)
+                self._apply_early(name)
+                if len(envelopes) < REPLAY_SIZE:
+                    return
+        finally:
+            stream.healing = False
+
+    def _refresh(self, envelope: Envelope) -> None:
+        """Read a room's members again: they changed outside an operation, with no frame."""
+        changed = (envelope.change or {}).get("joined", ())
+        if envelope.stream in self._streams or any(user in self._listeners for user in changed):
+            self.spawn(self._read_members(envelope.stream))
+
+    async def _read_members(self, name: str) -> None:
+        users = list(self._listeners)
+        room_id = name.partition(":")[2]
+        position, members = await self.threads.run(streams.members_of, room_id, users)
+        stream = self._streams.get(name)
+        if position is None:
+            if stream is not None:
+                self._close(name, stream)
+            return
+        if stream is None:
+            if not members:
+                return
+            stream = self._track(name, position)
+        for user in stream.users - members:
+            if user in self._streams_of:
+                self._streams_of[user].discard(name)
+        stream.users = {user for user in members if user in self._listeners}
+        for user in stream.users:
+            self._streams_of[user].add(name)
+        if not stream.users:
+            self._untrack(name)
+
+    async def look(self) -> None:
+        """Look whether streams have moved on with no bell heard, and catch up. One query."""
+        names = list(self._streams)
+        if not names:
+            return
+        heads = await self.threads.run(streams.heads, names)
+        for name, seq in heads.items():
+            stream = self._streams.get(name)
+            if stream is not None and seq > stream.position:
+                self._layer.renew(name)
+                self._heal(name)
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except Exception as error:
+                logger.warning("The hub could not look at its streams: %r", error)
+
+    # Running
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
+        """Run a coroutine in the background for as long as the hub lives."""
+        task: asyncio.Task[Any] = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("A task of the hub ended: %r", error)
+
+    def _start(self) -> None:
+        self._running = True
+        streams.subscribe(self.receive)
+        self._layer.start()
+        self.spawn(self._look_again_and_again())
+
+    def _stop(self) -> None:
+        """Rest: nobody is connected. The next socket starts the hub again."""
+        self._running = False
+        streams.unsubscribe(self.receive)
+        self._layer.stop()
+        for task in tuple(self._tasks):
+            task.cancel()
+        for name in list(self._streams):
+            self._untrack(name)
+        self.threads.close()
+
+
+class _Layer:
+    """The hub's ear and bell on the channel layer.
+
+    Groups are settled in the background, level by level: what the hub wants is compared with
+    what the layer was told, so that coming and going fast ends right.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._wanted: set[str] = set()
+        self._joined: set[str] = set()
+        self._changed: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._outgoing: asyncio.Queue[list[Envelope]] = asyncio.Queue()
+        self._active = False
+
+    def start(self) -> None:
+        self._active = streams.reaches_other_processes()
+        if self._active:
+            self._joined.clear()
+            self._idle.set()
+            self._hub.spawn(self._listen())
+            self._hub.spawn(self._ring_on())
+
+    def stop(self) -> None:
+        self._active = False
+
+    def want(self, name: str) -> None:
+        self._wanted.add(name)
+        self._note(name)
+
+    def unwant(self, name: str) -> None:
+        self._wanted.discard(name)
+        self._note(name)
+
+    def renew(self, name: str) -> None:
+        """Join a group again: the layer seems to have forgotten it."""
+        self._joined.discard(name)
+        self._note(name)
+
+    def _note(self, name: str) -> None:
+        if self._active:
+            self._changed[name] = None
+            self._idle.clear()
+            self._wake.set()
+
+    def ring(self, envelopes: list[Envelope]) -> None:
+        if self._active and envelopes:
+            self._outgoing.put_nowait(envelopes)
+
+    async def settled(self) -> None:
+        if self._active:
+            try:
+                await asyncio.wait_for(self._idle.wait(), SUBSCRIBE_SECONDS)
+            except TimeoutError:
+                logger.warning("The channel layer is away; the log serves until it is back.")
+
+    async def _ring_on(self) -> None:
+        while True:
+            await streams.send_to_layer(await self._outgoing.get())
+
+    async def _listen(self) -> None:
+        layer: Any = get_channel_layer()
+        channel = await layer.new_channel("chat.hub")
+        self._hub.spawn(self._settle(layer, channel))
+        while True:
+            try:
+                message = await layer.receive(channel)
+            except Exception as error:
+                logger.warning("The channel layer is away: %r", error)
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            self._hub.take([Envelope.from_message(message)])
+
+    async def _settle(self, layer: Any, channel: str) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            names = list(self._changed)
+            self._changed.clear()
+            try:
+                joined = await self._settle_groups(layer, channel, names)
+            except Exception as error:
+                logger.warning("The channel layer is away: %r", error)
+                self._changed.update(dict.fromkeys(names))
+                await asyncio.sleep(LOOK_SECONDS)
+                self._wake.set()
+                continue
+            if joined:
+                await self._hub.look()
+            if not self._changed:
+                self._idle.set()
+
+    async def _settle_groups(self, layer: Any, channel: str, names: list[str]) -> bool:
+        """Join and leave groups as wanted; tell whether one was joined."""
+        joined = False
+        for name in names:
+            if name in self._wanted and name not in self._joined:
+                await layer.group_add(group_name(name), channel)
+                self._joined.add(name)
+                joined = True
+            elif name not in self._wanted and name in self._joined:
+                await layer.group_discard(group_name(name), channel)
+                self._joined.discard(name)
+        return joined
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def get_hub() -> Hub:
+    """Return the hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    hub = _hubs.get(loop)
+    if hub is None:
+        hub = _hubs[loop] = Hub(loop)
+    return hub

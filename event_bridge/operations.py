@@ -1,0 +1,298 @@
+"""The table from the protocol's events to the operations of the schema.
+
+An event is a document, its variables and its answer. The documents are built from the
+schema, so that what a project adds to a type is in the frames; they are prepared once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from django.core.signals import setting_changed
+from graphql import GraphQLField, GraphQLInputObjectType, GraphQLSchema, get_named_type
+
+from gql_chat.conf import SETTING, chat_settings
+from gql_chat.errors import Invalid
+from gql_chat.schema import Context, Document, get_graphql_schema, select_all
+from gql_chat.streams import Envelope
+
+from .protocol import DISPATCHES
+
+Data = Mapping[str, Any]
+Answer = tuple[str, Any] | None
+"""The `eventType` and `data` of a private answer; None where there is none."""
+
+EVERYTHING = "*"
+"""Selects all of what a field returns."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the schema, as an event asks for it.
+
+    Attributes:
+        field: the name of the query or mutation.
+        select: what of its result the answer needs: a selection, `EVERYTHING`, or nothing.
+            In a selection `Message.*` stands for all that the type has.
+        needs_data: whether the event has to carry an object as `data`.
+        arguments: arguments of the field besides `input`, fixed for this event.
+        refine: takes the event's data and returns what `input` has besides.
+        answer: takes the result and the event's data; returns the private answer.
+    """
+
+    field: str
+    select: str = ""
+    needs_data: bool = True
+    arguments: Data = field(default_factory=dict)
+    refine: Callable[[Data], Data] = lambda data: {}
+    answer: Callable[[Any, Data], Answer] = lambda result, data: None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An event that asks for different operations, by one field of its data.
+
+    Attributes:
+        field: the field.
+        options: the operation for each of its values.
+    """
+
+    field: str
+    options: Mapping[str, Operation]
+    needs_data: bool = True
+
+
+Route = Operation | Choice
+
+
+class Prepared:
+    """An operation whose document is ready to run.
+
+    Raises:
+        LookupError: the schema has no such operation.
+        GraphQLError: it has not what the document selects.
+    """
+
+    def __init__(self, schema: GraphQLSchema, operation: Operation) -> None:
+        self.operation = operation
+        kind, found = _find_field(schema, operation.field)
+        selection = re.sub(
+            r"\b([A-Za-z]+)\.\*", lambda match: select_all(schema, match[1]), operation.select
+        )
+        if selection == EVERYTHING:
+            selection = select_all(schema, get_named_type(found.type).name)
+        declared = ", ".join(f"${name}: {arg.type}" for name, arg in found.args.items())
+        passed = ", ".join(f"{name}: ${name}" for name in found.args)
+        self.document = Document(
+            schema,
+            f"{kind}{f'({declared})' if declared else ''} {{ {operation.field}"
+            f"{f'({passed})' if passed else ''} {selection} }}",
+        )
+        self._fields: frozenset[str] = frozenset()
+        if "input" in found.args:
+            expected = get_named_type(found.args["input"].type)
+            assert isinstance(expected, GraphQLInputObjectType)
+            self._fields = frozenset(expected.fields)
+
+    def variables(self, data: Data) -> dict[str, Any]:
+        """Return the document's variables for an event's data; what is not known is left out."""
+        variables = dict(self.operation.arguments)
+        if self._fields:
+            known = {name: value for name, value in data.items() if name in self._fields}
+            variables["input"] = {**known, **self.operation.refine(data)}
+        return variables
+
+    def run(self, data: Data, context: Context) -> tuple[Any, list[Envelope]]:
+        """Run the operation on a database thread.
+
+        Returns:
+            Its result, and what was committed, to be published.
+
+        Raises:
+            Exception: as `Document.perform`.
+        """
+        result, envelopes = self.document.perform(self.variables(data), context=context)
+        return result[self.operation.field], envelopes
+
+
+def _find_field(schema: GraphQLSchema, name: str) -> tuple[str, GraphQLField]:
+    for kind, root in (("mutation", schema.mutation_type), ("query", schema.query_type)):
+        if root is not None and name in root.fields:
+            return kind, root.fields[name]
+    raise LookupError(f"The schema has no operation {name!r}.")
+
+
+class Table:
+    """Every event with its prepared operation.
+
+    Args:
+        schema: the schema that the documents are for.
+        routes: what each event asks for.
+    """
+
+    def __init__(self, schema: GraphQLSchema, routes: Mapping[str, Route]) -> None:
+        self._routes = dict(routes)
+        self._prepared = {
+            id(operation): Prepared(schema, operation)
+            for route in routes.values()
+            for operation in _operations(route)
+        }
+
+    def __contains__(self, event_type: str) -> bool:
+        return event_type in self._routes
+
+    def find(self, event_type: str, data: Any) -> Prepared:
+        """Return the operation that an event asks for.
+
+        Raises:
+            KeyError: there is no such event.
+            Invalid: the data is no object where one is needed, or chooses no operation.
+        """
+        route = self._routes[event_type]
+        if isinstance(route, Choice):
+            operation = _choose(route, _as_object(data))
+        else:
+            if route.needs_data:
+                _as_object(data)
+            operation = route
+        return self._prepared[id(operation)]
+
+
+def _operations(route: Route) -> Iterable[Operation]:
+    return route.options.values() if isinstance(route, Choice) else (route,)
+
+
+def _as_object(data: Any) -> Data:
+    if not isinstance(data, dict):
+        raise Invalid({"data": "An object is needed."})
+    return data
+
+
+def _choose(choice: Choice, data: Data) -> Operation:
+    value = data.get(choice.field)
+    if not isinstance(value, str) or value not in choice.options:
+        raise Invalid({choice.field: f"One of {', '.join(choice.options)} is needed."})
+    return choice.options[value]
+
+
+def _answer_repeat(result: Any, data: Data) -> Answer:
+    """Answer a repeated `client_id` with the message of the first time."""
+    if result["original"] is None:
+        return None
+    return DISPATCHES["MessageSent"].name, result["original"]
+
+
+def _answer_page(page: Any, data: Data) -> Answer:
+    """Answer with what describes a page only if one was asked for."""
+    paginate = data.get("paginate")
+    if paginate is None:
+        page = {"data": page["data"]}
+    elif paginate.get("page") is None:
+        page = {name: page[name] for name in ("has_next", "has_previous", "size", "data")}
+    return "roommessages.dispatch", page
+
+
+def _is_single(data: Data) -> Data:
+    """A message named by itself, not in a list, must not have been read before."""
+    return {"once": not isinstance(data.get("message_id"), list)}
+
+
+def _leaders(mutation: str, leaders: str) -> Operation:
+    return Operation(mutation, arguments={"leaders": leaders})
+
+
+def map_events() -> dict[str, Route]:
+    """Return the protocol's events and what each asks for.
+
+    A project's own function (`EVENT_MAPPER`) may call this one, and add, replace and remove.
+    """
+    return {
+        "message.send": Operation(
+            "send_message",
+            select="{ original Message.* }",
+            answer=_answer_repeat,
+        ),
+        "message.acknowledged": Operation("acknowledge_messages"),
+        "message.read": Operation("read_messages", refine=_is_single),
+        "message.react": Choice(
+            "type",
+            {"add": Operation("add_reaction"), "remove": Operation("remove_reaction")},
+        ),
+        "message.typing": Operation("type_in"),
+        "message.modify": Choice(
+            "action",
+            {
+                "update": Operation("edit_message", select="{ id }"),
+                "delete": Operation("delete_messages"),
+            },
+        ),
+        "room.create": Operation("create_room", select="{ id }"),
+        "room.list": Operation(
+            "rooms",
+            select=EVERYTHING,
+            needs_data=False,
+            answer=lambda rooms, data: ("roomlist.dispatch", rooms),
+        ),
+        "room.info": Operation(
+            "room", select=EVERYTHING, answer=lambda room, data: ("roominfo.dispatch", room)
+        ),
+        "room.messages": Operation("room_messages", select=EVERYTHING, answer=_answer_page),
+        "room.join": Operation("join_room"),
+        "room.leave": Operation("leave_room"),
+        "room.add_members": Operation("add_members"),
+        "room.remove_members": Operation("remove_members"),
+        "room.modify": Choice(
+            "action",
+            {
+                "update": Operation("update_room"),
+                "delete": Operation("delete_room"),
+                "add_admin": _leaders("add_leaders", "admins"),
+                "remove_admin": _leaders("remove_leaders", "admins"),
+                "add_moderator": _leaders("add_leaders", "moderators"),
+                "remove_moderator": _leaders("remove_leaders", "moderators"),
+                "add_permission": Operation("add_permissions"),
+                "remove_permission": Operation("remove_permissions"),
+            },
+        ),
+    }
+
+
+OPEN_SESSION = Operation("open_session", select="{ id }")
+CLOSE_SESSION = Operation("close_session")
+HEARTBEAT = Operation("heartbeat", needs_data=False)
+POSITIONS = Operation("positions", select=EVERYTHING)
+NOTIFICATIONS = Operation("notifications", select=EVERYTHING)
+
+LIFECYCLE: dict[str, Route] = {
+    "open": OPEN_SESSION,
+    "close": CLOSE_SESSION,
+    "heartbeat": HEARTBEAT,
+    "positions": POSITIONS,
+    "notifications": NOTIFICATIONS,
+}
+"""What the socket itself asks for, on connecting, on a heartbeat and on closing."""
+
+
+@cache
+def events() -> Table:
+    """Return the table of the project's events, its documents prepared."""
+    return Table(get_graphql_schema(), chat_settings.load("EVENT_MAPPER")())
+
+
+@cache
+def lifecycle() -> Table:
+    """Return the table of what the socket itself asks for, its documents prepared."""
+    return Table(get_graphql_schema(), LIFECYCLE)
+
+
+def _forget_on_change(*, setting: str, **_: Any) -> None:
+    if setting == SETTING:
+        events.cache_clear()
+        lifecycle.cache_clear()
+
+
+setting_changed.connect(_forget_on_change, dispatch_uid="event_bridge.operations")

@@ -1,0 +1,104 @@
+"""The outbox of one socket: frames leave in order, and a slow client delays nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from types import coroutine
+from typing import Any
+
+logger = logging.getLogger("event_bridge")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+LIMIT = 1000
+"""How many frames may wait for a client before it counts as too slow."""
+
+
+class Outbox:
+    """Writes frames to a socket.
+
+    A client that keeps up gets each frame at once, with no task and no queue: the server's
+    `send` is run until it would wait, which for such a client it does not. When it would,
+    the rest of that `send` and all frames after it are left to a task, until the client has
+    caught up.
+
+    Args:
+        send: the ASGI `send` of the socket.
+        on_overflow: called, once, when more than `limit` frames wait.
+        limit: how many may.
+    """
+
+    def __init__(self, send: Send, on_overflow: Callable[[], None], limit: int = LIMIT) -> None:
+        self._send = send
+        self._on_overflow = on_overflow
+        self._limit = limit
+        self._waiting: deque[str] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def write(self, text: str) -> None:
+        """Send a frame, now or after those that wait. After `close` it goes nowhere."""
+        if self._closed:
+            return
+        if self._task is not None:
+            self._waiting.append(text)
+            if len(self._waiting) > self._limit:
+                self.close()
+                self._on_overflow()
+            return
+        sending: Any = self._send({"type": "websocket.send", "text": text})
+        try:
+            pause = sending.send(None)
+        except StopIteration:
+            return
+        except Exception:
+            # The client is gone; the socket's own receive loop is about to learn it.
+            self.close()
+            return
+        self._task = asyncio.get_running_loop().create_task(self._catch_up(sending, pause))
+
+    def close(self) -> None:
+        """Drop what waits and send nothing any more."""
+        self._closed = True
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def drain(self) -> None:
+        """Wait until nothing waits."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _catch_up(self, sending: Coroutine[Any, Any, None], pause: Any) -> None:
+        try:
+            await _resume(sending, pause)
+            while self._waiting:
+                await self._send({"type": "websocket.send", "text": self._waiting.popleft()})
+        except Exception:
+            self._closed = True
+            self._waiting.clear()
+        finally:
+            self._task = None
+
+
+@coroutine
+def _resume(sending: Coroutine[Any, Any, None], pause: Any) -> Generator[Any, Any, None]:
+    """Await the rest of a coroutine that was run up to its first pause.
+
+    It is what Python 3.12 calls starting a task eagerly; 3.11 has no such thing.
+    """
+    while True:
+        try:
+            value = yield pause
+        except BaseException as error:
+            advance = partial(sending.throw, error)
+        else:
+            advance = partial(sending.send, value)
+        try:
+            pause = advance()
+        except StopIteration:
+            return

@@ -1,0 +1,164 @@
+"""The event protocol on the wire: names, codes, and frames in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gql_chat.errors import ChatError, Invalid
+
+CLOSE_NOT_AUTHENTICATED = 4001
+CLOSE_TOO_SLOW = 4008
+CLOSE_TOO_MANY = 4029
+CLOSE_TOO_LARGE = 1009
+
+REQUEST_ID_LENGTH = 64
+
+RequestId = str | int | None
+
+SUCCESS = {"status": "success"}
+UNKNOWN_EVENT = {"error": "invalid event type"}
+
+
+@dataclass(slots=True, frozen=True)
+class Frame:
+    """A client's frame: `{"event_type": …, "data": {…}}`, and perhaps a `request_id`."""
+
+    event_type: str
+    data: Any
+    request_id: RequestId
+
+
+class Malformed(Invalid):
+    """A frame that is not one of the protocol's; the `request_id` is known if it was readable."""
+
+    def __init__(self, detail: Any, request_id: RequestId = None) -> None:
+        super().__init__(detail)
+        self.request_id = request_id
+
+
+def parse(text: str | None) -> Frame:
+    """Read a client's frame.
+
+    Args:
+        text: the frame's text; None for a binary frame.
+
+    Raises:
+        Malformed: it is not JSON, not an object, or its envelope is wrong.
+    """
+    if text is None:
+        raise Malformed("Frames are text, not binary.")
+    try:
+        content = orjson.loads(text)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        raise Malformed("The frame is not JSON.") from None
+    if not isinstance(content, dict):
+        raise Malformed("The frame is not a JSON object.")
+    request_id = content.get("request_id")
+    if not _is_request_id(request_id):
+        raise Malformed(
+            {"request_id": f"A string of at most {REQUEST_ID_LENGTH} letters, or an integer."}
+        )
+    if "event_type" not in content:
+        raise Malformed({"event_type": "This field is required."}, request_id)
+    event_type = content["event_type"]
+    if not isinstance(event_type, str):
+        raise Malformed({"event_type": "A string is needed."}, request_id)
+    data = content.get("data")
+    if "\\u0000" in text and (path := _find_nul(data)) is not None:
+        # PostgreSQL cannot store it, so no database shall.
+        raise Malformed({path: "The character U+0000 is not allowed."}, request_id)
+    return Frame(event_type, data, request_id)
+
+
+def _is_request_id(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= REQUEST_ID_LENGTH
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _find_nul(value: Any, path: str = "") -> str | None:
+    """Return the path of the first string (or key) with U+0000 in it."""
+    if isinstance(value, str):
+        return (path or "data") if "\0" in value else None
+    items: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    for key, item in items:
+        if isinstance(key, str) and "\0" in key:
+            return path or "data"
+        found = _find_nul(item, f"{path}.{key}" if path else str(key))
+        if found is not None:
+            return found
+    return None
+
+
+def encode(content: Any) -> str:
+    """Return a frame's text."""
+    return orjson.dumps(content).decode()
+
+
+def event(event_type: str, data: Any, request_id: RequestId = None) -> str:
+    """Return a frame that carries an event, for one socket that asked for it."""
+    return encode(_with_request({"eventType": event_type, "data": data}, request_id))
+
+
+def status(request_id: RequestId = None) -> str:
+    """Return the frame that says: done."""
+    return encode(_with_request(SUCCESS, request_id))
+
+
+def unknown_event(request_id: RequestId = None) -> str:
+    """Return the frame that says: there is no such event."""
+    return encode(_with_request(UNKNOWN_EVENT, request_id))
+
+
+def error(problem: ChatError, request_id: RequestId = None) -> str:
+    """Return the frame that tells a client what went wrong."""
+    content = {"error": {"code": problem.code, "detail": problem.detail}}
+    return encode(_with_request(content, request_id))
+
+
+def _with_request(content: Mapping[str, Any], request_id: RequestId) -> Mapping[str, Any]:
+    return content if request_id is None else {**content, "request_id": request_id}
+
+
+def _one_or_list(payload: Any) -> Any:
+    messages = payload["messages"]
+    return messages[0] if len(messages) == 1 else messages
+
+
+@dataclass(slots=True, frozen=True)
+class Dispatch:
+    """How the payload of a subscription becomes a frame.
+
+    Attributes:
+        name: the frame's `eventType`.
+        data: takes the payload, returns the frame's `data`.
+    """
+
+    name: str
+    data: Callable[[Any], Any]
+
+
+DISPATCHES: dict[str, Dispatch] = {
+    "MessageSent": Dispatch("message.dispatch", lambda payload: payload["message"]),
+    "MessagesDelivered": Dispatch("messagedelivered.dispatch", lambda payload: payload["messages"]),
+    "MessagesRead": Dispatch("readreceipt.dispatch", _one_or_list),
+    "MessageReacted": Dispatch("reaction.dispatch", lambda payload: payload),
+    "MessageEdited": Dispatch("messagemodification.dispatch", lambda payload: payload),
+    "MessagesDeleted": Dispatch("messagemodification.dispatch", lambda payload: payload),
+    "Typing": Dispatch("messagetyping.dispatch", lambda payload: payload),
+    "RoomCreated": Dispatch("roomcreate.dispatch", lambda payload: payload["room"]),
+    "RoomUpdated": Dispatch("roomupdate.dispatch", lambda payload: payload["room"]),
+    "RoomDeleted": Dispatch("roomdelete.dispatch", lambda payload: payload),
+    "RoomExited": Dispatch("roomexit.dispatch", lambda payload: payload),
+    "MembersAdded": Dispatch("roomaddmembers.dispatch", lambda payload: payload),
+    "MembersRemoved": Dispatch("roomremovemembers.dispatch", lambda payload: payload),
+}
+"""Every type of `ChatEvent` in the schema, and the frame it becomes."""

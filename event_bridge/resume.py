@@ -1,0 +1,120 @@
+"""Resuming: what a client missed, replayed from the log with no gap before what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gql_chat import streams
+from gql_chat.errors import Invalid
+
+from .hub import Delivered
+
+REPLAY_LIMIT = 5000
+"""How many missed frames are replayed at most; who missed more fetches afresh."""
+
+ReadPositions = Callable[[], list[Mapping[str, Any]]]
+
+
+@dataclass(slots=True)
+class Replay:
+    """What is replayed.
+
+    Attributes:
+        frames: the missed frames, in order.
+        answer: what `session.resumed` says of each stream.
+        reached: where each stream stood; what is live goes on from there.
+        replayed: the streams of which frames are replayed.
+    """
+
+    frames: list[Delivered]
+    answer: dict[str, dict[str, Any]]
+    reached: dict[str, int]
+    replayed: set[str]
+
+
+@dataclass(slots=True)
+class Resumption:
+    """A socket while it resumes: frames that arrive meanwhile are held back.
+
+    Attributes:
+        wanted: for each stream that the client knows, the last place it has.
+        held: what arrived meanwhile.
+    """
+
+    wanted: Mapping[str, int]
+    held: list[Delivered] = field(default_factory=list)
+
+    @classmethod
+    def parse(cls, data: Any) -> Resumption:
+        """Read the data of `session.resume`.
+
+        Raises:
+            Invalid: naming the field that is wrong.
+        """
+        if not isinstance(data, dict):
+            raise Invalid({"data": "An object is needed."})
+        wanted = data.get("streams")
+        if not isinstance(wanted, dict):
+            raise Invalid({"streams": "An object of streams and their last places is needed."})
+        for name, seq in wanted.items():
+            if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq < 2**63:
+                raise Invalid({f"streams.{name}": "A whole number from 0 up is needed."})
+        return cls(wanted)
+
+    def hold(self, frame: Delivered) -> None:
+        """Keep a frame back until the replay is done."""
+        self.held.append(frame)
+
+    def read(self, read_positions: ReadPositions) -> Replay:
+        """Read what was missed. Runs on a database thread.
+
+        Args:
+            read_positions: returns `stream`, `seq` and `joined_seq` of the user's streams.
+        """
+        answer: dict[str, dict[str, Any]] = {name: {"gone": True} for name in self.wanted}
+        ranges: dict[str, tuple[int, int]] = {}
+        reached: dict[str, int] = {}
+        for place in read_positions():
+            name, seq = place["stream"], place["seq"]
+            reached[name] = seq
+            after = self._last_place(name, seq, place["joined_seq"])
+            answer[name] = {"seq": seq, "recovered": after <= seq}
+            if after < seq:
+                ranges[name] = (after, seq)
+        envelopes = streams.missed(ranges, REPLAY_LIMIT + 1)
+        counts = dict.fromkeys(ranges, 0)
+        for envelope in envelopes:
+            counts[envelope.stream] += 1
+        whole = {
+            name
+            for name, (after, until) in ranges.items()
+            if counts[name] == until - after and len(envelopes) <= REPLAY_LIMIT
+        }
+        for name in ranges.keys() - whole:
+            answer[name]["recovered"] = False
+        frames = [Delivered(envelope) for envelope in envelopes if envelope.stream in whole]
+        return Replay(frames, answer, reached, whole)
+
+    def _last_place(self, name: str, seq: int, joined_seq: int) -> int:
+        """Return the place after which a stream is replayed."""
+        if name in self.wanted:
+            return max(self.wanted[name], joined_seq - 1)
+        if self.wanted and name.startswith("room:"):
+            return joined_seq - 1
+        return seq
+
+    def split(self, replay: Replay) -> tuple[list[Delivered], list[Delivered]]:
+        """Return the held frames that belong before `session.resumed`, and those after it.
+
+        What the replay has shown already is in neither.
+        """
+        before, after = [], []
+        for frame in self.held:
+            name, seq = frame.envelope.stream, frame.envelope.seq
+            if seq > replay.reached.get(name, 0) or seq == 0:
+                after.append(frame)
+            elif name not in replay.replayed:
+                before.append(frame)
+        return before, after

@@ -1,0 +1,179 @@
+"""The settings object: `REALTIME_CHAT_MESSAGING`, merged with its defaults.
+
+Values are read lazily and again after every change of the Django setting, so
+`override_settings` takes effect at once. Importing this module also gives Django the one
+setting per swappable model (`GQL_CHAT_<NAME>_MODEL`) that `Meta.swappable` needs; that has
+to happen before any model of the package loads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+SETTING = "REALTIME_CHAT_MESSAGING"
+
+ROOM_TYPES = ("OneToOneChat", "GroupChat", "Channel")
+"""The keys of `MODELS` that name proxies of the room model, not tables."""
+
+MODELS = (
+    "Session",
+    "Room",
+    "RoomProperty",
+    *ROOM_TYPES,
+    "Message",
+    "MessageMediaAsset",
+    "ReadReceipt",
+    "ChatNotification",
+    "Reaction",
+)
+
+SERIALIZERS = (
+    "User",
+    "Message",
+    "QuotedMessage",
+    "Attachment",
+    "ReadReceipt",
+    "Reaction",
+    "Notification",
+    "RoomProperty",
+    "OneToOneChat",
+    "GroupChat",
+    "Channel",
+    "OneToOneChatSummary",
+    "GroupChatSummary",
+    "ChannelSummary",
+)
+
+DEFAULTS: dict[str, Any] = {
+    "MESSAGE_SOFT_DELETE": False,
+    "ENABLE_NOTIFICATION": True,
+    "INACTIVITY_THRESHOLD": 60,
+    "WEBSOCKET_PATH": "messaging/",
+    "CHAT_CONSUMER_CLASS": "event_bridge.consumers.ChatConsumer",
+    "EVENT_MAPPER": "event_bridge.operations.map_events",
+    "EVENT_HANDLER_CLASS": "gql_chat.operations.EventHandler",
+    "PERMISSION_HANDLER_CLASS": "gql_chat.permissions.PermissionHandler",
+    "EXCEPTION_HANDLER_CLASS": "gql_chat.errors.ExceptionHandler",
+    "MODELS": {name: f"gql_chat.{name}" for name in MODELS},
+    "SERIALIZERS": {name: f"gql_chat.schema.types.{name}" for name in SERIALIZERS},
+    "MAX_MESSAGE_LENGTH": 10_000,
+    "MAX_MEDIA_ITEMS": 50,
+    "MAX_FRAME_BYTES": 1024 * 1024,
+    "MAX_PAGE_SIZE": 100,
+    "RATE_LIMIT": None,
+    "MAX_SESSIONS_PER_USER": None,
+    "EVENT_LOG_RETENTION": 7 * 24 * 3600,
+}
+
+
+class ChatSettings:
+    """The package's settings as attributes: `chat_settings.MAX_PAGE_SIZE`.
+
+    Raises:
+        ImproperlyConfigured: on reading any setting while `REALTIME_CHAT_MESSAGING` is no
+            dict or holds an unknown key, which the message names.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] | None = None
+        self._loaded: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        values = self._values
+        if values is None:
+            values = self._values = merge(getattr(settings, SETTING, {}))
+        try:
+            return values[name]
+        except KeyError:
+            raise AttributeError(f"{SETTING} has no setting {name!r}.") from None
+
+    def load(self, name: str) -> Any:
+        """Import what the dotted path in the setting `name` points at (cached until a change).
+
+        Raises:
+            ImproperlyConfigured: where the path does not import, naming setting and value.
+        """
+        if name not in self._loaded:
+            self._loaded[name] = _import(name, getattr(self, name))
+        return self._loaded[name]
+
+    def load_serializer(self, name: str) -> Any:
+        """Import the Strawberry type that renders the object `name`, a key of `SERIALIZERS`."""
+        key = f"SERIALIZERS[{name!r}]"
+        if key not in self._loaded:
+            self._loaded[key] = _import(key, self.SERIALIZERS[name])
+        return self._loaded[key]
+
+    def reload(self) -> None:
+        """Forget every value read so far."""
+        self._values = None
+        self._loaded.clear()
+
+
+def merge(given: Any) -> dict[str, Any]:
+    """Merge a project's `REALTIME_CHAT_MESSAGING` with the defaults; dicts merge key by key.
+
+    Raises:
+        ImproperlyConfigured: `given` is no dict, a nested setting is no dict where one is
+            needed, or a key is unknown (the message names it).
+    """
+    if not isinstance(given, dict):
+        raise ImproperlyConfigured(f"{SETTING} must be a dict, not {type(given).__name__}.")
+    merged: dict[str, Any] = {}
+    for name, default in DEFAULTS.items():
+        value = given.get(name, default)
+        if isinstance(default, dict):
+            if not isinstance(value, dict):
+                raise ImproperlyConfigured(f"{SETTING}[{name!r}] must be a dict.")
+            _refuse_unknown(value, default, f"{SETTING}[{name!r}]")
+            value = {**default, **value}
+        merged[name] = value
+    _refuse_unknown(given, DEFAULTS, SETTING)
+    return merged
+
+
+def _refuse_unknown(given: dict[str, Any], known: dict[str, Any], where: str) -> None:
+    for key in given:
+        if key not in known:
+            raise ImproperlyConfigured(
+                f"{where} has an unknown key {key!r}. Known keys: {', '.join(known)}."
+            )
+
+
+def _import(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return import_string(value)
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f"{SETTING}[{name!r}] is {value!r}, which does not import: {error}"
+        ) from error
+
+
+def model_setting(name: str) -> str:
+    """Return the name of the Django setting that swaps the model `name`."""
+    return f"GQL_CHAT_{name.upper()}_MODEL"
+
+
+def install_model_settings() -> None:
+    """Set `GQL_CHAT_<NAME>_MODEL` for every model, as `Meta.swappable` reads it."""
+    for name, label in chat_settings.MODELS.items():
+        setattr(settings, model_setting(name), label)
+
+
+chat_settings = ChatSettings()
+
+
+def _reload_on_change(*, setting: str, **_: Any) -> None:
+    if setting == SETTING:
+        chat_settings.reload()
+
+
+setting_changed.connect(_reload_on_change, dispatch_uid="gql_chat.conf")
+install_model_settings()

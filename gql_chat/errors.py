@@ -1,0 +1,108 @@
+"""The errors that chat operations raise, each with the code that clients see."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import IntegrityError, InterfaceError, OperationalError
+
+logger = logging.getLogger("gql_chat")
+
+Detail = str | list[Any] | dict[str, Any]
+
+RETRY_AFTER = 2
+"""Seconds after which a client may repeat what failed because a server was away."""
+
+
+class ChatError(Exception):
+    """An answer to the client instead of a result.
+
+    Attributes:
+        code: the protocol's number for this kind of error.
+        detail: a sentence, or a list or dict of them keyed by field.
+    """
+
+    code: ClassVar[int] = 4006
+
+    def __init__(self, detail: Detail) -> None:
+        super().__init__(detail if isinstance(detail, str) else str(detail))
+        self.detail = detail
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What GraphQL puts beside the error's message."""
+        return {"code": self.code, "detail": self.detail}
+
+
+class NotAuthenticated(ChatError):
+    """The user is gone, deactivated or never logged in."""
+
+    code = 4001
+
+
+class PermissionDenied(ChatError):
+    """The user may not do this here."""
+
+    code = 4002
+
+
+class Invalid(ChatError):
+    """A field has the wrong type or value, or a rule is broken."""
+
+    code = 4003
+
+
+class NotFound(ChatError):
+    """There is no such room, message or user."""
+
+    code = 4004
+
+
+class Conflict(ChatError):
+    """A constraint forbids this duplicate."""
+
+    code = 4005
+
+
+class Bug(ChatError):
+    """Something of ours failed; the log has the traceback, the client none of it."""
+
+    code = 4006
+
+
+class RateLimited(ChatError):
+    """Too many events in too short a time; `detail` carries `retry_after` in seconds."""
+
+    code = 4029
+
+
+class Unavailable(ChatError):
+    """The database or the channel layer is away; `detail` carries `retry_after` in seconds."""
+
+    code = 4503
+
+
+class ExceptionHandler:
+    """Turns whatever an operation raised into the error a client sees.
+
+    A project subclasses it (`EXCEPTION_HANDLER_CLASS`) to add codes of its own.
+    """
+
+    def handle(self, error: BaseException) -> ChatError:
+        """Return the `ChatError` for `error`; what is nobody's fault but ours is logged."""
+        if isinstance(error, ChatError):
+            return error
+        if isinstance(error, DjangoValidationError):
+            detail = error.message_dict if hasattr(error, "error_dict") else error.messages
+            return Invalid(detail)
+        if isinstance(error, IntegrityError):
+            return Conflict("This exists already.")
+        if isinstance(error, OperationalError | InterfaceError):
+            logger.warning("The database did not answer: %s", error)
+            return Unavailable(
+                {"message": "The server cannot store this now.", "retry_after": RETRY_AFTER}
+            )
+        logger.error("An operation failed.", exc_info=error)
+        return Bug("Something went wrong on our side.")

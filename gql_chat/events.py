@@ -1,0 +1,122 @@
+"""The typed events: what happened in a room, or to a user, for whoever has to hear of it.
+
+An event holds model instances and plain values. The schema has a type of the same name for
+each; rendering an event selects all of that type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .models import AbstractMessage, AbstractRoom
+
+
+class Event:
+    """Base of all events."""
+
+
+@dataclass(slots=True)
+class MessageSent(Event):
+    """A member wrote a message."""
+
+    message: AbstractMessage
+
+
+@dataclass(slots=True)
+class MessagesDelivered(Event):
+    """Messages of one sender arrived at a member."""
+
+    messages: list[AbstractMessage]
+
+
+@dataclass(slots=True)
+class MessagesRead(Event):
+    """A member read messages of one room."""
+
+    messages: list[AbstractMessage]
+
+
+@dataclass(slots=True)
+class MessageReacted(Event):
+    """A member reacted to a message (`add`), or took a reaction back (`remove`)."""
+
+    type: str
+    message: AbstractMessage
+    status: str = "successful"
+
+
+@dataclass(slots=True)
+class MessageEdited(Event):
+    """A sender changed a message."""
+
+    message: AbstractMessage
+    status: str = "successful"
+    action: str = "update"
+
+
+@dataclass(slots=True)
+class MessagesDeleted(Event):
+    """A sender deleted messages of one room."""
+
+    message_ids: list[Any]
+    status: str = "successful"
+    action: str = "delete"
+
+
+@dataclass(slots=True)
+class Typing(Event):
+    """A member types, or has stopped. Stored nowhere."""
+
+    username: str
+    user_id: Any
+    room_id: Any
+    is_typing: bool
+
+
+@dataclass(slots=True)
+class RoomCreated(Event):
+    """A room came into being; its first members are in."""
+
+    room: AbstractRoom
+
+
+@dataclass(slots=True)
+class RoomUpdated(Event):
+    """A room, its roles or its permissions changed."""
+
+    room: AbstractRoom
+
+
+@dataclass(slots=True)
+class RoomDeleted(Event):
+    """A room is gone."""
+
+    room_id: Any
+
+
+@dataclass(slots=True)
+class RoomExited(Event):
+    """The user this is for is no longer in the room."""
+
+    room: AbstractRoom
+    message: str
+
+
+@dataclass(slots=True)
+class MembersAdded(Event):
+    """Users came into a room."""
+
+    room: AbstractRoom
+    new_members: list[str]
+    added_by: str
+
+
+@dataclass(slots=True)
+class MembersRemoved(Event):
+    """Users went out of a room."""
+
+    room: AbstractRoom
+    removed_members: list[str]
+    removed_by: str

@@ -1,0 +1,230 @@
+"""Every swappable model with its plain columns; what relates them comes in `0002`.
+
+It depends on nothing, so a project's own models may come before or after it.
+"""
+
+import uuid
+
+import django.utils.timezone
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("content", models.TextField(blank=True)),
+                ("is_deleted", models.BooleanField(default=False)),
+                ("is_edited", models.BooleanField(default=False)),
+                ("is_forwarded", models.BooleanField(default=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "swappable": "GQL_CHAT_MESSAGE_MODEL",
+            },
+        ),
+        migrations.CreateModel(
+            name="MessageMediaAsset",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("media_url", models.URLField(max_length=2000)),
+                (
+                    "media_type",
+                    models.CharField(
+                        choices=[
+                            ("image", "image"),
+                            ("video", "video"),
+                            ("audio", "audio"),
+                            ("file", "file"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("file_size", models.PositiveBigIntegerField(default=0)),
+                ("mime_type", models.CharField(max_length=128)),
+                ("caption", models.CharField(blank=True, max_length=1024, null=True)),
+                ("metadata", models.JSONField(blank=True, default=dict)),
+            ],
+            options={
+                "ordering": ["position"],
+                "abstract": False,
+                "swappable": "GQL_CHAT_MESSAGEMEDIAASSET_MODEL",
+            },
+        ),
+        migrations.CreateModel(
+            name="ChatNotification",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "notification_type",
+                    models.CharField(
+                        choices=[
+                            ("NEW_MESSAGE", "New Message"),
+                            ("REPLY", "Reply"),
+                            ("REACTION", "Reaction"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "swappable": "GQL_CHAT_CHATNOTIFICATION_MODEL",
+            },
+        ),
+        migrations.CreateModel(
+            name="ReadReceipt",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "read_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "swappable": "GQL_CHAT_READRECEIPT_MODEL",
+            },
+        ),
+        migrations.CreateModel(
+            name="Reaction",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("reaction_content", models.CharField(max_length=128)),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "swappable": "GQL_CHAT_REACTION_MODEL",
+            },
+        ),
+        migrations.CreateModel(
+            name="Room",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("type", models.CharField(editable=False, max_length=64)),
+                ("name", models.CharField(blank=True, default="", max_length=64)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("avatar", models.URLField(blank=True, max_length=2000, null=True)),
+                ("max_participants", models.PositiveIntegerField(blank=True, null=True)),
+                ("join_approval_required", models.BooleanField(blank=True, null=True)),
+                ("group_locked", models.BooleanField(blank=True, null=True)),
+                ("max_subscribers", models.PositiveIntegerField(blank=True, null=True)),
+                ("is_public", models.BooleanField(blank=True, null=True)),
+                ("pair", models.CharField(blank=True, editable=False, max_length=255, null=True)),
+                ("seq", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "last_activity",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                "permissions": (
+                    ("can_add_new_participants", "Can add new participants"),
+                    ("can_remove_participants", "Can remove participants"),
+                    ("can_add_new_subscribers", "Can add new subscribers"),
+                    ("can_remove_subscribers", "Can remove subscribers"),
+                    ("can_send_messages", "Can send messages"),
+                ),
+                "abstract": False,
+                "swappable": "GQL_CHAT_ROOM_MODEL",
+            },
+        ),
+        migrations.CreateModel(
+            name="RoomProperty",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("preferences", models.JSONField(blank=True, default=dict)),
+            ],
+            options={
+                "verbose_name_plural": "room properties",
+                "abstract": False,
+                "swappable": "GQL_CHAT_ROOMPROPERTY_MODEL",
+            },
+        ),
+        migrations.CreateModel(
+            name="Session",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("channel_name", models.CharField(max_length=200)),
+                ("last_seen", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "alive_at",
+                    models.DateTimeField(
+                        db_index=True, default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "swappable": "GQL_CHAT_SESSION_MODEL",
+            },
+        ),
+    ]

@@ -1,0 +1,76 @@
+"""The models: abstract bases for projects, and the concrete ones that serve by default."""
+
+from ..conf import chat_settings as _settings
+from .memberships import Membership, members_changed
+from .messages import (
+    MEDIA_TYPES,
+    MIME_TYPES,
+    AbstractMessage,
+    AbstractMessageMediaAsset,
+    ClientMessage,
+    Delivery,
+    Message,
+    MessageMediaAsset,
+)
+from .notifications import (
+    AbstractChatNotification,
+    ChatNotification,
+    NotificationManager,
+    NotificationType,
+)
+from .receipts import AbstractReaction, AbstractReadReceipt, Reaction, ReadReceipt
+from .registry import get_model
+from .rooms import (
+    AbstractRoom,
+    AbstractRoomProperty,
+    ChannelMixin,
+    GroupChatMixin,
+    OneToOneChatMixin,
+    PairManager,
+    Room,
+    RoomManager,
+    RoomProperty,
+)
+from .sessions import AbstractSession, Session
+from .streams import StreamEvent, UserStream
+
+if _settings.MODELS["Room"] == "gql_chat.Room":
+    from .rooms import Channel, GroupChat, OneToOneChat
+
+__all__ = [
+    "MEDIA_TYPES",
+    "MIME_TYPES",
+    "AbstractChatNotification",
+    "AbstractMessage",
+    "AbstractMessageMediaAsset",
+    "AbstractReaction",
+    "AbstractReadReceipt",
+    "AbstractRoom",
+    "AbstractRoomProperty",
+    "AbstractSession",
+    "Channel",
+    "ChannelMixin",
+    "ChatNotification",
+    "ClientMessage",
+    "Delivery",
+    "GroupChat",
+    "GroupChatMixin",
+    "Membership",
+    "Message",
+    "MessageMediaAsset",
+    "NotificationManager",
+    "NotificationType",
+    "OneToOneChat",
+    "OneToOneChatMixin",
+    "PairManager",
+    "Reaction",
+    "ReadReceipt",
+    "Room",
+    "RoomManager",
+    "RoomProperty",
+    "Session",
+    "StreamEvent",
+    "UserStream",
+    "get_model",
+    "members_changed",
+]

@@ -1,0 +1,183 @@
+"""Messages, what is attached to them, and which sends have been seen before."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from ..conf import model_setting
+from .constraints import check_constraint, partial_index
+
+MEDIA_TYPES = ("image", "video", "audio", "file")
+
+MIME_TYPES = (
+    *(f"image/{kind}" for kind in ("jpeg", "png", "gif", "webp", "bmp", "heic")),
+    *(f"audio/{kind}" for kind in ("mpeg", "mp4", "aac", "ogg", "wav", "opus")),
+    *(f"video/{kind}" for kind in ("mp4", "quicktime", "webm", "ogg", "x-msvideo", "x-matroska")),
+    "application/pdf",
+    "application/msword",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.ms-excel",
+    "application/vnd.ms-powerpoint",
+    "text/plain",
+    "text/csv",
+)
+
+CAPTION_LENGTH = 1024
+CLIENT_ID_LENGTH = 64
+
+
+class AbstractMessage(models.Model):
+    """What a member wrote in a room.
+
+    `created_at` grows with every message of a room, also across servers whose clocks differ,
+    so sorting by it gives the order of the room's stream.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    room = models.ForeignKey(
+        settings.GQL_CHAT_ROOM_MODEL,
+        on_delete=models.CASCADE,
+        related_name="messages",
+        db_index=False,  # the index over room and time serves it
+    )
+    sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    content = models.TextField(blank=True)
+    is_deleted = models.BooleanField(default=False)
+    is_edited = models.BooleanField(default=False)
+    is_forwarded = models.BooleanField(default=False)
+    forwarded_from = models.ForeignKey(
+        settings.GQL_CHAT_MESSAGE_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,  # a partial index serves it
+    )
+    parent_message = models.ForeignKey(
+        settings.GQL_CHAT_MESSAGE_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,  # a partial index serves it
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["room", "-created_at", "-id"]),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            check_constraint(
+                models.Q(parent_message__isnull=True) | models.Q(is_forwarded=False),
+                name="%(app_label)s_%(class)s_reply_or_forward",
+            ),
+            partial_index("parent_message", "replies"),
+            partial_index("forwarded_from", "forwards"),
+        ]
+
+    def __str__(self) -> str:
+        return self.content[:50]
+
+
+class Message(AbstractMessage):
+    """The default message."""
+
+    class Meta(AbstractMessage.Meta):
+        swappable = model_setting("Message")
+
+
+class AbstractMessageMediaAsset(models.Model):
+    """A link to a file that somebody else stores."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    message = models.ForeignKey(
+        settings.GQL_CHAT_MESSAGE_MODEL, on_delete=models.CASCADE, related_name="attachments"
+    )
+    position = models.PositiveSmallIntegerField(default=0, editable=False)
+    media_url = models.URLField(max_length=2000)
+    media_type = models.CharField(max_length=16, choices=[(kind, kind) for kind in MEDIA_TYPES])
+    file_size = models.PositiveBigIntegerField(default=0)
+    mime_type = models.CharField(max_length=128)
+    caption = models.CharField(  # noqa: DJ001 (null on the wire)
+        max_length=CAPTION_LENGTH, null=True, blank=True
+    )
+    metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        abstract = True
+        ordering: ClassVar[list[str]] = ["position"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            check_constraint(
+                models.Q(mime_type__in=MIME_TYPES), name="%(app_label)s_%(class)s_mime_type"
+            ),
+            check_constraint(
+                models.Q(media_type__in=MEDIA_TYPES), name="%(app_label)s_%(class)s_media_type"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.media_url
+
+
+class MessageMediaAsset(AbstractMessageMediaAsset):
+    """The default attachment."""
+
+    class Meta(AbstractMessageMediaAsset.Meta):
+        swappable = model_setting("MessageMediaAsset")
+
+
+class Delivery(models.Model):
+    """That a user acknowledged a message: it has arrived on one of their devices."""
+
+    message = models.ForeignKey(
+        settings.GQL_CHAT_MESSAGE_MODEL,
+        on_delete=models.CASCADE,
+        related_name="deliveries",
+        db_index=False,  # the unique constraint serves it
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["message", "user"], name="%(app_label)s_%(class)s_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} at {self.user_id}"
+
+
+class ClientMessage(models.Model):
+    """That a sender used a `client_id`, and for which message.
+
+    It outlives the message, so that a repeat of a deleted message stores nothing either.
+    """
+
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    client_id = models.CharField(max_length=CLIENT_ID_LENGTH)
+    message = models.UUIDField()
+    stream = models.CharField(max_length=80)
+    seq = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["sender", "client_id"], name="%(app_label)s_%(class)s_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} of {self.sender_id}"

@@ -1,0 +1,161 @@
+"""Notifications: one row per message or reaction that somebody has not got yet."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from ..conf import model_setting
+from .constraints import partial_index
+from .memberships import Membership
+from .messages import Delivery
+from .registry import get_model
+
+
+class NotificationType(models.TextChoices):
+    """What a notification is about."""
+
+    NEW_MESSAGE = "NEW_MESSAGE"
+    REPLY = "REPLY"
+    REACTION = "REACTION"
+
+
+class NotificationManager(models.Manager["AbstractChatNotification"]):
+    """Notifications; the recipients of a message's are worked out, never stored.
+
+    A message waits for the members who were in its room when it was written, except its
+    sender and those who acknowledged it. A reaction waits for the sender of the message.
+    """
+
+    def pending_for(self, user_id: Any) -> list[Any]:
+        """Return what waits for a user, with its message and sender, the oldest first."""
+        messages = self.filter(
+            recipient=None,
+            room__memberships__user_id=user_id,
+            room__memberships__pending_from__lte=F("created_at"),
+        ).exclude(actor_id=user_id)
+        messages = messages.exclude(
+            Exists(Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id))
+        )
+        reactions = self.filter(recipient_id=user_id)
+        related = ("message", "message__sender")
+        found = [*messages.select_related(*related), *reactions.select_related(*related)]
+        return sorted(found, key=lambda notification: notification.created_at)
+
+    def acknowledge(self, user_id: Any, message_ids: list[Any], room_ids: list[Any]) -> None:
+        """Take a user, who has acknowledged messages in these rooms, out of the recipients.
+
+        Reactions to these messages that wait for the user are done with, so their rows go;
+        the other notifications go when nobody is left (`delete_finished`).
+        """
+        self.filter(recipient_id=user_id, message_id__in=message_ids).delete()
+        oldest_pending = (
+            self.filter(
+                recipient=None,
+                room_id=OuterRef("room_id"),
+                created_at__gte=OuterRef("pending_from"),
+            )
+            .exclude(actor_id=user_id)
+            .exclude(
+                Exists(Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id))
+            )
+            .order_by("created_at")
+            .values("created_at")[:1]
+        )
+        newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
+        Membership.objects.filter(user_id=user_id, room_id__in=room_ids).update(
+            pending_from=Coalesce(Subquery(oldest_pending), Subquery(newest))
+        )
+
+    def delete_finished(self, **scope: Any) -> None:
+        """Delete the notifications of messages that nobody is waiting for any more.
+
+        Args:
+            scope: a filter that says where to look, such as `message_id__in=[...]`.
+        """
+        has_it = Delivery.objects.filter(
+            message_id=OuterRef(OuterRef("message_id")), user_id=OuterRef("user_id")
+        )
+        waiting = Membership.objects.filter(
+            ~Exists(has_it),
+            room_id=OuterRef("room_id"),
+            joined_at__lte=OuterRef("created_at"),
+        ).exclude(user_id=OuterRef("actor_id"))
+        self.filter(~Exists(waiting), recipient=None, **scope).delete()
+
+
+class AbstractChatNotification(models.Model):
+    """That a message or a reaction waits for somebody: what a push service builds on.
+
+    Attributes:
+        room: the room of the message.
+        actor: who wrote the message, or who reacted.
+        recipient: the message's sender, for a reaction; empty for a message, whose recipients
+            `recipients` works out.
+        created_at: that of the message or the reaction.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    notification_type = models.CharField(max_length=16, choices=NotificationType.choices)
+    message = models.ForeignKey(
+        settings.GQL_CHAT_MESSAGE_MODEL, on_delete=models.CASCADE, related_name="notifications"
+    )
+    room = models.ForeignKey(
+        settings.GQL_CHAT_ROOM_MODEL,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,  # the index over room and time serves it
+    )
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,  # a partial index serves it
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[NotificationManager] = NotificationManager()
+
+    class Meta:
+        abstract = True
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["room", "created_at"]),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            partial_index("recipient", "mine"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notification_type} {self.message_id}"
+
+    @property
+    def recipients(self) -> models.QuerySet[AbstractBaseUser]:
+        """The users who have not got it yet."""
+        users: Any = get_user_model()._default_manager
+        if self.recipient_id is not None:
+            return users.filter(pk=self.recipient_id)
+        members = Membership.objects.filter(room_id=self.room_id, joined_at__lte=self.created_at)
+        delivered = Delivery.objects.filter(message_id=self.message_id)
+        return (
+            users.filter(pk__in=members.values("user_id"))
+            .exclude(pk=self.actor_id)
+            .exclude(pk__in=delivered.values("user_id"))
+        )
+
+
+class ChatNotification(AbstractChatNotification):
+    """The default notification."""
+
+    class Meta(AbstractChatNotification.Meta):
+        swappable = model_setting("ChatNotification")

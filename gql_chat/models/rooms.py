@@ -1,0 +1,373 @@
+"""Rooms: one table, three typed proxies, and the properties of each room."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from ..conf import chat_settings, model_setting
+from ..errors import Invalid
+from ..rooms import (
+    NAME_LENGTH,
+    ChannelRules,
+    GroupRules,
+    OneToOneRules,
+    Role,
+    RoomRules,
+    room_model,
+)
+from .constraints import check_constraint
+
+if TYPE_CHECKING:
+    from .memberships import Membership
+
+PERMISSIONS = (
+    ("can_add_new_participants", "Can add new participants"),
+    ("can_remove_participants", "Can remove participants"),
+    ("can_add_new_subscribers", "Can add new subscribers"),
+    ("can_remove_subscribers", "Can remove subscribers"),
+    ("can_send_messages", "Can send messages"),
+)
+
+
+class RoomMembers:
+    """The users of a room who hold one of some roles, as `room.participants` gives them.
+
+    Args:
+        room: the room, saved.
+        role: the role that `add` gives.
+        roles: the roles that are counted in; empty for all.
+    """
+
+    def __init__(self, room: AbstractRoom, role: str, roles: tuple[str, ...]) -> None:
+        self.room = room
+        self.role = role
+        self.roles = roles
+
+    def _memberships(self) -> models.QuerySet[Membership]:
+        from .memberships import Membership
+
+        memberships = Membership.objects.filter(room_id=self.room.pk)
+        return memberships.filter(role__in=self.roles) if self.roles else memberships
+
+    def all(self) -> models.QuerySet[AbstractBaseUser]:
+        """Return the users, in the order in which they joined."""
+        users = get_user_model()._default_manager.filter(chat_memberships__in=self._memberships())
+        return cast("models.QuerySet[AbstractBaseUser]", users.order_by("chat_memberships__id"))
+
+    def filter(self, *args: Any, **kwargs: Any) -> models.QuerySet[AbstractBaseUser]:
+        """Return those of the users that match."""
+        return self.all().filter(*args, **kwargs)
+
+    def count(self) -> int:
+        """Return how many they are."""
+        return self._memberships().count()
+
+    def __iter__(self) -> Iterator[AbstractBaseUser]:
+        return iter(self.all())
+
+    def __contains__(self, user: Any) -> bool:
+        return self._memberships().filter(user_id=getattr(user, "pk", user)).exists()
+
+    def add(self, *users: Any) -> None:
+        """Make users (or their ids) members with this role; those who are already change role.
+
+        Raises:
+            Invalid: the room would hold more members than its cap, or its members are fixed.
+        """
+        from .memberships import Membership
+
+        ids = [getattr(user, "pk", user) for user in users]
+        Membership.objects.add(self.room, ids)
+        if self.role != Role.MEMBER:
+            Membership.objects.set_role(self.room, ids, self.role)
+
+    def remove(self, *users: Any) -> None:
+        """Take this role from users: for plain members that ends their membership."""
+        from .memberships import Membership
+
+        ids = [getattr(user, "pk", user) for user in users]
+        if self.role == Role.MEMBER:
+            Membership.objects.remove(self.room, ids)
+        else:
+            Membership.objects.set_role(self.room, ids, Role.MEMBER)
+
+
+class _Members:
+    """Descriptor behind `room.participants`, `room.admins`, `room.subscribers`, and so on."""
+
+    def __init__(self, role: str, *roles: str) -> None:
+        self.role = role
+        self.roles = roles
+
+    def __get__(self, room: AbstractRoom | None, owner: type) -> Any:
+        return self if room is None else RoomMembers(room, self.role, self.roles)
+
+
+RoomT = TypeVar("RoomT", bound="AbstractRoom")
+
+
+class RoomManager(models.Manager[RoomT]):
+    """Rooms of every type, or of one type on a proxy; each comes as an instance of its type."""
+
+    def get_queryset(self) -> models.QuerySet[RoomT]:
+        rooms = super().get_queryset()
+        rules = getattr(self.model, "rules", None)
+        return rooms if rules is None else rooms.filter(type=rules.name)
+
+
+class PairManager(RoomManager[RoomT]):
+    """One-to-one chats, which are found and made by their two users."""
+
+    def between(self, first: Any, second: Any) -> RoomT | None:
+        """Return the chat of two users (or their ids), or None."""
+        return self.filter(pair=pair_key(first, second)).first()
+
+    def start(self, first: Any, second: Any) -> RoomT:
+        """Return the chat of two users (or their ids); make it where there is none yet.
+
+        Two calls at the same time end with one chat: the pair is unique in the database.
+
+        Raises:
+            Invalid: both are the same user.
+        """
+        found = self.between(first, second)
+        if found is not None:
+            return found
+        try:
+            with transaction.atomic():
+                return self.pair_up(first, second)
+        except IntegrityError:
+            found = self.between(first, second)
+            if found is None:
+                raise
+            return found
+
+    def pair_up(self, first: Any, second: Any) -> RoomT:
+        """Make the chat of two users (or their ids).
+
+        Raises:
+            Invalid: both are the same user.
+            IntegrityError: the two have a chat already.
+        """
+        from .memberships import Membership
+
+        with transaction.atomic():
+            chat = self.create(pair=pair_key(first, second))
+            ids = [getattr(user, "pk", user) for user in (first, second)]
+            Membership.objects.enter(chat, ids)
+        return chat
+
+
+def pair_key(first: Any, second: Any) -> str:
+    """Return the key under which the chat of two users (or their ids) is unique.
+
+    Raises:
+        Invalid: both are the same user.
+    """
+    keys = sorted(str(getattr(user, "pk", user)) for user in (first, second))
+    if keys[0] == keys[1]:
+        raise Invalid("A one-to-one chat needs two different users.")
+    return ":".join(keys)
+
+
+class AbstractRoom(models.Model):
+    """A place where members exchange messages. `type` says which `RoomRules` hold in it.
+
+    Attributes:
+        seq: position of the newest frame in the room's stream.
+        last_activity: when the newest message was written, or the room was created.
+        pair: the two users of a one-to-one chat, as `pair_key` writes them.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    type = models.CharField(max_length=64, editable=False)
+    name = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
+    description = models.TextField(null=True, blank=True)  # noqa: DJ001 (null on the wire)
+    avatar = models.URLField(max_length=2000, null=True, blank=True)  # noqa: DJ001
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    max_participants = models.PositiveIntegerField(null=True, blank=True)
+    join_approval_required = models.BooleanField(null=True, blank=True)
+    group_locked = models.BooleanField(null=True, blank=True)
+    max_subscribers = models.PositiveIntegerField(null=True, blank=True)
+    is_public = models.BooleanField(null=True, blank=True)
+    pair = models.CharField(  # noqa: DJ001 (unique, so absence has to be NULL)
+        max_length=255, null=True, blank=True, editable=False
+    )
+    seq = models.BigIntegerField(default=0, editable=False)
+    last_activity = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[RoomManager[Self]] = RoomManager()
+
+    rules: ClassVar[RoomRules]
+    defaults: ClassVar[dict[str, Any]] = {}
+    """What the columns of one type start as; those of other types stay NULL."""
+
+    class Meta:
+        abstract = True
+        permissions = PERMISSIONS
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["pair"], name="%(app_label)s_%(class)s_pair"),
+            check_constraint(
+                models.Q(type=OneToOneRules.name, pair__isnull=False)
+                | (~models.Q(type=OneToOneRules.name) & models.Q(pair__isnull=True)),
+                name="%(app_label)s_%(class)s_pair_type",
+            ),
+            check_constraint(
+                ~models.Q(type=GroupRules.name)
+                | models.Q(
+                    max_participants__isnull=False,
+                    join_approval_required__isnull=False,
+                    group_locked__isnull=False,
+                    max_subscribers__isnull=True,
+                    is_public__isnull=True,
+                ),
+                name="%(app_label)s_%(class)s_group",
+            ),
+            check_constraint(
+                ~models.Q(type=ChannelRules.name)
+                | models.Q(
+                    max_subscribers__isnull=False,
+                    is_public__isnull=False,
+                    max_participants__isnull=True,
+                    join_approval_required__isnull=True,
+                    group_locked__isnull=True,
+                ),
+                name="%(app_label)s_%(class)s_channel",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.pk)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not args and hasattr(self, "rules"):
+            self.type = self.type or self.rules.name
+            for field, value in self.defaults.items():
+                if getattr(self, field) is None:
+                    setattr(self, field, value)
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+        """Make the instance that the `type` column asks for."""
+        names = list(field_names)
+        room_class: type[Any] = cls
+        if "type" in names:
+            room_class = room_model(cast("Sequence[Any]", values)[names.index("type")]) or cls
+        return cast("Self", super(AbstractRoom, room_class).from_db(db, field_names, values))
+
+    def get_member(self, user: Any) -> Any:
+        """Return the membership of a user (or their id) in this room, or None."""
+        from .memberships import Membership
+
+        return Membership.objects.filter(room_id=self.pk, user_id=getattr(user, "pk", user)).first()
+
+
+class Room(AbstractRoom):
+    """The default room table."""
+
+    class Meta(AbstractRoom.Meta):
+        swappable = model_setting("Room")
+
+
+class OneToOneChatMixin(models.Model):
+    """What a proxy for one-to-one chats needs, whatever the room model."""
+
+    rules: ClassVar[RoomRules] = OneToOneRules()
+    participants = _Members(Role.MEMBER)
+
+    class Meta:
+        abstract = True
+
+
+class GroupChatMixin(models.Model):
+    """What a proxy for groups needs, whatever the room model."""
+
+    rules: ClassVar[RoomRules] = GroupRules()
+    defaults: ClassVar[dict[str, Any]] = {
+        "max_participants": 100,
+        "join_approval_required": False,
+        "group_locked": False,
+    }
+    participants = _Members(Role.MEMBER)
+    admins = _Members(Role.ADMIN, Role.ADMIN)
+
+    class Meta:
+        abstract = True
+
+
+class ChannelMixin(models.Model):
+    """What a proxy for broadcast channels needs, whatever the room model."""
+
+    rules: ClassVar[RoomRules] = ChannelRules()
+    defaults: ClassVar[dict[str, Any]] = {"max_subscribers": 300, "is_public": False}
+    subscribers = _Members(Role.MEMBER)
+    moderators = _Members(Role.MODERATOR, Role.MODERATOR)
+
+    class Meta:
+        abstract = True
+
+
+class AbstractRoomProperty(models.Model):
+    """What the members of a room agreed on for it; every room gets one by signal."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    room = models.OneToOneField(
+        settings.GQL_CHAT_ROOM_MODEL, on_delete=models.CASCADE, related_name="property"
+    )
+    preferences = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        abstract = True
+        verbose_name_plural = "room properties"
+
+    def __str__(self) -> str:
+        return f"properties of {self.room_id}"
+
+
+class RoomProperty(AbstractRoomProperty):
+    """The default properties of a room."""
+
+    class Meta(AbstractRoomProperty.Meta):
+        swappable = model_setting("RoomProperty")
+
+
+if chat_settings.MODELS["Room"] == "gql_chat.Room":
+    # A proxy of a swapped-out model is an error in Django, so these exist only while the
+    # room model is ours; who swaps it declares proxies of their own from the mixins.
+
+    class OneToOneChat(OneToOneChatMixin, Room):
+        """A chat of exactly two users."""
+
+        objects: ClassVar[PairManager[Self]] = PairManager()
+
+        class Meta:
+            proxy = True
+
+    class GroupChat(GroupChatMixin, Room):
+        """A group whose participants talk with each other."""
+
+        class Meta:
+            proxy = True
+
+    class Channel(ChannelMixin, Room):
+        """A channel whose moderators write and whose subscribers read."""
+
+        class Meta:
+            proxy = True

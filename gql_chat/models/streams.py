@@ -1,0 +1,50 @@
+"""The event log: every frame of every stream, in its place."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class StreamEvent(models.Model):
+    """One frame of a stream. Rows are written once and never changed.
+
+    Attributes:
+        stream: `room:<room id>` or `user:<user id>`.
+        seq: the place in the stream, from 1, with no gap and no repeat.
+        kind: the name of the event's type in the schema.
+        payload: the event rendered, as JSON text.
+        change: how the frame changes who is entitled to the stream, or None. An object with
+            the user ids `joined` before the frame, `left` before it, and `closed` where the
+            stream ends with it.
+    """
+
+    stream = models.CharField(max_length=80)
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=64)
+    payload = models.TextField()
+    change = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["stream", "seq"], name="%(app_label)s_%(class)s_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.seq} {self.kind}"
+
+
+class UserStream(models.Model):
+    """How far the stream of a user has come. (That of a room stands on the room.)"""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    seq = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"user {self.pk} at {self.seq}"

@@ -1,0 +1,151 @@
+"""What all operations share: the acting user, and the way into a room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+
+from ..conf import chat_settings
+from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
+from ..models import AbstractMessage, AbstractRoom, Membership, get_model
+from ..permissions import PermissionHandler
+
+
+class Operations:
+    """Base of the operations.
+
+    Args:
+        user_id: the primary key of the user who acts. The user is read in every operation:
+            an account that was deactivated since, or a right that was revoked, has no say.
+    """
+
+    def __init__(self, user_id: Any) -> None:
+        self.user_id = user_id
+
+    @cached_property
+    def permissions(self) -> PermissionHandler:
+        """The project's permission handler."""
+        handler: PermissionHandler = chat_settings.load("PERMISSION_HANDLER_CLASS")()
+        return handler
+
+    @cached_property
+    def user(self) -> Any:
+        """The acting user.
+
+        Raises:
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        users: Any = get_user_model()._default_manager
+        return check_active(users.filter(pk=self.user_id).first())
+
+    def enter(self, room_id: Any, *, lock: bool = False) -> Membership:
+        """Return the acting user's membership of a room, with `room` and `user` at hand.
+
+        Args:
+            room_id: the room.
+            lock: whether to lock the room's row first, as everything has to that takes a
+                place in the room's stream.
+
+        Raises:
+            NotFound: there is no such room.
+            PermissionDenied: the user is no member of it.
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        return self.enter_found(self.find_room(room_id, lock=lock))
+
+    def enter_found(self, room: AbstractRoom) -> Membership:
+        """Return the acting user's membership of a room that is at hand (see `enter`)."""
+        membership = (
+            Membership.objects.select_related("user")
+            .filter(room_id=room.pk, user_id=self.user_id)
+            .first()
+        )
+        if membership is None:
+            raise PermissionDenied("You are not a member of this room.")
+        check_active(membership.user)
+        self.user = membership.user
+        membership.room = room
+        return membership
+
+    def find_room(self, room_id: Any, *, lock: bool = False) -> AbstractRoom:
+        """Return a room, whoever is in it; `lock` locks its row.
+
+        Raises:
+            NotFound: there is no such room.
+        """
+        rooms = get_model("Room").objects.filter(pk=room_id)
+        if lock:
+            rooms = rooms.select_for_update(no_key=True)
+        room: AbstractRoom | None = rooms.first()
+        if room is None:
+            raise NotFound("There is no such room.")
+        return room
+
+    def lock_rooms(self, room_ids: Iterable[Any]) -> dict[Any, AbstractRoom]:
+        """Lock rooms, always in the same order, and return them by id."""
+        rooms = get_model("Room").objects.filter(pk__in=set(room_ids)).order_by("pk")
+        return {room.pk: room for room in rooms.select_for_update(no_key=True)}
+
+    def find_messages(self, message_ids: Iterable[Any]) -> list[AbstractMessage]:
+        """Return messages with their senders, in the order in which they were named.
+
+        Raises:
+            NotFound: one of them does not exist.
+            PermissionDenied: one of them stands in a room that the user is not in.
+        """
+        wanted = list(dict.fromkeys(message_ids))
+        if not wanted:
+            raise Invalid({"message_id": "Name at least one message."})
+        rows = get_model("Message").objects.filter(pk__in=wanted).select_related("sender")
+        found = {message.pk: message for message in rows}
+        if len(found) < len(wanted):
+            raise NotFound("There is no such message.")
+        self.check_member_of({message.room_id for message in found.values()})
+        return [found[message_id] for message_id in wanted]
+
+    def check_member_of(self, room_ids: set[Any]) -> None:
+        """Raise `PermissionDenied` unless the user is in all of these rooms."""
+        joined = Membership.objects.filter(user_id=self.user_id, room_id__in=room_ids)
+        if joined.count() < len(room_ids):
+            raise PermissionDenied("You are not a member of this room.")
+
+    def find_users(self, field: str, user_ids: Iterable[Any]) -> dict[Any, Any]:
+        """Return users by primary key, in the order in which they were named.
+
+        Args:
+            field: the input's field, for errors.
+            user_ids: primary keys, as numbers or strings.
+
+        Raises:
+            Invalid: one of them cannot be the primary key of a user.
+            NotFound: one of them belongs to nobody.
+        """
+        model = get_user_model()
+        key: Any = model._meta.pk
+        wanted = {}
+        for user_id in user_ids:
+            try:
+                value = key.to_python(user_id)
+            except ValidationError:
+                raise Invalid({field: f"{user_id!r} is not a user id."}) from None
+            try:
+                key.run_validators(value)
+            except ValidationError:
+                raise NotFound("There is no such user.") from None
+            wanted[value] = None
+        users: Any = model._default_manager
+        found = {user.pk: user for user in users.filter(pk__in=list(wanted))}
+        if len(found) < len(wanted):
+            raise NotFound("There is no such user.")
+        return {user_id: found[user_id] for user_id in wanted}
+
+
+def check_active(user: Any) -> Any:
+    """Return `user`, or raise `NotAuthenticated` where there is none or it is deactivated."""
+    if user is None or not user.is_active:
+        raise NotAuthenticated("Your account is not active.")
+    return user

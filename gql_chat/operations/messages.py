@@ -1,0 +1,312 @@
+"""Messages: send, edit, delete, and typing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from .. import streams
+from ..conf import chat_settings
+from ..errors import Invalid, NotFound, PermissionDenied
+from ..events import MessageEdited, MessagesDeleted, MessageSent, Typing
+from ..models import (
+    MEDIA_TYPES,
+    MIME_TYPES,
+    AbstractMessage,
+    AbstractRoom,
+    ClientMessage,
+    NotificationType,
+    get_model,
+)
+from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
+from ..relations import MessageRelations, load_messages
+from ..sanitize import clean
+from .notifications import NotificationOperations
+
+_TICK = timedelta(microseconds=1)
+_check_url = URLValidator(schemes=["http", "https"])
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of a send.
+
+    Attributes:
+        message_id: the id of the message.
+        stream, seq: its place.
+        original: for a repeat of a `client_id`, the message as it stands.
+    """
+
+    message_id: Any
+    stream: str
+    seq: int
+    original: AbstractMessage | None = None
+
+
+class MessageOperations(NotificationOperations):
+    """What a user does with messages of their own."""
+
+    def send_message(
+        self,
+        room_id: Any,
+        content: str = "",
+        *,
+        parent_message_id: Any = None,
+        forwarded_from_id: Any = None,
+        media: Sequence[Mapping[str, Any]] = (),
+        client_id: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> Sent:
+        """Write a message into a room and tell its members.
+
+        Args:
+            room_id: the room.
+            content: what is written; it is cleaned.
+            parent_message_id: the message that this one answers.
+            forwarded_from_id: the message that this one passes on.
+            media: attachments, with the fields of `MessageMediaAsset`.
+            client_id: the sender's own id for it; with the same one again nothing is stored.
+            fields: values for columns that the project's message type lets clients write.
+
+        Raises:
+            NotFound: the room or a quoted message does not exist.
+            PermissionDenied: the user may not write here, or may not read what is quoted.
+            Invalid: a rule about content, media or quotes is broken.
+        """
+        with streams.transaction() as outbox:
+            room = self.find_room(room_id, lock=True)
+            parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
+            membership = self.enter_found(room)
+            if client_id is not None:
+                if not 0 < len(client_id) <= CLIENT_ID_LENGTH:
+                    raise Invalid({"client_id": f"1 to {CLIENT_ID_LENGTH} characters."})
+                repeat = self._find_repeat(client_id)
+                if repeat is not None:
+                    return repeat
+            if not self.permissions.can_send(membership):
+                raise PermissionDenied("You may not send messages in this room.")
+            self.check_member_of(
+                {quoted.room_id for quoted in (parent, forwarded) if quoted is not None} - {room.pk}
+            )
+            self._check_quoted(parent, forwarded)
+            limit = chat_settings.MAX_MEDIA_ITEMS
+            if limit is not None and len(media) > limit:
+                raise Invalid({"media": f"At most {limit} items are allowed."})
+            assets = [self._make_asset(place, item) for place, item in enumerate(media)]
+            now = self._next_time(room)
+            message = get_model("Message")(
+                room=room,
+                sender=membership.user,
+                content=self.clean_content(content, required=not (assets or forwarded)),
+                parent_message=parent,
+                forwarded_from=forwarded,
+                is_forwarded=forwarded is not None,
+                created_at=now,
+                updated_at=now,
+                **(fields or {}),
+            )
+            self.validate_message(message)
+            if client_id is not None:
+                repeat = self._remember(client_id, message)
+                if repeat is not None:
+                    return repeat
+            message.save(force_insert=True)
+            self._attach(message, assets)
+            self.notify(
+                message,
+                NotificationType.NEW_MESSAGE if parent is None else NotificationType.REPLY,
+                actor_id=membership.user_id,
+                created_at=now,
+            )
+            if parent is None and forwarded is None:
+                # Nothing can hang on a message that nobody has seen yet.
+                message.relations = MessageRelations(attachments=assets)
+            else:
+                load_messages([message])
+            envelope = outbox.broadcast(room, MessageSent(message), activity=now)
+        return Sent(message.pk, envelope.stream, envelope.seq)
+
+    def edit_message(
+        self, message_id: Any, content: str | None, fields: Mapping[str, Any] | None = None
+    ) -> AbstractMessage:
+        """Change the text of a message of the user's own and tell the members.
+
+        Raises:
+            NotFound, PermissionDenied, Invalid: as for sending.
+        """
+        with streams.transaction() as outbox:
+            message = self.find_messages([message_id])[0]
+            membership = self.enter(message.room_id, lock=True)
+            if not self.permissions.can_change_message(membership, message):
+                raise PermissionDenied("You may not change this message.")
+            if message.is_deleted:
+                raise Invalid("A deleted message cannot be edited.")
+            load_messages([message])
+            if content is not None:
+                bare = message.relations.attachments or message.is_forwarded
+                message.content = self.clean_content(content, required=not bare)
+            for name, value in (fields or {}).items():
+                setattr(message, name, value)
+            self.validate_message(message)
+            message.is_edited = True
+            message.updated_at = timezone.now()
+            message.save(update_fields=["content", "is_edited", "updated_at", *(fields or {})])
+            outbox.broadcast(membership.room, MessageEdited(message))
+        return message
+
+    def delete_messages(self, message_ids: Iterable[Any]) -> list[Any]:
+        """Delete messages of the user's own, all of one room, and tell its members.
+
+        With `MESSAGE_SOFT_DELETE` the rows stay, hidden; otherwise they go. Their
+        notifications go in both cases. Returns the ids.
+
+        Raises:
+            NotFound, PermissionDenied: for any one of them.
+            Invalid: they stand in several rooms, or one is deleted already.
+        """
+        with streams.transaction() as outbox:
+            messages = self.find_messages(message_ids)
+            room_ids = {message.room_id for message in messages}
+            room = self.lock_rooms(room_ids)[messages[0].room_id]
+            membership = self.enter_found(room)
+            for message in messages:
+                if not self.permissions.can_change_message(membership, message):
+                    raise PermissionDenied("You may not delete this message.")
+            if len(room_ids) > 1:
+                raise Invalid({"message_id": "All messages must stand in one room."})
+            if any(message.is_deleted for message in messages):
+                raise Invalid({"message_id": "A message is deleted already."})
+            ids = [message.pk for message in messages]
+            rows = get_model("Message").objects.filter(pk__in=ids)
+            if chat_settings.MESSAGE_SOFT_DELETE:
+                rows.update(is_deleted=True, updated_at=timezone.now())
+                get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
+            else:
+                rows.delete()
+            outbox.broadcast(room, MessagesDeleted(ids), activity=self._last_activity(room))
+        return ids
+
+    def type_in(self, room_id: Any, *, is_typing: bool = True) -> None:
+        """Tell the members of a room that the user types, or has stopped.
+
+        Raises:
+            NotFound: there is no such room.
+            PermissionDenied: the user may not write here.
+        """
+        with streams.transaction() as outbox:
+            membership = self.enter(room_id)
+            if not self.permissions.can_send(membership):
+                raise PermissionDenied("You may not send messages in this room.")
+            event = Typing(
+                username=membership.user.get_username(),
+                user_id=membership.user_id,
+                room_id=membership.room_id,
+                is_typing=is_typing,
+            )
+            outbox.transient(membership.room, event)
+
+    def clean_content(self, content: str, *, required: bool) -> str:
+        """Return the content as it is stored. Projects override it for a sanitiser of theirs.
+
+        Raises:
+            Invalid: it is too long, or empty where it is `required`.
+        """
+        limit = chat_settings.MAX_MESSAGE_LENGTH
+        if limit is not None and len(content) > limit:
+            raise Invalid({"content": f"At most {limit} characters are allowed."})
+        cleaned = clean(content)
+        if required and not cleaned.strip():
+            raise Invalid({"content": "A message without media or a forward needs content."})
+        return cleaned
+
+    def validate_message(self, message: AbstractMessage) -> None:
+        """Refuse a message before it is written. Nothing by default; projects override it."""
+
+    def _find_quoted(self, parent_id: Any, forwarded_id: Any) -> tuple[Any, Any]:
+        ids = {quoted_id for quoted_id in (parent_id, forwarded_id) if quoted_id is not None}
+        if not ids:
+            return None, None
+        found = get_model("Message").objects.in_bulk(ids)
+        if len(found) < len(ids):
+            raise NotFound("There is no such message.")
+        return found.get(parent_id), found.get(forwarded_id)
+
+    @staticmethod
+    def _check_quoted(parent: Any, forwarded: Any) -> None:
+        if parent is not None and forwarded is not None:
+            raise Invalid("A message is a reply or a forward, not both.")
+        if (quoted := parent or forwarded) is not None and quoted.is_deleted:
+            raise Invalid("A deleted message can be neither answered nor forwarded.")
+
+    @staticmethod
+    def _make_asset(place: int, item: Mapping[str, Any]) -> Any:
+        """Return an attachment, not saved yet.
+
+        Raises:
+            Invalid: naming the field of the media item that is wrong.
+        """
+        problems = {}
+        try:
+            _check_url(item["media_url"])
+        except ValidationError:
+            problems["media_url"] = "This is not an http or https link."
+        if item["media_type"] not in MEDIA_TYPES:
+            problems["media_type"] = f"One of {', '.join(MEDIA_TYPES)} is needed."
+        if item["mime_type"] not in MIME_TYPES:
+            problems["mime_type"] = f"{item['mime_type']} is not an allowed type."
+        if len(item.get("caption") or "") > CAPTION_LENGTH:
+            problems["caption"] = f"At most {CAPTION_LENGTH} characters are allowed."
+        if problems:
+            raise Invalid({"media": {str(place): problems}})
+        return get_model("MessageMediaAsset")(position=place, **item)
+
+    @staticmethod
+    def _attach(message: AbstractMessage, assets: list[Any]) -> None:
+        for asset in assets:
+            asset.message = message
+        if assets:
+            get_model("MessageMediaAsset").objects.bulk_create(assets)
+
+    @staticmethod
+    def _next_time(room: AbstractRoom) -> datetime:
+        # Servers' clocks differ; a room's messages have one order all the same.
+        return max(timezone.now(), room.last_activity + _TICK)
+
+    @staticmethod
+    def _last_activity(room: AbstractRoom) -> datetime:
+        newest = get_model("Message").objects.filter(room_id=room.pk, is_deleted=False)
+        return newest.aggregate(newest=Max("created_at"))["newest"] or room.created_at
+
+    def _find_repeat(self, client_id: str) -> Sent | None:
+        seen = ClientMessage.objects.filter(sender_id=self.user_id, client_id=client_id).first()
+        if seen is None:
+            return None
+        messages = get_model("Message").objects.filter(pk=seen.message)
+        original = messages.select_related("sender").first()
+        if original is None:
+            raise NotFound("The message that was sent with this client_id is deleted.")
+        load_messages([original])
+        return Sent(seen.message, seen.stream, seen.seq, original)
+
+    def _remember(self, client_id: str, message: AbstractMessage) -> Sent | None:
+        """Note that the `client_id` is used; return what another socket sent with it just now."""
+        try:
+            with transaction.atomic():
+                ClientMessage.objects.create(
+                    sender_id=self.user_id,
+                    client_id=client_id,
+                    message=message.pk,
+                    stream=streams.room_stream(message.room_id),
+                    seq=message.room.seq + 1,
+                )
+        except IntegrityError:
+            return self._find_repeat(client_id)
+        return None

@@ -1,0 +1,95 @@
+"""Reactions to messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from .. import streams
+from ..errors import Conflict, Invalid, NotFound
+from ..events import MessageReacted
+from ..models import AbstractMessage, Membership, NotificationType, get_model
+from ..models.receipts import REACTION_LENGTH
+from ..relations import load_messages
+from .notifications import NotificationOperations
+
+
+class ReactionOperations(NotificationOperations):
+    """A user's one reaction per message."""
+
+    def add_reaction(self, message_id: Any, reaction_content: str) -> AbstractMessage:
+        """React to a message, in place of an earlier reaction, and tell the members.
+
+        Raises:
+            NotFound: there is no such message.
+            PermissionDenied: the user is not in its room.
+            Conflict: the user has reacted with the same content already.
+            Invalid: the content is empty or too long, or the message is deleted.
+        """
+        if not 0 < len(reaction_content) <= REACTION_LENGTH:
+            raise Invalid({"reaction_content": f"1 to {REACTION_LENGTH} characters."})
+        with streams.transaction() as outbox:
+            message, membership = self._find(message_id)
+            reactions = get_model("Reaction")
+            if reactions.objects.filter(
+                message_id=message.pk, user_id=self.user_id, reaction_content=reaction_content
+            ).exists():
+                raise Conflict("You have reacted to this message in the same way already.")
+            now = timezone.now()
+            get_model("ChatNotification").objects.filter(
+                message_id=message.pk, actor_id=self.user_id, recipient__isnull=False
+            ).delete()
+            reactions(
+                message=message,
+                user=membership.user,
+                reaction_content=reaction_content,
+                created_at=now,
+            ).save(force_insert=True)
+            if message.sender_id != membership.user_id:
+                self.notify(
+                    message,
+                    NotificationType.REACTION,
+                    actor_id=membership.user_id,
+                    created_at=now,
+                    recipient_id=message.sender_id,
+                )
+            load_messages([message])
+            outbox.broadcast(membership.room, MessageReacted("add", message))
+        return message
+
+    def remove_reaction(self, message_id: Any, reaction_content: str | None) -> AbstractMessage:
+        """Take the user's reaction back and tell the members.
+
+        Args:
+            message_id: the message.
+            reaction_content: which reaction; None for whichever there is.
+
+        Raises:
+            NotFound: there is no such message, or no such reaction.
+            PermissionDenied: the user is not in the message's room.
+            Invalid: the message is deleted.
+        """
+        with streams.transaction() as outbox:
+            message, membership = self._find(message_id)
+            reactions = get_model("Reaction").objects.filter(
+                message_id=message.pk, user_id=self.user_id
+            )
+            if reaction_content is not None:
+                reactions = reactions.filter(reaction_content=reaction_content)
+            deleted, _ = reactions.delete()
+            if not deleted:
+                raise NotFound("You have not reacted to this message in this way.")
+            get_model("ChatNotification").objects.filter(
+                message_id=message.pk, actor_id=self.user_id, recipient__isnull=False
+            ).delete()
+            load_messages([message])
+            outbox.broadcast(membership.room, MessageReacted("remove", message))
+        return message
+
+    def _find(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
+        message = self.find_messages([message_id])[0]
+        membership = self.enter(message.room_id, lock=True)
+        if message.is_deleted:
+            raise Invalid("This message is deleted.")
+        return message, membership

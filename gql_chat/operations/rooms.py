@@ -1,0 +1,560 @@
+"""Rooms: create, look at, join and leave, change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from .. import streams
+from ..conf import chat_settings
+from ..errors import Conflict, Invalid, NotFound, PermissionDenied
+from ..events import (
+    MembersAdded,
+    MembersRemoved,
+    RoomCreated,
+    RoomDeleted,
+    RoomExited,
+    RoomUpdated,
+)
+from ..models import AbstractMessage, AbstractRoom, Membership, get_model
+from ..permissions import grant, revoke
+from ..relations import load_messages, load_rooms, members_of
+from ..rooms import NAME_LENGTH, Role, room_model, room_types
+from .base import Operations
+
+_check_url = URLValidator(schemes=["http", "https"])
+_LARGEST = 2**31 - 1
+
+
+@dataclass(slots=True)
+class Page:
+    """A page of a room's messages, the newest first.
+
+    Attributes:
+        room_id: the room.
+        messages: the messages, with their relations loaded.
+        has_next: whether there are older ones.
+        has_previous: whether there are newer ones.
+        page: its number from 1; None for a page by cursor.
+        size: how many messages a page holds at most.
+    """
+
+    room_id: Any
+    messages: list[AbstractMessage]
+    has_next: bool
+    has_previous: bool
+    size: int
+    page: int | None = None
+
+    @property
+    def next_page_number(self) -> int | None:
+        """The number of the next page, if there is one and pages are counted."""
+        return self.page + 1 if self.page is not None and self.has_next else None
+
+    @property
+    def prev_page_number(self) -> int | None:
+        """The number of the previous page, if there is one and pages are counted."""
+        return self.page - 1 if self.page is not None and self.has_previous else None
+
+
+class RoomOperations(Operations):
+    """Rooms and their members."""
+
+    # Looking
+
+    def list_rooms(self) -> list[Any]:
+        """Return the user's rooms, the most recently active first.
+
+        Each has `last_message` (the newest that is not deleted, or None), `peer` (the other
+        user of a one-to-one chat, or None) and `unread_count`.
+        """
+        newest = (
+            get_model("Message")
+            .objects.filter(room_id=OuterRef("pk"), is_deleted=False)
+            .order_by("-created_at", "-pk")
+            .values("pk")[:1]
+        )
+        unread = (
+            get_model("Message")
+            .objects.filter(
+                room_id=OuterRef("pk"),
+                is_deleted=False,
+                created_at__gte=OuterRef("mine__unread_from"),
+            )
+            .exclude(sender_id=self.user_id)
+            .exclude(
+                Exists(
+                    get_model("ReadReceipt").objects.filter(
+                        message_id=OuterRef("pk"), reader_id=self.user_id
+                    )
+                )
+            )
+            .order_by()
+            .values("room_id")
+            .annotate(count=Count("pk"))
+            .values("count")
+        )
+        rooms = list(
+            get_model("Room")
+            .objects.annotate(
+                mine=FilteredRelation("memberships", condition=Q(memberships__user=self.user_id))
+            )
+            .filter(mine__isnull=False)
+            .annotate(last_message_id=Subquery(newest), unread_count=Coalesce(Subquery(unread), 0))
+            .select_related("creator")
+            .order_by("-last_activity", "-created_at")
+        )
+        ids = [room.last_message_id for room in rooms if room.last_message_id is not None]
+        found = get_model("Message").objects.filter(pk__in=ids).select_related("sender")
+        messages = {message.pk: message for message in load_messages(found)}
+        paired = [room.pk for room in rooms if room.rules.paired]
+        peers = {
+            membership.room_id: membership.user
+            for membership in Membership.objects.filter(room_id__in=paired)
+            .exclude(user_id=self.user_id)
+            .select_related("user")
+        }
+        for room in rooms:
+            room.last_message = messages.get(room.last_message_id)
+            room.peer = peers.get(room.pk)
+        return rooms
+
+    def room_info(self, room_id: Any) -> AbstractRoom:
+        """Return a room of the user's with its members.
+
+        Raises:
+            NotFound: there is no such room.
+            PermissionDenied: the user is not in it.
+        """
+        room = self.enter(room_id).room
+        load_rooms([room])
+        return room
+
+    def room_messages(
+        self,
+        room_id: Any,
+        *,
+        page: int | None = None,
+        size: int | None = None,
+        before: Any = None,
+        after: Any = None,
+    ) -> Page:
+        """Return messages of a room, the newest first.
+
+        Args:
+            room_id: the room.
+            page: the number of the page from 1; needs `size`.
+            size: how many at most; capped at `MAX_PAGE_SIZE`.
+            before: the id of a message: those older than it follow. At one cost, however deep.
+            after: the id of a message: the nearest that are newer than it.
+
+        Raises:
+            NotFound: there is no such room, or no such message in it.
+            PermissionDenied: the user is not in it.
+            Invalid: the numbers are not from 1 up, or do not go together.
+        """
+        if sum(given is not None for given in (page, before, after)) > 1:
+            raise Invalid({"paginate": "Name one of page, before and after."})
+        if size is None and (page, before, after) != (None, None, None):
+            raise Invalid({"paginate": {"size": "This field is required."}})
+        if page is None and before is None and after is None and size is not None:
+            raise Invalid({"paginate": {"page": "This field is required."}})
+        for name, number in (("page", page), ("size", size)):
+            if number is not None and number < 1:
+                raise Invalid({"paginate": {name: "A whole number from 1 up is needed."}})
+        room = self.enter(room_id).room
+        limit = chat_settings.MAX_PAGE_SIZE
+        size = limit if size is None else min(size, limit or size)
+        messages = (
+            get_model("Message")
+            .objects.filter(room_id=room.pk, is_deleted=False)
+            .select_related("sender")
+            .order_by("-created_at", "-pk")
+        )
+        if after is not None:
+            return self._newer(room, messages, after, size)
+        if before is not None:
+            cursor = self._cursor(room, before)
+            messages = messages.filter(
+                Q(created_at__lt=cursor.created_at)
+                | Q(created_at=cursor.created_at, pk__lt=cursor.pk)
+            )
+        start = 0 if page is None or size is None else (page - 1) * size
+        if start > _LARGEST:
+            return Page(room.pk, [], False, True, size, page)
+        rows = list(messages[start : start + size + 1] if size is not None else messages)
+        has_next = size is not None and len(rows) > size
+        has_previous = before is not None or start > 0
+        return Page(room.pk, load_messages(rows[:size]), has_next, has_previous, size, page)
+
+    def _cursor(self, room: AbstractRoom, message_id: Any) -> Any:
+        cursor = get_model("Message").objects.filter(pk=message_id, room_id=room.pk).first()
+        if cursor is None:
+            raise NotFound("There is no such message in this room.")
+        return cursor
+
+    def _newer(self, room: AbstractRoom, messages: Any, after: Any, size: int) -> Page:
+        cursor = self._cursor(room, after)
+        newer = messages.filter(
+            Q(created_at__gt=cursor.created_at) | Q(created_at=cursor.created_at, pk__gt=cursor.pk)
+        ).order_by("created_at", "pk")
+        rows = list(newer[: size + 1])
+        page = load_messages(reversed(rows[:size]))
+        return Page(room.pk, page, True, len(rows) > size, size)
+
+    # Coming and going
+
+    def create_room(
+        self,
+        room_type: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        members: Iterable[Any] = (),
+        fields: Mapping[str, Any] | None = None,
+        preferences: Mapping[str, Any] | None = None,
+    ) -> AbstractRoom:
+        """Create a room, and tell its first members.
+
+        Args:
+            room_type: the name of the type, as in `room_types()`.
+            name, description: for types that have a name.
+            members: ids of the users who are in from the start, besides the creator.
+            fields: values of columns that the type lets its creator set.
+            preferences: those of the room's property.
+
+        Raises:
+            NotFound: a user does not exist.
+            Invalid: a field is wrong, or the room would be too full.
+            Conflict: the two users have a one-to-one chat; the detail names its `room_id`.
+        """
+        with streams.transaction() as outbox:
+            model = room_model(room_type)
+            if model is None:
+                known = ", ".join(known.rules.name for known in room_types())
+                raise Invalid({"type": f"One of {known} is needed."})
+            rules = model.rules
+            users = self.find_users(rules.members, members)
+            fields = self._check_fields(fields or {}, rules.creatable, "extra_fields")
+            user = self.user
+            if rules.paired:
+                room = self._pair_up(model, users)
+            else:
+                text = self._check_fields(
+                    {"name": name, "description": description}, ("name", "description")
+                )
+                room = model(creator=user, **text, **fields)
+                room.save(force_insert=True)
+                others = [user_id for user_id in users if user_id != user.pk]
+                rules.check_room_for(room, len(others) + 1)
+                Membership.objects.enter(room, others)
+            if preferences is not None:
+                get_model("RoomProperty").objects.filter(room_id=room.pk).update(
+                    preferences=preferences
+                )
+            load_rooms([room])
+            members_in = [membership.user_id for membership in members_of(room)]
+            outbox.broadcast(room, RoomCreated(room), joined=members_in)
+        return room
+
+    def _pair_up(self, model: Any, users: Mapping[Any, Any]) -> AbstractRoom:
+        if len(users) != 1 or self.user.pk in users:
+            raise Invalid({"participants": "Name exactly one user, not yourself."})
+        (peer,) = users
+        try:
+            with transaction.atomic():
+                chat: AbstractRoom = model.objects.pair_up(self.user.pk, peer)
+        except IntegrityError:
+            present = model.objects.between(self.user.pk, peer)
+            if present is None:
+                raise
+            raise Conflict({"message": "Chat already exists", "room_id": str(present.pk)}) from None
+        return chat
+
+    def join_room(self, room_id: Any) -> AbstractRoom:
+        """Come into a room by oneself, and tell its members.
+
+        Raises:
+            NotFound: there is no such room.
+            Invalid: nobody comes in by themselves, or the user is in, or the room is full.
+        """
+        with streams.transaction() as outbox:
+            room = self.find_room(room_id, lock=True)
+            user = self.user
+            room.rules.check_join(room)
+            if not Membership.objects.add(room, [user.pk]):
+                raise Invalid("You are in this room already.")
+            load_rooms([room])
+            event = MembersAdded(room, [user.get_username()], "self")
+            outbox.broadcast(room, event, joined=[user.pk])
+        return room
+
+    def leave_room(self, room_id: Any) -> None:
+        """Go out of a room, and tell those who remain; the last one out deletes it.
+
+        Raises:
+            NotFound: there is no such room.
+            PermissionDenied: the user is not in it.
+            Invalid: it is a room that cannot be left.
+        """
+        with streams.transaction():
+            membership = self.enter(room_id, lock=True)
+            room = membership.room
+            room.rules.check_leave(room)
+            goodbye = f"You left {room.rules.title(room)}"
+            self._part(room, [membership.user_id], goodbye, "self")
+
+    def add_members(self, room_id: Any, user_ids: Iterable[Any]) -> AbstractRoom:
+        """Bring users into a room, and tell its members, the new ones included.
+
+        Users who are in already are skipped.
+
+        Raises:
+            NotFound: there is no such room or user.
+            PermissionDenied: the user may not add others.
+            Invalid: the room would be too full, or its members are fixed.
+        """
+        with streams.transaction() as outbox:
+            room = self.find_room(room_id, lock=True)
+            users = self.find_users("members", user_ids)
+            membership = self.enter_found(room)
+            if not self.permissions.can_add_members(membership):
+                raise PermissionDenied("You may not add members to this room.")
+            added = Membership.objects.add(room, users)
+            load_rooms([room])
+            if added:
+                names = [users[new.user_id].get_username() for new in added]
+                event = MembersAdded(room, names, self.user.get_username())
+                outbox.broadcast(room, event, joined=[new.user_id for new in added])
+        return room
+
+    def remove_members(self, room_id: Any, user_ids: Iterable[Any]) -> None:
+        """Put users out of a room, and tell them and those who remain.
+
+        Users who are not in, and the room's creator, are skipped.
+
+        Raises:
+            NotFound: there is no such room or user.
+            PermissionDenied: the user may not remove others.
+            Invalid: the room's members are fixed.
+        """
+        with streams.transaction():
+            room = self.find_room(room_id, lock=True)
+            users = self.find_users("members", user_ids)
+            membership = self.enter_found(room)
+            if not self.permissions.can_remove_members(membership):
+                raise PermissionDenied("You may not remove members from this room.")
+            room.rules.check_changeable_members(room)
+            username = self.user.get_username()
+            removable = [user_id for user_id in users if user_id != room.creator_id]
+            self._part(room, removable, f"You have been removed by {username}", username)
+
+    def _part(self, room: Any, user_ids: list[Any], goodbye: str, removed_by: str) -> None:
+        """End memberships of a locked room and tell everybody what that means for them."""
+        outbox = streams.current()
+        load_rooms([room])
+        parting = {m.user_id: m for m in room.members if m.user_id in set(user_ids)}
+        if not parting:
+            return
+        room.members = [m for m in room.members if m.user_id not in parting]
+        # Rendering needs the room's property, which is gone once the last member is.
+        room.property  # noqa: B018 (loads it)
+        Membership.objects.remove(room, list(parting))
+        exited = RoomExited(room, goodbye)
+        outbox.target(dict.fromkeys(parting, exited))
+        if room.members:
+            names = [membership.user.get_username() for membership in parting.values()]
+            event = MembersRemoved(room, names, removed_by)
+            outbox.broadcast(room, event, left=list(parting))
+        else:
+            outbox.target(dict.fromkeys(parting, RoomDeleted(room.pk)))
+
+    # Changing
+
+    def update_room(
+        self, room_id: Any, fields: Mapping[str, Any], preferences: Mapping[str, Any] | None = None
+    ) -> AbstractRoom:
+        """Change what a room is called and how it works, and tell its members.
+
+        Args:
+            room_id: the room.
+            fields: values of columns that the type lets its leaders change.
+            preferences: those of the room's property, as a whole.
+
+        Raises:
+            NotFound: there is no such room.
+            PermissionDenied: the user does not lead it.
+            Invalid: a field is wrong, or not one of this type.
+        """
+        with streams.transaction() as outbox:
+            room = self._lead(room_id)
+            changes = self._check_fields(fields, room.rules.updatable, "data")
+            for name, value in changes.items():
+                setattr(room, name, value)
+            room.save(update_fields=[*changes, "updated_at"])
+            if preferences is not None:
+                get_model("RoomProperty").objects.filter(room_id=room.pk).update(
+                    preferences=preferences
+                )
+            load_rooms([room])
+            outbox.broadcast(room, RoomUpdated(room))
+        return room
+
+    def delete_room(self, room_id: Any) -> None:
+        """Delete a room for everybody, and tell its members.
+
+        Raises:
+            NotFound: there is no such room.
+            PermissionDenied: the user may not delete it.
+        """
+        with streams.transaction() as outbox:
+            membership = self.enter(room_id, lock=True)
+            room = membership.room
+            if not self.permissions.can_delete(membership):
+                raise PermissionDenied("You may not delete this room.")
+            room_id = room.pk
+            outbox.broadcast(room, RoomDeleted(room_id), closed=True)
+            room.delete()
+
+    def set_leaders(
+        self, room_id: Any, leaders: str, user_ids: Iterable[Any], *, lead: bool
+    ) -> AbstractRoom:
+        """Make members leaders of a room, or plain members again, and tell its members.
+
+        Args:
+            room_id: the room.
+            leaders: what the leaders are called: `admins` or `moderators`.
+            user_ids: users who are no members are skipped, and so is the creator.
+            lead: whether they lead from now on.
+
+        Raises:
+            NotFound: there is no such room or user.
+            PermissionDenied: the user does not lead it.
+            Invalid: the room's type has no such leaders.
+        """
+        with streams.transaction() as outbox:
+            room = self.find_room(room_id, lock=True)
+            users = self.find_users("users", user_ids)
+            self._check_lead(room)
+            if room.rules.leaders != leaders:
+                raise Invalid({"action": f"This room has no {leaders}."})
+            role = room.rules.leader_role if lead else Role.MEMBER
+            Membership.objects.set_role(room, users, role)
+            load_rooms([room])
+            outbox.broadcast(room, RoomUpdated(room))
+        return room
+
+    def set_permissions(
+        self, room_id: Any, user_ids: Iterable[Any], codenames: Iterable[str], *, hold: bool
+    ) -> AbstractRoom:
+        """Give object permissions on a room to members, or take them, and tell its members.
+
+        Args:
+            room_id: the room.
+            user_ids: users who are no members are skipped, and so is the creator.
+            codenames: permissions that the room's type knows.
+            hold: whether they hold them from now on.
+
+        Raises:
+            NotFound: there is no such room or user.
+            PermissionDenied: the user does not lead it.
+            Invalid: the type has no such permission.
+        """
+        with streams.transaction() as outbox:
+            room = self.find_room(room_id, lock=True)
+            users = self.find_users("users", user_ids)
+            self._check_lead(room)
+            codenames = list(codenames)
+            if not codenames:
+                raise Invalid({"permission": "Name at least one permission."})
+            for codename in codenames:
+                if codename not in room.rules.permissions:
+                    raise Invalid({"permission": f"{codename!r} is no permission of this room."})
+            load_rooms([room])
+            members = [
+                membership.user_id
+                for membership in members_of(room)
+                if membership.user_id in users and membership.user_id != room.creator_id
+            ]
+            if hold:
+                grant(room, members, codenames)
+            else:
+                revoke(room, members, codenames)
+            outbox.broadcast(room, RoomUpdated(room))
+        return room
+
+    def _lead(self, room_id: Any) -> AbstractRoom:
+        room = self.find_room(room_id, lock=True)
+        self._check_lead(room)
+        return room
+
+    def _check_lead(self, room: AbstractRoom) -> None:
+        if not self.permissions.can_modify(self.enter_found(room)):
+            raise PermissionDenied("You may not modify this room.")
+
+    @staticmethod
+    def _check_fields(
+        fields: Mapping[str, Any], allowed: Iterable[str], where: str = ""
+    ) -> dict[str, Any]:
+        """Return the fields as they are stored.
+
+        Raises:
+            Invalid: naming the field that is wrong or not allowed.
+        """
+        checked = {}
+        problems = {}
+        for name, value in fields.items():
+            check = _CHECKS.get(name)
+            problem = None
+            if name not in allowed:
+                problem = "This room has no such field."
+            elif check is not None:
+                problem = check(value)
+            if problem is not None:
+                problems[name] = problem
+            checked[name] = value
+        if problems:
+            raise Invalid({where: problems} if where else problems)
+        return checked
+
+
+def _check_name(value: Any) -> str | None:
+    if not isinstance(value, str) or not value.strip() or len(value) > NAME_LENGTH:
+        return f"A name has 1 to {NAME_LENGTH} characters."
+    return None
+
+
+def _check_avatar(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        _check_url(value)
+    except ValidationError:
+        return "This is not an http or https link."
+    return "At most 2000 characters are allowed." if len(value) > 2000 else None
+
+
+def _check_cap(value: Any) -> str | None:
+    return None if value is not None and 1 <= value <= _LARGEST else "A whole number from 1 up."
+
+
+def _check_flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "True or false is needed."
+
+
+_CHECKS = {
+    "name": _check_name,
+    "avatar": _check_avatar,
+    "max_participants": _check_cap,
+    "max_subscribers": _check_cap,
+    "group_locked": _check_flag,
+    "join_approval_required": _check_flag,
+    "is_public": _check_flag,
+}

@@ -1,0 +1,76 @@
+"""Sessions: the sockets of a user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from .. import streams
+from ..models import Membership, UserStream, get_model
+from .base import Operations
+
+
+@dataclass(slots=True)
+class StreamPosition:
+    """Where a stream stands for a user.
+
+    Attributes:
+        stream: its name.
+        seq: the place of its newest frame.
+        joined_seq: the first place that the user is entitled to.
+    """
+
+    stream: str
+    seq: int
+    joined_seq: int
+
+
+class SessionOperations(Operations):
+    """The sockets of a user."""
+
+    def open_session(self, channel_name: str) -> Any:
+        """Register a socket; return its session.
+
+        Raises:
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        with streams.transaction():
+            return get_model("Session").objects.create(user=self.user, channel_name=channel_name)
+
+    def heartbeat(self, channel_name: str) -> None:
+        """Note that the socket's client is there; a session that was cleaned up comes back.
+
+        Raises:
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        now = timezone.now()
+        with streams.transaction():
+            get_model("Session").objects.update_or_create(
+                channel_name=channel_name,
+                defaults={"user": self.user, "last_seen": now, "alive_at": now},
+            )
+
+    def close_session(self, channel_name: str) -> None:
+        """Forget a socket."""
+        get_model("Session").objects.filter(
+            user_id=self.user_id, channel_name=channel_name
+        ).delete()
+
+    def positions(self) -> list[StreamPosition]:
+        """Return where all streams of the user stand: their own, and those of their rooms.
+
+        Each position and membership are read in one statement, so they belong together.
+        """
+        own = UserStream.objects.filter(pk=self.user_id).values_list("seq", flat=True).first()
+        rows = Membership.objects.filter(user_id=self.user_id).values_list(
+            "room_id", "room__seq", "joined_seq"
+        )
+        return [
+            StreamPosition(streams.user_stream(self.user_id), own or 0, 1),
+            *(
+                StreamPosition(streams.room_stream(room_id), seq, joined_seq)
+                for room_id, seq, joined_seq in rows
+            ),
+        ]

@@ -1,0 +1,94 @@
+"""Who may do what in a room: membership, roles and django-guardian's object permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from guardian.core import ObjectPermissionChecker
+from guardian.models import GroupObjectPermission, UserObjectPermission
+
+if TYPE_CHECKING:
+    from .models import AbstractMessage, AbstractRoom, Membership
+
+
+class PermissionHandler:
+    """Every "may this member…". A project subclasses it (`PERMISSION_HANDLER_CLASS`).
+
+    Every method takes a membership with its `room` and a `user` read in this very operation,
+    so that a right granted or revoked holds for the next event. That the user is a member is
+    known when a method is asked.
+    """
+
+    def holds(self, membership: Membership, permission: str) -> bool:
+        """Tell whether the member holds an object permission on the room."""
+        return ObjectPermissionChecker(membership.user).has_perm(permission, membership.room)
+
+    def can_send(self, membership: Membership) -> bool:
+        """Tell whether the member may write messages in the room, or type in it."""
+        return membership.room.rules.may_send(membership, self.holds)
+
+    def can_add_members(self, membership: Membership) -> bool:
+        """Tell whether the member may bring others in."""
+        return membership.room.rules.may_add(membership, self.holds)
+
+    def can_remove_members(self, membership: Membership) -> bool:
+        """Tell whether the member may put others out."""
+        return membership.room.rules.may_remove(membership, self.holds)
+
+    def can_modify(self, membership: Membership) -> bool:
+        """Tell whether the member may change the room, its roles and permissions."""
+        return membership.room.rules.may_modify(membership)
+
+    def can_delete(self, membership: Membership) -> bool:
+        """Tell whether the member may delete the room for everybody."""
+        return membership.room.rules.may_delete(membership)
+
+    def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        """Tell whether the member may edit or delete a message of the room."""
+        return message.sender_id == membership.user_id
+
+
+def grant(room: AbstractRoom, user_ids: Iterable[Any], codenames: Iterable[str]) -> None:
+    """Give users object permissions on a room; those they hold already are left alone."""
+    content_type = ContentType.objects.get_for_model(room)
+    permissions = Permission.objects.filter(content_type=content_type, codename__in=list(codenames))
+    user_ids = list(user_ids)
+    UserObjectPermission.objects.bulk_create(
+        [
+            UserObjectPermission(
+                permission=permission,
+                user_id=user_id,
+                content_type=content_type,
+                object_pk=str(room.pk),
+            )
+            for permission in permissions
+            for user_id in user_ids
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def revoke(
+    room: AbstractRoom, user_ids: Iterable[Any], codenames: Iterable[str] | None = None
+) -> None:
+    """Take object permissions on a room from users: those named, or all."""
+    held = UserObjectPermission.objects.filter(**_on(room), user_id__in=list(user_ids))
+    if codenames is not None:
+        held = held.filter(permission__codename__in=list(codenames))
+    held.delete()
+
+
+def revoke_all(room: AbstractRoom) -> None:
+    """Drop every object permission on a room, of users and of groups."""
+    UserObjectPermission.objects.filter(**_on(room)).delete()
+    GroupObjectPermission.objects.filter(**_on(room)).delete()
+
+
+def _on(room: AbstractRoom) -> dict[str, Any]:
+    return {
+        "content_type": ContentType.objects.get_for_model(room),
+        "object_pk": str(room.pk),
+    }

@@ -1,0 +1,102 @@
+"""Loads all that frames show of messages and rooms, in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+
+from .models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
+
+
+@dataclass(slots=True)
+class MessageRelations:
+    """What hangs on a message: attachments, receipts, reactions, names of who has got it."""
+
+    attachments: list[Any] = field(default_factory=list)
+    read_receipts: list[Any] = field(default_factory=list)
+    reactions: list[Any] = field(default_factory=list)
+    delivered_to: list[str] = field(default_factory=list)
+    parent_message: AbstractMessage | None = None
+    forwarded_from: AbstractMessage | None = None
+
+
+def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
+    """Give each message its `relations`; return the messages as a list.
+
+    Quoted messages (the parent, the forwarded one) get theirs too, one level deep. Of one
+    that stands in another room nobody learns who has got it, read it or reacted to it.
+    """
+    messages = list(messages)
+    quoted_ids = {
+        quoted_id
+        for message in messages
+        for quoted_id in (message.parent_message_id, message.forwarded_from_id)
+        if quoted_id is not None
+    }
+    quoted: dict[Any, Any] = {}
+    if quoted_ids:
+        found = get_model("Message").objects.filter(pk__in=quoted_ids).select_related("sender")
+        quoted = {message.pk: message for message in found}
+    relations = {message.pk: MessageRelations() for message in [*quoted.values(), *messages]}
+    if relations:
+        _fill(relations)
+    for message in quoted.values():
+        message.relations = relations[message.pk]
+    for message in messages:
+        message.relations = relations[message.pk]
+        message.relations.parent_message = _quote(message, quoted.get(message.parent_message_id))
+        message.relations.forwarded_from = _quote(message, quoted.get(message.forwarded_from_id))
+    return messages
+
+
+def _quote(message: AbstractMessage, quoted: Any) -> Any:
+    if quoted is not None and quoted.room_id != message.room_id:
+        quoted.relations = MessageRelations(attachments=quoted.relations.attachments)
+    return quoted
+
+
+def _fill(relations: dict[Any, MessageRelations]) -> None:
+    ids = list(relations)
+    for asset in get_model("MessageMediaAsset").objects.filter(message_id__in=ids):
+        relations[asset.message_id].attachments.append(asset)
+    receipts = get_model("ReadReceipt").objects.filter(message_id__in=ids)
+    for receipt in receipts.select_related("reader").order_by("read_at"):
+        relations[receipt.message_id].read_receipts.append(receipt)
+    reactions = get_model("Reaction").objects.filter(message_id__in=ids)
+    for reaction in reactions.select_related("user").order_by("created_at"):
+        relations[reaction.message_id].reactions.append(reaction)
+    username = get_user_model().USERNAME_FIELD
+    deliveries = Delivery.objects.filter(message_id__in=ids).order_by("pk")
+    for message_id, name in deliveries.values_list("message_id", f"user__{username}"):
+        relations[message_id].delivered_to.append(name)
+
+
+def relations_of(message: Any) -> MessageRelations:
+    """Return a message's relations, loading them where nobody has yet."""
+    if not hasattr(message, "relations"):
+        load_messages([message])
+    relations: MessageRelations = message.relations
+    return relations
+
+
+def load_rooms(rooms: Sequence[AbstractRoom]) -> Sequence[Any]:
+    """Give each room its `members`, memberships with their users in the order of joining."""
+    by_id: dict[Any, Any] = {room.pk: room for room in rooms}
+    for room in by_id.values():
+        room.members = []
+    memberships: QuerySet[Membership] = Membership.objects.filter(room_id__in=list(by_id))
+    for membership in memberships.select_related("user").order_by("pk"):
+        by_id[membership.room_id].members.append(membership)
+    return rooms
+
+
+def members_of(room: Any) -> list[Membership]:
+    """Return a room's memberships, loading them where nobody has yet."""
+    if not hasattr(room, "members"):
+        load_rooms([room])
+    members: list[Membership] = room.members
+    return members

@@ -1,0 +1,236 @@
+"""The room types: three small classes that hold every rule in which rooms differ.
+
+Nothing else in the package asks which type a room has. A project changes the rules of one
+type by pointing `MODELS` at a proxy of its own whose `rules` is a subclass of one of these,
+and adds a type by giving `register` a proxy with a new name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.apps import apps
+
+from .conf import ROOM_TYPES
+from .errors import Invalid
+
+if TYPE_CHECKING:
+    from .models import AbstractRoom, Membership
+
+HoldsPermission = Callable[["Membership", str], bool]
+"""Asks whether the member holds an object permission on the room."""
+
+NAME_LENGTH = 64
+
+
+class Role:
+    """What a member is in a room."""
+
+    MEMBER = "member"
+    ADMIN = "admin"
+    MODERATOR = "moderator"
+    CHOICES = ((MEMBER, "member"), (ADMIN, "admin"), (MODERATOR, "moderator"))
+
+
+class RoomRules:
+    """What every room type answers; the defaults suit a room that members cannot change.
+
+    Attributes:
+        name: the type's name on the wire, in the database and in the schema.
+        members: what its members are called, and the name of the accessor on the room.
+        leaders: the same for those who run it; empty where nobody does.
+        leader_role: their `Role`.
+        cap: the column that limits the number of members; empty for no limit.
+        cap_exceeded: what a client reads when that limit is passed.
+        permissions: codenames of the object permissions that leaders hold.
+        add_permission, remove_permission: which of them adding and removing members needs.
+        creatable: the fields a client may set in `extra_fields` when it creates the room.
+        updatable: the fields a client may change later.
+        named: whether the room has a name of its own.
+    """
+
+    name: ClassVar[str]
+    members: ClassVar[str] = "participants"
+    leaders: ClassVar[str] = ""
+    leader_role: ClassVar[str] = Role.MEMBER
+    cap: ClassVar[str] = ""
+    cap_exceeded: ClassVar[str] = ""
+    permissions: ClassVar[tuple[str, ...]] = ()
+    add_permission: ClassVar[str] = ""
+    remove_permission: ClassVar[str] = ""
+    creatable: ClassVar[tuple[str, ...]] = ()
+    updatable: ClassVar[tuple[str, ...]] = ("property",)
+    named: ClassVar[bool] = True
+    paired: ClassVar[bool] = False
+
+    def role_of(self, room: AbstractRoom, user_id: Any) -> str:
+        """Return the role with which a user enters the room: its creator always leads it."""
+        return self.leader_role if user_id == room.creator_id else Role.MEMBER
+
+    def title(self, room: AbstractRoom) -> str:
+        """Return what the room is called in sentences shown to people."""
+        return room.name or "the chat"
+
+    def leads(self, membership: Membership) -> bool:
+        """Tell whether the member runs the room: its creator, or one with the leaders' role."""
+        room = membership.room
+        return membership.user_id == room.creator_id or (
+            bool(self.leaders) and membership.role == self.leader_role
+        )
+
+    def may_send(self, membership: Membership, holds: HoldsPermission) -> bool:
+        """Tell whether the member may write messages here."""
+        return True
+
+    def may_modify(self, membership: Membership) -> bool:
+        """Tell whether the member may change the room."""
+        return self.leads(membership)
+
+    def may_delete(self, membership: Membership) -> bool:
+        """Tell whether the member may delete the room for everybody."""
+        return membership.user_id == membership.room.creator_id
+
+    def may_add(self, membership: Membership, holds: HoldsPermission) -> bool:
+        """Tell whether the member may bring others in."""
+        return self._is_creator_or_holds(membership, self.add_permission, holds)
+
+    def may_remove(self, membership: Membership, holds: HoldsPermission) -> bool:
+        """Tell whether the member may put others out."""
+        return self._is_creator_or_holds(membership, self.remove_permission, holds)
+
+    def check_join(self, room: AbstractRoom) -> None:
+        """Raise `Invalid` where nobody may come in by themselves."""
+        raise Invalid(f"Ask to be added to {self.title(room)}.")
+
+    def check_leave(self, room: AbstractRoom) -> None:
+        """Raise `Invalid` where members cannot leave."""
+
+    def check_changeable_members(self, room: AbstractRoom) -> None:
+        """Raise `Invalid` where the set of members is fixed."""
+
+    def check_room_for(self, room: AbstractRoom, count: int) -> None:
+        """Raise `Invalid` where `count` members are more than the room holds."""
+        if self.cap and count > getattr(room, self.cap):
+            raise Invalid(self.cap_exceeded)
+
+    @staticmethod
+    def _is_creator_or_holds(
+        membership: Membership, permission: str, holds: HoldsPermission
+    ) -> bool:
+        # Nobody can take the creator's permissions, so there is nothing to look up for them.
+        return membership.user_id == membership.room.creator_id or (
+            bool(permission) and holds(membership, permission)
+        )
+
+
+class OneToOneRules(RoomRules):
+    """Exactly two users, for as long as the chat lives; either of them may delete it."""
+
+    name = "OneToOneChat"
+    named = False
+    paired = True
+
+    def title(self, room: AbstractRoom) -> str:
+        return "the chat"
+
+    def leads(self, membership: Membership) -> bool:
+        return True
+
+    def may_delete(self, membership: Membership) -> bool:
+        return True
+
+    def may_add(self, membership: Membership, holds: HoldsPermission) -> bool:
+        return True
+
+    def may_remove(self, membership: Membership, holds: HoldsPermission) -> bool:
+        return True
+
+    def check_join(self, room: AbstractRoom) -> None:
+        raise Invalid("A one-to-one chat cannot be joined.")
+
+    def check_leave(self, room: AbstractRoom) -> None:
+        raise Invalid("A one-to-one chat cannot be left.")
+
+    def check_changeable_members(self, room: AbstractRoom) -> None:
+        raise Invalid("The participants of a one-to-one chat cannot change.")
+
+
+class GroupRules(RoomRules):
+    """Participants who talk with each other, and admins who decide who they are."""
+
+    name = "GroupChat"
+    leaders = "admins"
+    leader_role = Role.ADMIN
+    cap = "max_participants"
+    cap_exceeded = "Maximum number of group participants exceeded"
+    permissions = ("can_add_new_participants", "can_remove_participants")
+    add_permission = "can_add_new_participants"
+    remove_permission = "can_remove_participants"
+    creatable = ("avatar", "max_participants", "join_approval_required", "group_locked")
+    updatable = (
+        "name",
+        "description",
+        "avatar",
+        "group_locked",
+        "join_approval_required",
+        "property",
+    )
+
+    def may_send(self, membership: Membership, holds: HoldsPermission) -> bool:
+        return not membership.room.group_locked or self.leads(membership)
+
+    def check_join(self, room: AbstractRoom) -> None:
+        raise Invalid("Ask an admin to add you to the group")
+
+
+class ChannelRules(RoomRules):
+    """Subscribers who read, and moderators who write."""
+
+    name = "Channel"
+    members = "subscribers"
+    leaders = "moderators"
+    leader_role = Role.MODERATOR
+    cap = "max_subscribers"
+    cap_exceeded = "Maximum number of channel subscribers exceeded"
+    permissions = ("can_add_new_subscribers", "can_remove_subscribers", "can_send_messages")
+    add_permission = "can_add_new_subscribers"
+    remove_permission = "can_remove_subscribers"
+    creatable = ("avatar", "max_subscribers", "is_public")
+    updatable = ("name", "description", "avatar", "is_public", "property")
+
+    def may_send(self, membership: Membership, holds: HoldsPermission) -> bool:
+        return self.leads(membership) or holds(membership, "can_send_messages")
+
+    def check_join(self, room: AbstractRoom) -> None:
+        if not room.is_public:
+            raise Invalid("This channel is private: ask a moderator to add you.")
+
+
+_registered: dict[str, type[AbstractRoom]] = {}
+
+
+def register(model: type[AbstractRoom]) -> type[AbstractRoom]:
+    """Add a room type: a proxy of the room model whose `rules` names it. Usable as a decorator."""
+    _registered[model.rules.name] = model
+    if apps.ready:
+        from .signals import connect_room_type
+
+        connect_room_type(model)
+    return model
+
+
+def room_model(name: str) -> type[AbstractRoom] | None:
+    """Return the proxy model of the room type `name`, or None where there is no such type."""
+    if name in ROOM_TYPES:
+        from .models import get_model
+
+        return get_model(name)
+    return _registered.get(name)
+
+
+def room_types() -> list[type[AbstractRoom]]:
+    """Return the proxy models of all room types, the package's three first."""
+    from .models import get_model
+
+    return [*(get_model(name) for name in ROOM_TYPES), *_registered.values()]

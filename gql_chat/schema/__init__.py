@@ -1,0 +1,8 @@
+"""The GraphQL schema: every operation a query or mutation, every event a subscription's payload."""
+
+from .build import get_graphql_schema, get_schema
+from .context import Context
+from .documents import Document
+from .selection import select_all
+
+__all__ = ["Context", "Document", "get_graphql_schema", "get_schema", "select_all"]

@@ -1,0 +1,33 @@
+"""On whose behalf an operation of the schema runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..conf import chat_settings
+
+if TYPE_CHECKING:
+    from ..events import Event
+    from ..operations import EventHandler
+
+
+@dataclass
+class Context:
+    """What resolvers find in `info.context`.
+
+    Attributes:
+        user_id: the primary key of the user who acts.
+        source: where a subscription's events come from.
+    """
+
+    user_id: Any
+    source: AsyncIterator[Event] | None = field(default=None)
+
+    @cached_property
+    def handler(self) -> EventHandler:
+        """The operations, as the acting user."""
+        handler: EventHandler = chat_settings.load("EVENT_HANDLER_CLASS")(self.user_id)
+        return handler

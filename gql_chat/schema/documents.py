@@ -1,0 +1,121 @@
+"""GraphQL documents that are parsed and validated once, and executed many times.
+
+`strawberry.Schema.execute_sync` takes text, and validating it costs ten times what executing
+it does; so prepared documents go to graphql-core's own `execute`, as Strawberry's do in the
+end. Schema extensions, which serve requests of unknown text, do not run for them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    type_from_ast,
+    validate,
+)
+from graphql.utilities import coerce_input_value
+
+from .. import streams
+from ..errors import Invalid
+from ..streams import Envelope
+
+
+class Document:
+    """A prepared document with one operation.
+
+    Args:
+        schema: the schema it is for.
+        text: the document.
+
+    Raises:
+        GraphQLError: the text does not parse, or does not fit the schema.
+    """
+
+    def __init__(self, schema: GraphQLSchema, text: str) -> None:
+        self.schema = schema
+        self.text = text
+        self._node = parse(text)
+        problems = validate(schema, self._node)
+        if problems:
+            raise problems[0]
+        (self._operation,) = (
+            node for node in self._node.definitions if isinstance(node, OperationDefinitionNode)
+        )
+        self._writes = self._operation.operation is OperationType.MUTATION
+
+    def execute(
+        self, variables: dict[str, Any] | None = None, *, root: Any = None, context: Any = None
+    ) -> dict[str, Any]:
+        """Execute the operation and return its data.
+
+        Raises:
+            Invalid: a variable has the wrong type; the detail names the field.
+            Exception: whatever a resolver raised, as it was.
+        """
+        result = execute(
+            self.schema,
+            self._node,
+            root_value=root,
+            context_value=context,
+            variable_values=variables,
+            is_awaitable=_is_awaitable,
+        )
+        assert isinstance(result, ExecutionResult)
+        if result.errors:
+            raise self._cause(result.errors[0], variables or {})
+        assert result.data is not None
+        return result.data
+
+    def perform(
+        self, variables: dict[str, Any] | None = None, *, context: Any = None
+    ) -> tuple[dict[str, Any], list[Envelope]]:
+        """Execute the operation as one event: what a mutation writes is one transaction.
+
+        Returns:
+            The data, and the envelopes that were committed, for the caller to publish.
+
+        Raises:
+            Invalid, Exception: as `execute` does; then nothing was stored.
+        """
+        with streams.capture() as envelopes:
+            if self._writes:
+                with streams.transaction():
+                    data = self.execute(variables, context=context)
+            else:
+                data = self.execute(variables, context=context)
+        return data, envelopes
+
+    def _cause(self, error: GraphQLError, variables: dict[str, Any]) -> BaseException:
+        """Return what went wrong: in a resolver, or in the variables before any ran."""
+        cause: BaseException | None = error.original_error
+        while isinstance(cause, GraphQLError) and cause.original_error is not None:
+            cause = cause.original_error
+        if error.path is not None and cause is not None:
+            return cause
+        problems = self._input_problems(variables)
+        return Invalid(problems) if problems else cause or error
+
+    def _input_problems(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return what is wrong with the variables, by the path of each field."""
+        problems: dict[str, Any] = {}
+
+        def note(path: list[str | int], value: Any, error: GraphQLError) -> None:
+            field = ".".join(str(step) for step in path) or "data"
+            problems.setdefault(field, error.message)
+
+        for definition in self._operation.variable_definitions:
+            expected: Any = type_from_ast(self.schema, definition.type)
+            coerce_input_value(variables.get(definition.variable.name.value), expected, note)
+        return problems
+
+
+def _is_awaitable(value: Any) -> bool:
+    # Every resolver behind a prepared document is synchronous: it runs on a database thread.
+    return False

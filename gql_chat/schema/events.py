@@ -1,0 +1,155 @@
+"""What subscribers receive: one type for each event of `gql_chat.events`, of the same name."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from .. import events
+from .scalars import UserID
+from .types import MessageRef, Room
+
+
+def _is(event: type[events.Event]) -> Any:
+    """Return the test by which an event finds its type in the schema."""
+
+    def is_type_of(cls: type, obj: Any, info: Any) -> bool:
+        return isinstance(obj, event)
+
+    return classmethod(is_type_of)
+
+
+@strawberry.type
+class MessageSent:
+    """A member wrote a message."""
+
+    is_type_of = _is(events.MessageSent)
+    message: MessageRef
+
+
+@strawberry.type
+class MessagesDelivered:
+    """Messages of the user's arrived at a member."""
+
+    is_type_of = _is(events.MessagesDelivered)
+    messages: list[MessageRef]
+
+
+@strawberry.type
+class MessagesRead:
+    """A member read messages of the room."""
+
+    is_type_of = _is(events.MessagesRead)
+    messages: list[MessageRef]
+
+
+@strawberry.type
+class MessageReacted:
+    """A member reacted to a message (`add`), or took a reaction back (`remove`)."""
+
+    is_type_of = _is(events.MessageReacted)
+    status: str
+    type: str
+    message: MessageRef
+
+
+@strawberry.type
+class MessageEdited:
+    """A sender changed a message."""
+
+    is_type_of = _is(events.MessageEdited)
+    status: str
+    action: str
+    message: MessageRef
+
+
+@strawberry.type
+class MessagesDeleted:
+    """A sender deleted messages of the room."""
+
+    is_type_of = _is(events.MessagesDeleted)
+    status: str
+    action: str
+    message_ids: list[UUID]
+
+
+@strawberry.type
+class Typing:
+    """A member types, or has stopped."""
+
+    is_type_of = _is(events.Typing)
+    username: str
+    user_id: UserID
+    room_id: UUID
+    is_typing: bool
+
+
+@strawberry.type
+class RoomCreated:
+    """A room came into being, and the user is in it."""
+
+    is_type_of = _is(events.RoomCreated)
+    room: Room
+
+
+@strawberry.type
+class RoomUpdated:
+    """A room, its roles or its permissions changed."""
+
+    is_type_of = _is(events.RoomUpdated)
+    room: Room
+
+
+@strawberry.type
+class RoomDeleted:
+    """A room is gone."""
+
+    is_type_of = _is(events.RoomDeleted)
+    room_id: UUID
+
+
+@strawberry.type
+class RoomExited:
+    """The user is no longer in the room."""
+
+    is_type_of = _is(events.RoomExited)
+    room: Room
+    message: str
+
+
+@strawberry.type
+class MembersAdded:
+    """Users came into the room."""
+
+    is_type_of = _is(events.MembersAdded)
+    room: Room
+    new_members: list[str]
+    added_by: str
+
+
+@strawberry.type
+class MembersRemoved:
+    """Users went out of the room."""
+
+    is_type_of = _is(events.MembersRemoved)
+    room: Room
+    removed_members: list[str]
+    removed_by: str
+
+
+ChatEvent = Annotated[
+    MessageSent
+    | MessagesDelivered
+    | MessagesRead
+    | MessageReacted
+    | MessageEdited
+    | MessagesDeleted
+    | Typing
+    | RoomCreated
+    | RoomUpdated
+    | RoomDeleted
+    | RoomExited
+    | MembersAdded
+    | MembersRemoved,
+    strawberry.union("ChatEvent", description="Anything that happens."),
+]

@@ -1,0 +1,38 @@
+"""Renders events: executes the subscription's selection over the instances at hand."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from ..events import Event
+from .build import get_graphql_schema
+from .documents import Document
+from .selection import select_all
+
+
+def render_event(event: Event) -> dict[str, Any]:
+    """Return all that the event's type in the schema selects, as plain objects."""
+    data = _document(type(event).__name__).execute(root=event)
+    rendered: dict[str, Any] = data["events"]
+    return rendered
+
+
+@cache
+def _document(kind: str) -> Document:
+    schema = get_graphql_schema()
+    selection = select_all(schema, kind)
+    return Document(schema, f"subscription {{ events {{ ... on {kind} {selection} }} }}")
+
+
+def prepare() -> None:
+    """Prepare the document of every event, so that no event pays for it."""
+    for kind in get_graphql_schema().get_possible_types(
+        get_graphql_schema().type_map["ChatEvent"]  # type: ignore[arg-type]
+    ):
+        _document(kind.name)
+
+
+def forget() -> None:
+    """Forget the documents: the schema is built anew."""
+    _document.cache_clear()

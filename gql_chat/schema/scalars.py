@@ -1,0 +1,106 @@
+"""The scalars of the schema, as the wire writes them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any, NewType
+
+import strawberry
+
+UserID = NewType("UserID", object)
+"""A user's primary key: a number where it is one, else a string. Inputs take both."""
+
+Time = NewType("Time", datetime)
+"""A moment, in ISO 8601, UTC, with a trailing `Z`."""
+
+Bytes = NewType("Bytes", int)
+"""A size in bytes; GraphQL's own Int ends at 2 GiB."""
+
+JSONObject = NewType("JSONObject", dict)  # type: ignore[type-arg]
+"""An object of the client's own making, stored as it is."""
+
+_DEEPEST = 32
+_LARGEST = 2**63 - 1
+
+
+def _write_user_id(value: Any) -> int | str:
+    return value if isinstance(value, int) else str(value)
+
+
+def _read_user_id(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("A user id is a number or a string.")
+    return value
+
+
+def _write_time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def _read_time(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("A time is a string in ISO 8601.")
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _read_bytes(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+        raise ValueError("A size is a whole number from 0 up.")
+    return value
+
+
+def _read_object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("An object is needed.")
+    _check_json(value)
+    return value
+
+
+def _check_json(value: Any) -> None:
+    """Refuse what some database or client could not take: depth, huge numbers, infinity."""
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        deeper: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                deeper += item.values()
+            elif isinstance(item, list):
+                deeper += item
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise ValueError("A number is too large.")
+            elif isinstance(item, int) and abs(item) > _LARGEST:
+                raise ValueError("A number is too large.")
+        if not deeper:
+            return
+        level = deeper
+    raise ValueError(f"At most {_DEEPEST} levels are allowed.")
+
+
+SCALARS: dict[object, Any] = {
+    UserID: strawberry.scalar(
+        name="UserID",
+        description="A user's primary key: a number where it is one, else a string.",
+        serialize=_write_user_id,
+        parse_value=_read_user_id,
+    ),
+    Time: strawberry.scalar(
+        name="Time",
+        description="A moment in ISO 8601, UTC, with a trailing Z.",
+        serialize=_write_time,
+        parse_value=_read_time,
+    ),
+    Bytes: strawberry.scalar(
+        name="Bytes",
+        description="A size in bytes.",
+        serialize=int,
+        parse_value=_read_bytes,
+    ),
+    JSONObject: strawberry.scalar(
+        name="JSONObject",
+        description="An object of the client's own making.",
+        serialize=lambda value: value,
+        parse_value=_read_object,
+    ),
+}

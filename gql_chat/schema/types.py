@@ -1,0 +1,360 @@
+"""The objects of the schema, plain Strawberry types over model instances.
+
+A field without a resolver reads the attribute of the model. To change what an object shows,
+a project subclasses its type here and names the subclass in `SERIALIZERS`.
+"""
+
+from typing import Annotated, Any, Optional
+from uuid import UUID
+
+import strawberry
+
+from ..models import AbstractMessage, AbstractRoom, Membership
+from ..relations import members_of, relations_of
+from ..rooms import ChannelRules, GroupRules, OneToOneRules
+from .scalars import Bytes, JSONObject, Time, UserID
+
+_MODULE = "gql_chat.schema.serializers"
+
+UserRef = Annotated["User", strawberry.lazy(_MODULE)]
+MessageRef = Annotated["Message", strawberry.lazy(_MODULE)]
+QuotedMessageRef = Annotated["QuotedMessage", strawberry.lazy(_MODULE)]
+AttachmentRef = Annotated["Attachment", strawberry.lazy(_MODULE)]
+ReadReceiptRef = Annotated["ReadReceipt", strawberry.lazy(_MODULE)]
+ReactionRef = Annotated["Reaction", strawberry.lazy(_MODULE)]
+RoomPropertyRef = Annotated["RoomProperty", strawberry.lazy(_MODULE)]
+
+
+def _username(root: Any) -> str:
+    name: str = root.get_username()
+    return name
+
+
+def _text(name: str) -> Any:
+    """Return a field for an attribute that a project's user model may not have."""
+
+    def resolve(root: Any) -> str:
+        return getattr(root, name, None) or ""
+
+    return strawberry.field(resolver=resolve)
+
+
+@strawberry.type
+class User:
+    """A user, as members of their rooms see them."""
+
+    id: UserID = strawberry.field(resolver=lambda root: root.pk)
+    username: str = strawberry.field(resolver=_username)
+    email: str = _text("email")
+    first_name: str = _text("first_name")
+    last_name: str = _text("last_name")
+
+
+@strawberry.type
+class RoomReference:
+    """Which room an object stands in."""
+
+    id: UUID
+
+
+class _RoomOf:
+    """A message's room, of which only the id is shown: no need to read it."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, room_id: Any) -> None:
+        self.id = room_id
+
+
+@strawberry.type
+class Attachment:
+    """A link to a file that hangs on a message."""
+
+    id: UUID
+    media_url: str
+    media_type: str
+    file_size: Bytes
+    mime_type: str
+    caption: str | None
+    metadata: JSONObject
+
+
+@strawberry.type
+class ReadReceipt:
+    """That a member has read a message."""
+
+    reader: UserRef
+    read_at: Time
+
+
+@strawberry.type
+class Reaction:
+    """What a member thinks of a message."""
+
+    id: UUID
+    user: UserRef
+    reaction_content: str
+    created_at: Time
+
+
+def _room_of(root: AbstractMessage) -> RoomReference:
+    return _RoomOf(root.room_id)  # type: ignore[return-value]
+
+
+def _content(root: AbstractMessage) -> str:
+    return "" if root.is_deleted else root.content
+
+
+def _delivered_to(root: AbstractMessage) -> list[str]:
+    return relations_of(root).delivered_to
+
+
+def _read_receipts(root: AbstractMessage) -> list[ReadReceiptRef]:
+    return relations_of(root).read_receipts
+
+
+def _reactions(root: AbstractMessage) -> list[ReactionRef]:
+    return relations_of(root).reactions
+
+
+def _attachments(root: AbstractMessage) -> list[AttachmentRef]:
+    return [] if root.is_deleted else relations_of(root).attachments
+
+
+def _parent_message(root: AbstractMessage) -> Optional[QuotedMessageRef]:  # noqa: UP045
+    return relations_of(root).parent_message  # type: ignore[return-value]
+
+
+def _forwarded_from(root: AbstractMessage) -> Optional[QuotedMessageRef]:  # noqa: UP045
+    return relations_of(root).forwarded_from  # type: ignore[return-value]
+
+
+def _nothing(root: Any) -> Optional[QuotedMessageRef]:  # noqa: UP045
+    return None
+
+
+@strawberry.type
+class QuotedMessage:
+    """A message inside another: the one that is answered, or passed on."""
+
+    id: UUID
+    room: RoomReference = strawberry.field(resolver=_room_of)
+    sender: UserRef
+    content: str = strawberry.field(resolver=_content)
+    is_deleted: bool
+    is_edited: bool
+    is_forwarded: bool
+    forwarded_from: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
+        resolver=_nothing, description="Always null: quotes nest one level."
+    )
+    parent_message: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
+        resolver=_nothing, description="Always null: quotes nest one level."
+    )
+    delivered_to: list[str] = strawberry.field(resolver=_delivered_to)
+    read_receipts: list[ReadReceiptRef] = strawberry.field(resolver=_read_receipts)
+    reactions: list[ReactionRef] = strawberry.field(resolver=_reactions)
+    attachments: list[AttachmentRef] = strawberry.field(resolver=_attachments)
+    created_at: Time
+    updated_at: Time
+
+
+@strawberry.type
+class Message:
+    """What a member wrote in a room, and what others did with it."""
+
+    id: UUID
+    room: RoomReference = strawberry.field(resolver=_room_of)
+    sender: UserRef
+    content: str = strawberry.field(resolver=_content)
+    is_deleted: bool
+    is_edited: bool
+    is_forwarded: bool
+    forwarded_from: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
+        resolver=_forwarded_from
+    )
+    parent_message: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
+        resolver=_parent_message
+    )
+    delivered_to: list[str] = strawberry.field(resolver=_delivered_to)
+    read_receipts: list[ReadReceiptRef] = strawberry.field(resolver=_read_receipts)
+    reactions: list[ReactionRef] = strawberry.field(resolver=_reactions)
+    attachments: list[AttachmentRef] = strawberry.field(resolver=_attachments)
+    created_at: Time
+    updated_at: Time
+
+
+@strawberry.type
+class Notification:
+    """A message or a reaction that waits for the user."""
+
+    id: UUID
+    notification_type: str
+    message: MessageRef
+
+
+@strawberry.type
+class RoomNotifications:
+    """What waits for the user in one room."""
+
+    room_id: UUID
+    notifications: list[Annotated["Notification", strawberry.lazy(_MODULE)]]
+
+
+@strawberry.type
+class RoomProperty:
+    """What the members of a room agreed on for it."""
+
+    preferences: JSONObject
+
+
+def _users(members: list[Membership]) -> list[UserRef]:
+    return [membership.user for membership in members]  # type: ignore[misc]
+
+
+def _members(root: AbstractRoom) -> list[UserRef]:
+    return _users(members_of(root))
+
+
+def _leaders(root: AbstractRoom) -> list[UserRef]:
+    role = root.rules.leader_role
+    return _users([membership for membership in members_of(root) if membership.role == role])
+
+
+def _is_of(name: str) -> Any:
+    """Return the test by which a room's instance finds its type in the schema."""
+
+    def is_type_of(cls: type, obj: Any, info: Any) -> bool:
+        return bool(obj.type == name)
+
+    return classmethod(is_type_of)
+
+
+@strawberry.interface
+class Room:
+    """A room with its members."""
+
+    type: str
+    id: UUID
+    created_at: Time
+    updated_at: Time
+    property: RoomPropertyRef
+
+
+@strawberry.type
+class OneToOneChat(Room):
+    """A chat of exactly two users."""
+
+    is_type_of = _is_of(OneToOneRules.name)
+    participants: list[UserRef] = strawberry.field(resolver=_members)
+
+
+@strawberry.type
+class GroupChat(Room):
+    """A group whose participants talk with each other."""
+
+    is_type_of = _is_of(GroupRules.name)
+    name: str
+    description: str | None
+    avatar: str | None
+    creator: Optional[UserRef]  # noqa: UP045
+    participants: list[UserRef] = strawberry.field(resolver=_members)
+    admins: list[UserRef] = strawberry.field(resolver=_leaders)
+    max_participants: int
+    join_approval_required: bool
+    group_locked: bool
+
+
+@strawberry.type
+class Channel(Room):
+    """A channel whose moderators write and whose subscribers read."""
+
+    is_type_of = _is_of(ChannelRules.name)
+    name: str
+    description: str | None
+    avatar: str | None
+    creator: Optional[UserRef]  # noqa: UP045
+    subscribers: list[UserRef] = strawberry.field(resolver=_members)
+    moderators: list[UserRef] = strawberry.field(resolver=_leaders)
+    max_subscribers: int
+    is_public: bool
+
+
+@strawberry.interface
+class RoomSummary:
+    """A room in the list of a user's rooms."""
+
+    type: str
+    id: UUID
+    created_at: Time
+    updated_at: Time
+    last_message: Optional[MessageRef]  # noqa: UP045
+    unread_count: int
+
+
+@strawberry.type
+class OneToOneChatSummary(RoomSummary):
+    """A one-to-one chat in the list: who the other one is."""
+
+    is_type_of = _is_of(OneToOneRules.name)
+    peer: UserRef
+
+
+@strawberry.type
+class GroupChatSummary(RoomSummary):
+    """A group in the list."""
+
+    is_type_of = _is_of(GroupRules.name)
+    name: str
+    description: str | None
+    avatar: str | None
+    creator: Optional[UserRef]  # noqa: UP045
+    max_participants: int
+    join_approval_required: bool
+    group_locked: bool
+
+
+@strawberry.type
+class ChannelSummary(RoomSummary):
+    """A channel in the list."""
+
+    is_type_of = _is_of(ChannelRules.name)
+    name: str
+    description: str | None
+    avatar: str | None
+    creator: Optional[UserRef]  # noqa: UP045
+    max_subscribers: int
+    is_public: bool
+
+
+@strawberry.type
+class MessageList:
+    """Messages of one room."""
+
+    room_id: UUID
+    messages: list[MessageRef]
+
+
+def _page_data(root: Any) -> MessageList:
+    return root  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class MessagePage:
+    """A page of a room's messages, the newest first."""
+
+    has_next: bool
+    has_previous: bool
+    next_page_number: int | None
+    prev_page_number: int | None
+    page: int | None
+    size: int
+    data: MessageList = strawberry.field(resolver=_page_data)
+
+
+@strawberry.type
+class Position:
+    """Where a stream stands for the user."""
+
+    stream: str
+    seq: int
+    joined_seq: int

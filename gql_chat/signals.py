@@ -1,0 +1,147 @@
+"""The promises that hold for every code path: the ORM, the admin, a shell, an operation.
+
+Receivers ask for the models in use, so they serve swapped models with nothing to reconnect.
+What a manager writes in bulk is followed up once for all rows, through `members_changed`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models.signals import post_delete, post_save, pre_save
+from django.dispatch import receiver
+
+from . import streams
+from .models import (
+    AbstractReaction,
+    AbstractRoom,
+    Delivery,
+    Membership,
+    get_model,
+    members_changed,
+)
+from .permissions import grant, revoke, revoke_all
+from .rooms import Role, room_types
+
+
+def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
+    """Give a new room its properties, and make its creator a member who leads it."""
+    if not kwargs["created"] or kwargs["raw"]:
+        return
+    get_model("RoomProperty").objects.get_or_create(room_id=instance.pk)
+    if instance.creator_id is not None:
+        Membership.objects.enter(instance, [instance.creator_id])
+
+
+def forget_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
+    """Drop the object permissions of a room that is gone, and close its stream."""
+    revoke_all(instance)
+    streams.touch(instance.pk)
+
+
+def replace_reaction(
+    sender: type[AbstractReaction], instance: AbstractReaction, **kwargs: Any
+) -> None:
+    """Keep one reaction per user and message: another content takes the place of the old one.
+
+    The same content again is left to the constraint, which refuses it.
+    """
+    if kwargs["raw"]:
+        return
+    sender._default_manager.filter(
+        message_id=instance.message_id, user_id=instance.user_id
+    ).exclude(pk=instance.pk).exclude(reaction_content=instance.reaction_content).delete()
+
+
+def connect_room_type(model: type[AbstractRoom]) -> None:
+    """Hold the promises for a room type. Signals name their sender, so each model is told."""
+    name = model._meta.label
+    post_save.connect(furnish_room, sender=model, dispatch_uid=f"gql_chat.furnish.{name}")
+    post_delete.connect(forget_room, sender=model, dispatch_uid=f"gql_chat.forget.{name}")
+
+
+def connect() -> None:
+    """Connect the receivers to the models that the project uses."""
+    for model in {get_model("Room"), *room_types()}:
+        connect_room_type(model)
+    pre_save.connect(
+        replace_reaction, sender=get_model("Reaction"), dispatch_uid="gql_chat.reaction"
+    )
+
+
+@receiver(pre_save, sender=Membership, dispatch_uid="gql_chat.membership_saving")
+def guard_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
+    """Hold the room's rules for memberships that are written one by one."""
+    if instance.in_bulk or kwargs["raw"] or not instance._state.adding:
+        return
+    room = instance.room
+    room.rules.check_changeable_members(room)
+    room.rules.check_room_for(room, Membership.objects.filter(room=room).count() + 1)
+    instance.joined_seq = room.seq + 1
+    if instance.role == Role.MEMBER:
+        instance.role = room.rules.role_of(room, instance.user_id)
+
+
+@receiver(post_save, sender=Membership, dispatch_uid="gql_chat.membership_saved")
+def follow_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
+    """Follow up a membership that was written by itself."""
+    if instance.in_bulk or kwargs["raw"]:
+        return
+    change = "added" if kwargs["created"] else "roles"
+    members_changed.send(sender=sender, room=instance.room, **{change: [instance]})
+
+
+@receiver(post_delete, sender=Membership, dispatch_uid="gql_chat.membership_deleted")
+def follow_deletion(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
+    """Follow up a membership that was deleted by itself, or with its user's account."""
+    if instance.in_bulk or _deletes_room(kwargs.get("origin")):
+        return
+    members_changed.send(sender=sender, room=instance.room, removed=[instance])
+
+
+def _deletes_room(origin: Any) -> bool:
+    model = origin.model if isinstance(origin, models.QuerySet) else type(origin)
+    return issubclass(model, AbstractRoom)
+
+
+@receiver(members_changed, dispatch_uid="gql_chat.members_changed")
+def settle_members(
+    sender: type[Membership],
+    room: AbstractRoom,
+    added: list[Membership] | None = None,
+    removed: list[Membership] | None = None,
+    roles: list[Membership] | None = None,
+    **kwargs: Any,
+) -> None:
+    """Let the object permissions of a room follow its members, and end what is over."""
+    leaders = [m.user_id for m in [*(added or []), *(roles or [])] if _leads(room, m)]
+    former = [m.user_id for m in roles or [] if not _leads(room, m)]
+    gone = [m.user_id for m in removed or []]
+    if leaders:
+        grant(room, leaders, room.rules.permissions)
+    if former or gone:
+        revoke(room, [*former, *gone])
+    if added or removed:
+        streams.touch(room.pk, [m.user_id for m in [*(added or []), *(removed or [])]])
+    if removed:
+        _end_if_over(room)
+
+
+def _leads(room: AbstractRoom, membership: Membership) -> bool:
+    return bool(room.rules.leaders) and membership.role == room.rules.leader_role
+
+
+def _end_if_over(room: AbstractRoom) -> None:
+    """Delete a room that lost its last member, or one of the two that it needs."""
+    if room.rules.paired or not Membership.objects.filter(room_id=room.pk).exists():
+        get_model("Room").objects.filter(pk=room.pk).delete()
+    else:
+        get_model("ChatNotification").objects.delete_finished(room_id=room.pk)
+
+
+@receiver(post_save, sender=Delivery, dispatch_uid="gql_chat.delivery_saved")
+def follow_delivery(sender: type[Delivery], instance: Delivery, **kwargs: Any) -> None:
+    """Delete the message's notification when nobody is left who waits for it."""
+    if not kwargs["raw"]:
+        get_model("ChatNotification").objects.delete_finished(message_id=instance.message_id)

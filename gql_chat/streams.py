@@ -1,0 +1,429 @@
+"""Streams: every event takes the next place of a room's or a user's stream, and is logged there.
+
+Inside `transaction()` an operation hands its events to the `Outbox`. Each is rendered at
+once, gets its `seq` under the row lock of its stream, and becomes a row of the event log in
+the same transaction, so the order in a stream is the order of the commits. After the commit
+the envelopes are published: to the hubs of this process directly, to other processes over
+the channel layer. The layer may lose them; the log has them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from asgiref.sync import async_to_sync
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.db import connections, router
+from django.db import transaction as db_transaction
+from django.db.models import FilteredRelation, Q
+from django.utils import timezone
+
+from .events import Event
+from .models import Membership, StreamEvent, UserStream, get_model
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    from .models import AbstractRoom
+
+logger = logging.getLogger("gql_chat")
+
+MESSAGE_TYPE = "chat.envelope"
+"""The `type` of the package's messages on the channel layer."""
+
+_STREAMS_AT_ONCE = 100
+_GROUP_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+
+
+def room_stream(room_id: Any) -> str:
+    """Return the name of a room's stream."""
+    return f"room:{room_id}"
+
+
+def user_stream(user_id: Any) -> str:
+    """Return the name of a user's stream."""
+    return f"user:{user_id}"
+
+
+def group_name(stream: str) -> str:
+    """Return the channel layer's group for a stream, in the letters that a layer allows."""
+    kind, _, key = stream.partition(":")
+    if not _GROUP_SAFE.fullmatch(key):
+        key = hashlib.sha256(key.encode()).hexdigest()
+    return f"chat.{kind}.{key}"
+
+
+@dataclass(slots=True, frozen=True)
+class Envelope:
+    """A rendered event in its place.
+
+    Attributes:
+        stream: the stream's name.
+        seq: the place in it; 0 for what is not stored (typing, and a `refresh`).
+        kind: the name of the event's type in the schema; empty for a `refresh`.
+        payload: the rendered event as JSON text.
+        change: who is entitled from this frame on. User ids as strings: those `joined` hear
+            it already, those `left` do not any more; `closed` ends the stream after it.
+            A `refresh` says: members changed outside an operation, read them again.
+    """
+
+    stream: str
+    seq: int
+    kind: str
+    payload: str
+    change: Mapping[str, Any] | None = None
+
+    def to_message(self) -> dict[str, Any]:
+        """Return the envelope as a message for the channel layer."""
+        return {"type": MESSAGE_TYPE, **asdict(self)}
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Envelope:
+        """Read an envelope off the channel layer."""
+        return cls(**{name: message[name] for name in cls.__slots__})
+
+    def groups(self) -> list[str]:
+        """Return the groups that hear of it: the stream's, and those of users who join."""
+        joined = (self.change or {}).get("joined", ())
+        return [group_name(self.stream), *(group_name(user_stream(user)) for user in joined)]
+
+
+class Outbox:
+    """Collects the events of one transaction."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
+        self.envelopes: list[Envelope] = []
+        self._touched: dict[str, set[str]] = {}
+
+    def broadcast(
+        self,
+        room: AbstractRoom,
+        event: Event,
+        *,
+        joined: Iterable[Any] = (),
+        left: Iterable[Any] = (),
+        closed: bool = False,
+        activity: datetime | None = None,
+    ) -> Envelope:
+        """Give an event the next place in the stream of a room, for all its members.
+
+        Args:
+            room: locked by the caller, so that `room.seq` is its present position.
+            event: what happened.
+            joined: ids of the users who hear the stream from this event on.
+            left: ids of the users who do not hear it, nor anything after it.
+            closed: whether the room is deleted with this event, so has no row to update.
+            activity: the time of a new message.
+        """
+        change: dict[str, Any] = {}
+        if joined := [str(user_id) for user_id in joined]:
+            change["joined"] = joined
+        if left := [str(user_id) for user_id in left]:
+            change["left"] = left
+        if closed:
+            change["closed"] = True
+        room.seq += 1
+        stream = room_stream(room.pk)
+        envelope = Envelope(stream, room.seq, type(event).__name__, render(event), change or None)
+        if not closed:
+            advance(self.connection, room, activity)
+        self._log([envelope])
+        if change:
+            self._touched.pop(stream, None)
+        return envelope
+
+    def target(self, events: Mapping[Any, Event]) -> None:
+        """Give users, by id, an event each: the next place in their own streams."""
+        if not events:
+            return
+        places = _advance_users(self.connection, sorted(events, key=str))
+        rendered: dict[int, str] = {}
+        envelopes = []
+        for user_id, seq in places.items():
+            event = events[user_id]
+            if id(event) not in rendered:
+                rendered[id(event)] = render(event)
+            envelopes.append(
+                Envelope(user_stream(user_id), seq, type(event).__name__, rendered[id(event)])
+            )
+        self._log(envelopes)
+
+    def transient(self, room: AbstractRoom, event: Event) -> None:
+        """Tell the members of a room something that is stored nowhere."""
+        self.envelopes.append(
+            Envelope(room_stream(room.pk), 0, type(event).__name__, render(event))
+        )
+
+    def touch(self, stream: str, user_ids: Iterable[str]) -> None:
+        """Note that a room's members changed; a broadcast that says so makes it obsolete."""
+        self._touched.setdefault(stream, set()).update(user_ids)
+
+    def close(self) -> list[Envelope]:
+        """Return what there is to publish."""
+        return [*self.envelopes, *(_refresh(*touched) for touched in self._touched.items())]
+
+    def _log(self, envelopes: list[Envelope]) -> None:
+        log = StreamEvent._meta.db_table
+        now = self.connection.ops.adapt_datetimefield_value(timezone.now())
+        rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(envelopes))
+        values: list[Any] = []
+        for envelope in envelopes:
+            change = None if envelope.change is None else orjson.dumps(envelope.change).decode()
+            values += [
+                envelope.stream,
+                envelope.seq,
+                envelope.kind,
+                envelope.payload,
+                change,
+                now,
+            ]
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {log} (stream, seq, kind, payload, change, created_at) VALUES {rows}",
+                values,
+            )
+        self.envelopes += envelopes
+
+
+def advance(
+    connection: BaseDatabaseWrapper, room: AbstractRoom, activity: datetime | None = None
+) -> None:
+    """Write the position of a locked room, and the time of its newest message if there is one."""
+    table = room._meta.db_table
+    pk = room._meta.pk.get_db_prep_value(room.pk, connection)
+    columns, values = "seq = %s", [room.seq]
+    if activity is not None:
+        room.last_activity = activity
+        columns += ", last_activity = %s"
+        values.append(connection.ops.adapt_datetimefield_value(activity))
+    with connection.cursor() as cursor:
+        cursor.execute(f'UPDATE "{table}" SET {columns} WHERE id = %s', [*values, pk])
+
+
+def _advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict[Any, int]:
+    """Count up the streams of users, locking them in this order; return their new positions."""
+    table = UserStream._meta.db_table
+    field = UserStream._meta.get_field("user").target_field
+    prepared = {str(field.get_db_prep_value(user_id, connection)): user_id for user_id in user_ids}
+    rows = ", ".join(["(%s, 1)"] * len(user_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (user_id, seq) VALUES {rows} "
+            f"ON CONFLICT (user_id) DO UPDATE SET seq = {table}.seq + 1 RETURNING user_id, seq",
+            [field.get_db_prep_value(user_id, connection) for user_id in user_ids],
+        )
+        return {prepared[str(user_id)]: seq for user_id, seq in cursor.fetchall()}
+
+
+def render(event: Event) -> str:
+    """Return an event as JSON text: all that its type in the schema selects."""
+    from .schema.rendering import render_event
+
+    return orjson.dumps(render_event(event)).decode()
+
+
+_current: ContextVar[Outbox | None] = ContextVar("gql_chat_outbox", default=None)
+_captured: ContextVar[list[Envelope] | None] = ContextVar("gql_chat_captured", default=None)
+
+
+@contextmanager
+def transaction() -> Iterator[Outbox]:
+    """Run one operation: all it writes is one transaction, all it publishes leaves after it.
+
+    An operation called inside another joins it. Inside a transaction of the caller's own,
+    publishing waits for the end of that one.
+    """
+    outer = _current.get()
+    using = router.db_for_write(StreamEvent)
+    with db_transaction.atomic(using=using, savepoint=outer is None):
+        if outer is not None:
+            yield outer
+            return
+        connection = connections[using]
+        _take_write_lock(connection)
+        outbox = Outbox(connection)
+        token = _current.set(outbox)
+        try:
+            yield outbox
+        finally:
+            _current.reset(token)
+        if envelopes := outbox.close():
+            db_transaction.on_commit(lambda: _hand_over(envelopes), using=using)
+
+
+def current() -> Outbox:
+    """Return the outbox of the running operation.
+
+    Raises:
+        RuntimeError: none is running.
+    """
+    outbox = _current.get()
+    if outbox is None:
+        raise RuntimeError("Events are made inside gql_chat.streams.transaction().")
+    return outbox
+
+
+def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
+    """Say that a room's members changed; hubs read them again unless a broadcast tells more."""
+    stream, users = room_stream(room_id), {str(user_id) for user_id in user_ids}
+    outbox = _current.get()
+    if outbox is not None:
+        outbox.touch(stream, users)
+        return
+    using = router.db_for_write(Membership)
+    db_transaction.on_commit(lambda: _hand_over([_refresh(stream, users)]), using=using)
+
+
+def _refresh(stream: str, users: set[str]) -> Envelope:
+    return Envelope(stream, 0, "", "", {"refresh": True, "joined": sorted(users)})
+
+
+def _take_write_lock(connection: BaseDatabaseWrapper) -> None:
+    # SQLite refuses at once to turn a reading transaction into a writing one while another
+    # writes; a transaction that begins with a write waits for its turn instead.
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {UserStream._meta.db_table} SET seq = seq WHERE 0")
+
+
+@contextmanager
+def capture() -> Iterator[list[Envelope]]:
+    """Collect what is committed inside instead of publishing it: the caller will."""
+    captured: list[Envelope] = []
+    token = _captured.set(captured)
+    try:
+        yield captured
+    finally:
+        _captured.reset(token)
+
+
+def _hand_over(envelopes: list[Envelope]) -> None:
+    captured = _captured.get()
+    if captured is not None:
+        captured += envelopes
+    else:
+        publish(envelopes)
+
+
+Subscriber = Callable[[list[Envelope]], None]
+
+_subscribers: list[Subscriber] = []
+
+
+def subscribe(subscriber: Subscriber) -> None:
+    """Hand every envelope that this process publishes to `subscriber`, from any thread."""
+    _subscribers.append(subscriber)
+
+
+def unsubscribe(subscriber: Subscriber) -> None:
+    """Undo `subscribe`."""
+    _subscribers.remove(subscriber)
+
+
+def subscribers() -> list[Subscriber]:
+    """Return who is subscribed."""
+    return list(_subscribers)
+
+
+def publish(envelopes: list[Envelope]) -> None:
+    """Publish committed envelopes from synchronous code."""
+    for subscriber in subscribers():
+        subscriber(envelopes)
+    if reaches_other_processes():
+        async_to_sync(send_to_layer)(envelopes)
+
+
+def reaches_other_processes() -> bool:
+    """Tell whether there is a channel layer that does: the in-memory one ends at this process."""
+    layer = get_channel_layer()
+    return layer is not None and not isinstance(layer, InMemoryChannelLayer)
+
+
+async def send_to_layer(envelopes: list[Envelope]) -> None:
+    """Ring other processes' bells. A layer that is away is logged: they will look at the log."""
+    layer = get_channel_layer()
+    assert layer is not None
+    try:
+        for envelope in envelopes:
+            message = envelope.to_message()
+            for group in envelope.groups():
+                await layer.group_send(group, message)
+    except Exception as error:
+        logger.warning("The channel layer did not take an event: %r", error)
+
+
+def parse_payload(payload: str) -> Any:
+    """Return a rendered event as plain objects."""
+    return orjson.loads(payload)
+
+
+def heads(streams: list[str]) -> dict[str, int]:
+    """Return the newest logged place of each stream that has one. One query, however many."""
+    connection = connections[router.db_for_read(StreamEvent)]
+    log = StreamEvent._meta.db_table
+    if connection.vendor == "postgresql":
+        source, parameter = "unnest(%s::text[]) AS wanted(value)", streams
+    else:
+        source, parameter = "json_each(%s) AS wanted", orjson.dumps(streams).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT wanted.value, (SELECT MAX(seq) FROM {log} WHERE stream = wanted.value) "
+            f"FROM {source}",
+            [parameter],
+        )
+        return {stream: seq for stream, seq in cursor.fetchall() if seq is not None}
+
+
+def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
+    """Return up to `limit` logged envelopes of a stream after the place `after`, in order."""
+    rows = StreamEvent.objects.filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
+    return [Envelope(row.stream, row.seq, row.kind, row.payload, row.change) for row in rows]
+
+
+def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[str]]:
+    """Return a room's position and which of these users are its members, in one read.
+
+    The position is None where the room is gone.
+    """
+    rows = list(
+        get_model("Room")
+        .objects.annotate(
+            local=FilteredRelation(
+                "memberships", condition=Q(memberships__user_id__in=list(user_ids))
+            )
+        )
+        .filter(pk=room_id)
+        .values_list("seq", "local__user_id")
+    )
+    if not rows:
+        return None, set()
+    return rows[0][0], {str(user_id) for _, user_id in rows if user_id is not None}
+
+
+def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
+    """Return the logged envelopes of several streams, in the order in which they were logged.
+
+    Args:
+        ranges: for each stream the place after which, and the place up to which.
+        limit: how many at most, over all streams.
+    """
+    found: list[StreamEvent] = []
+    names = list(ranges)
+    for start in range(0, len(names), _STREAMS_AT_ONCE):
+        wanted = Q()
+        for name in names[start : start + _STREAMS_AT_ONCE]:
+            after, until = ranges[name]
+            wanted |= Q(stream=name, seq__gt=after, seq__lte=until)
+        found += StreamEvent.objects.filter(wanted).order_by("pk")[: limit - len(found)]
+    found.sort(key=lambda row: row.pk)
+    return [Envelope(row.stream, row.seq, row.kind, row.payload, row.change) for row in found]
