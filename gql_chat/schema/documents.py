@@ -15,12 +15,13 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    Undefined,
     execute,
     parse,
     type_from_ast,
     validate,
 )
-from graphql.utilities import coerce_input_value
+from graphql.utilities import validate_input_value
 
 from .. import streams
 from ..errors import Invalid
@@ -106,13 +107,14 @@ class Document:
         """Return what is wrong with the variables, by the path of each field."""
         problems: dict[str, Any] = {}
 
-        def note(path: list[str | int], value: Any, error: GraphQLError) -> None:
+        def note(error: GraphQLError, path: list[str | int]) -> None:
             field = ".".join(str(step) for step in path) or "data"
             problems.setdefault(field, error.message)
 
         for definition in self._operation.variable_definitions:
             expected: Any = type_from_ast(self.schema, definition.type)
-            coerce_input_value(variables.get(definition.variable.name.value), expected, note)
+            value = variables.get(definition.variable.name.value, Undefined)
+            validate_input_value(value, expected, note, hide_suggestions=True)
         return problems
 
 
