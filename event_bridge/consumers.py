@@ -178,8 +178,8 @@ class ChatConsumer:
             await self.handle(frame)
         except limits.Ignored:
             await self.close(protocol.CLOSE_TOO_MANY)
-        except Malformed as problem:
-            self.outbox.write(protocol.error(problem, problem.request_id))
+        except Malformed as malformed:
+            self.outbox.write(protocol.error(malformed, malformed.request_id))
         except Exception as error:
             problem = self._explain(error)
             self.outbox.write(protocol.error(problem, request_id))

@@ -35,7 +35,7 @@ class Operation:
     """One operation of the schema, as an event asks for it.
 
     Attributes:
-        field: the name of the query or mutation.
+        name: that of the query or mutation.
         select: what of its result the answer needs: a selection, `EVERYTHING`, or nothing.
             In a selection `Message.*` stands for all that the type has.
         needs_data: whether the event has to carry an object as `data`.
@@ -44,7 +44,7 @@ class Operation:
         answer: takes the result and the event's data; returns the private answer.
     """
 
-    field: str
+    name: str
     select: str = ""
     needs_data: bool = True
     arguments: Data = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Prepared:
 
     def __init__(self, schema: GraphQLSchema, operation: Operation) -> None:
         self.operation = operation
-        kind, found = _find_field(schema, operation.field)
+        kind, found = _find_field(schema, operation.name)
         selection = re.sub(
             r"\b([A-Za-z]+)\.\*", lambda match: select_all(schema, match[1]), operation.select
         )
@@ -89,7 +89,7 @@ class Prepared:
         passed = ", ".join(f"{name}: ${name}" for name in found.args)
         self.document = Document(
             schema,
-            f"{kind}{f'({declared})' if declared else ''} {{ {operation.field}"
+            f"{kind}{f'({declared})' if declared else ''} {{ {operation.name}"
             f"{f'({passed})' if passed else ''} {selection} }}",
         )
         self._fields: frozenset[str] = frozenset()
@@ -116,7 +116,7 @@ class Prepared:
             Exception: as `Document.perform`.
         """
         result, envelopes = self.document.perform(self.variables(data), context=context)
-        return result[self.operation.field], envelopes
+        return result[self.operation.name], envelopes
 
 
 def _find_field(schema: GraphQLSchema, name: str) -> tuple[str, GraphQLField]:

@@ -11,6 +11,7 @@ class GqlChatConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Register the checks and connect the signals."""
         from . import checks, signals  # noqa: F401 (importing the checks registers them)
 
         signals.connect()

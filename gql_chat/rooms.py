@@ -225,7 +225,8 @@ def room_model(name: str) -> type[AbstractRoom] | None:
     if name in ROOM_TYPES:
         from .models import get_model
 
-        return get_model(name)
+        model: type[AbstractRoom] = get_model(name)
+        return model
     return _registered.get(name)
 
 

@@ -24,4 +24,5 @@ def clean(content: str) -> str:
     """Return `content` with the allowed tags only; other tags go, their text stays."""
     if _SUSPECT.search(content) is None:
         return content
-    return _cleaner().clean(content)
+    cleaned: str = _cleaner().clean(content)
+    return cleaned

@@ -77,7 +77,7 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
         return
     room = instance.room
     room.rules.check_changeable_members(room)
-    room.rules.check_room_for(room, Membership.objects.filter(room=room).count() + 1)
+    room.rules.check_room_for(room, Membership.objects.filter(room_id=room.pk).count() + 1)
     instance.joined_seq = room.seq + 1
     if instance.role == Role.MEMBER:
         instance.role = room.rules.role_of(room, instance.user_id)

@@ -201,7 +201,8 @@ def advance(
     """Write the position of a locked room, and the time of its newest message if there is one."""
     table = room._meta.db_table
     pk = room._meta.pk.get_db_prep_value(room.pk, connection)
-    columns, values = "seq = %s", [room.seq]
+    columns = "seq = %s"
+    values: list[Any] = [room.seq]
     if activity is not None:
         room.last_activity = activity
         columns += ", last_activity = %s"
@@ -372,9 +373,11 @@ def heads(streams: list[str]) -> dict[str, int]:
     connection = connections[router.db_for_read(StreamEvent)]
     log = StreamEvent._meta.db_table
     if connection.vendor == "postgresql":
-        source, parameter = "unnest(%s::text[]) AS wanted(value)", streams
+        source = "unnest(%s::text[]) AS wanted(value)"
+        parameter: Any = streams
     else:
-        source, parameter = "json_each(%s) AS wanted", orjson.dumps(streams).decode()
+        source = "json_each(%s) AS wanted"
+        parameter = orjson.dumps(streams).decode()
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT wanted.value, (SELECT MAX(seq) FROM {log} WHERE stream = wanted.value) "

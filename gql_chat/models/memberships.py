@@ -52,7 +52,7 @@ class MembershipManager(models.Manager["Membership"]):
         now = timezone.now()
         memberships = [
             self.model(
-                room=room,
+                room_id=room.pk,
                 user_id=user_id,
                 role=room.rules.role_of(room, user_id),
                 joined_at=now,
@@ -64,6 +64,7 @@ class MembershipManager(models.Manager["Membership"]):
         ]
         using = router.db_for_write(self.model)
         for membership in memberships:
+            membership.room = room
             membership.in_bulk = True
             pre_save.send(
                 sender=self.model,
@@ -163,7 +164,7 @@ class Membership(models.Model):
             in one step for all of them.
     """
 
-    room = models.ForeignKey(
+    room: models.ForeignKey[AbstractRoom, AbstractRoom] = models.ForeignKey(
         settings.GQL_CHAT_ROOM_MODEL,
         on_delete=models.CASCADE,
         related_name="memberships",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -11,6 +11,9 @@ from django.utils import timezone
 
 from ..conf import model_setting
 from .constraints import check_constraint, partial_index
+
+if TYPE_CHECKING:
+    from ..relations import MessageRelations
 
 MEDIA_TYPES = ("image", "video", "audio", "file")
 
@@ -38,6 +41,9 @@ class AbstractMessage(models.Model):
 
     `created_at` grows with every message of a room, also across servers whose clocks differ,
     so sorting by it gives the order of the room's stream.
+
+    Attributes:
+        relations: what frames show besides the row (`gql_chat.relations.load_messages`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -70,6 +76,8 @@ class AbstractMessage(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    relations: MessageRelations
 
     class Meta:
         abstract = True
@@ -108,9 +116,7 @@ class AbstractMessageMediaAsset(models.Model):
     media_type = models.CharField(max_length=16, choices=[(kind, kind) for kind in MEDIA_TYPES])
     file_size = models.PositiveBigIntegerField(default=0)
     mime_type = models.CharField(max_length=128)
-    caption = models.CharField(  # noqa: DJ001 (null on the wire)
-        max_length=CAPTION_LENGTH, null=True, blank=True
-    )
+    caption = models.CharField(max_length=CAPTION_LENGTH, null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
     class Meta:

@@ -142,7 +142,7 @@ class AbstractChatNotification(models.Model):
     @property
     def recipients(self) -> models.QuerySet[AbstractBaseUser]:
         """The users who have not got it yet."""
-        users: Any = get_user_model()._default_manager
+        users: models.QuerySet[AbstractBaseUser] = get_user_model()._default_manager.all()
         if self.recipient_id is not None:
             return users.filter(pk=self.recipient_id)
         members = Membership.objects.filter(room_id=self.room_id, joined_at__lte=self.created_at)

@@ -190,8 +190,8 @@ class AbstractRoom(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     type = models.CharField(max_length=64, editable=False)
     name = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
-    description = models.TextField(null=True, blank=True)  # noqa: DJ001 (null on the wire)
-    avatar = models.URLField(max_length=2000, null=True, blank=True)  # noqa: DJ001
+    description = models.TextField(null=True, blank=True)
+    avatar = models.URLField(max_length=2000, null=True, blank=True)
     creator = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -204,9 +204,7 @@ class AbstractRoom(models.Model):
     group_locked = models.BooleanField(null=True, blank=True)
     max_subscribers = models.PositiveIntegerField(null=True, blank=True)
     is_public = models.BooleanField(null=True, blank=True)
-    pair = models.CharField(  # noqa: DJ001 (unique, so absence has to be NULL)
-        max_length=255, null=True, blank=True, editable=False
-    )
+    pair = models.CharField(max_length=255, null=True, blank=True, editable=False)
     seq = models.BigIntegerField(default=0, editable=False)
     last_activity = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -264,13 +262,24 @@ class AbstractRoom(models.Model):
                     setattr(self, field, value)
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        """Make the instance that the `type` column asks for."""
+    def from_db(
+        cls,
+        db: str | None,
+        field_names: Collection[str],
+        values: Collection[Any],
+        **kwargs: Any,
+    ) -> Self:
+        """Make the instance that the `type` column asks for.
+
+        Django 6.1 passes a `fetch_mode` besides.
+        """
         names = list(field_names)
         room_class: type[Any] = cls
         if "type" in names:
             room_class = room_model(cast("Sequence[Any]", values)[names.index("type")]) or cls
-        return cast("Self", super(AbstractRoom, room_class).from_db(db, field_names, values))
+        build: Any = super(AbstractRoom, room_class).from_db
+        typed: Self = build(db, field_names, values, **kwargs)
+        return typed
 
     def get_member(self, user: Any) -> Any:
         """Return the membership of a user (or their id) in this room, or None."""

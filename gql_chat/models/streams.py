@@ -39,7 +39,7 @@ class StreamEvent(models.Model):
 
 
 class UserStream(models.Model):
-    """How far the stream of a user has come. (That of a room stands on the room.)"""
+    """How far the stream of a user has come; that of a room stands on the room."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"

@@ -126,7 +126,7 @@ class Operations:
         """
         model = get_user_model()
         key: Any = model._meta.pk
-        wanted = {}
+        wanted: dict[Any, None] = {}
         for user_id in user_ids:
             try:
                 value = key.to_python(user_id)

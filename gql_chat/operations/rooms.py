@@ -225,7 +225,8 @@ class RoomOperations(Operations):
 
         Args:
             room_type: the name of the type, as in `room_types()`.
-            name, description: for types that have a name.
+            name: for types that have one.
+            description: likewise.
             members: ids of the users who are in from the start, besides the creator.
             fields: values of columns that the type lets its creator set.
             preferences: those of the room's property.

@@ -7,7 +7,9 @@ end. Schema extensions, which serve requests of unknown text, do not run for the
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Awaitable
+from typing import Any, TypeGuard
 
 from graphql import (
     ExecutionResult,
@@ -26,6 +28,10 @@ from graphql.utilities import validate_input_value
 from .. import streams
 from ..errors import Invalid
 from ..streams import Envelope
+
+_MISSING = re.compile(r"to include required field '(\w+)'")
+_UNKNOWN = re.compile(r"not to include unknown field '(.+?)', found")
+_NULL = re.compile(r"^Expected value of non-null type '.+' not to be None\.$")
 
 
 class Document:
@@ -108,16 +114,23 @@ class Document:
         problems: dict[str, Any] = {}
 
         def note(error: GraphQLError, path: list[str | int]) -> None:
-            field = ".".join(str(step) for step in path) or "data"
-            problems.setdefault(field, error.message)
+            message = error.message
+            # graphql-core reports what is missing or unknown at the object around it.
+            if match := _MISSING.search(message):
+                path, message = [*path, match[1]], "This field is required."
+            elif match := _UNKNOWN.search(message):
+                path, message = [*path, match[1]], "There is no such field, or it is not yours."
+            elif _NULL.search(message):
+                message = "This field must not be null."
+            problems.setdefault(".".join(str(step) for step in path) or "data", message)
 
-        for definition in self._operation.variable_definitions:
+        for definition in self._operation.variable_definitions or ():
             expected: Any = type_from_ast(self.schema, definition.type)
             value = variables.get(definition.variable.name.value, Undefined)
             validate_input_value(value, expected, note, hide_suggestions=True)
         return problems
 
 
-def _is_awaitable(value: Any) -> bool:
+def _is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
     # Every resolver behind a prepared document is synchronous: it runs on a database thread.
     return False

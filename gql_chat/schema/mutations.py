@@ -76,7 +76,7 @@ class Mutation:
         fields = given(input.extra_fields)
         content = fields.pop("content", None)
         message: Any = info.context.handler.edit_message(input.message_id[0], content, fields)
-        return message
+        return message  # type: ignore[no-any-return]
 
     @strawberry.mutation
     def delete_messages(self, info: Info, input: DeleteMessagesInput) -> list[UUID]:

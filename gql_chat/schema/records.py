@@ -84,19 +84,16 @@ class RecordQuery:
     def room_records(self, info: strawberry.Info[Context, Any]) -> list[RoomRecord]:
         """Rooms, the most recently active first."""
         _check_staff(info)
-        rooms = _RoomModel.objects.order_by("-last_activity", "pk")
-        return rooms  # type: ignore[no-any-return]
+        return _RoomModel.objects.order_by("-last_activity", "pk")  # type: ignore[no-any-return]
 
     @strawberry_django.field
     def message_records(self, info: strawberry.Info[Context, Any]) -> list[MessageRecord]:
         """Messages, the newest first."""
         _check_staff(info)
-        messages = _MessageModel.objects.order_by("-created_at", "-pk")
-        return messages  # type: ignore[no-any-return]
+        return _MessageModel.objects.order_by("-created_at", "-pk")  # type: ignore[no-any-return]
 
     @strawberry_django.field
     def session_records(self, info: strawberry.Info[Context, Any]) -> list[SessionRecord]:
         """Open sockets, the newest first."""
         _check_staff(info)
-        sessions = _SessionModel.objects.order_by("-last_seen", "pk")
-        return sessions  # type: ignore[no-any-return]
+        return _SessionModel.objects.order_by("-last_seen", "pk")  # type: ignore[no-any-return]

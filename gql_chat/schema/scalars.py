@@ -68,14 +68,18 @@ def _check_json(value: Any) -> None:
                 deeper += item.values()
             elif isinstance(item, list):
                 deeper += item
-            elif isinstance(item, float) and not math.isfinite(item):
-                raise ValueError("A number is too large.")
-            elif isinstance(item, int) and abs(item) > _LARGEST:
+            elif _is_too_large(item):
                 raise ValueError("A number is too large.")
         if not deeper:
             return
         level = deeper
     raise ValueError(f"At most {_DEEPEST} levels are allowed.")
+
+
+def _is_too_large(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, int) and abs(value) > _LARGEST
 
 
 SCALARS: dict[object, Any] = {
