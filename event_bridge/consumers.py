@@ -10,6 +10,7 @@ from typing import Any
 
 from guardian.conf import settings as guardian_settings
 
+from gql_chat import sessions
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
 from gql_chat.schema import Context
@@ -54,6 +55,7 @@ class ChatConsumer:
         self.rate = limits.Rate()
         self.resumption: Resumption | None = None
         self.resumed = False
+        self.session_key: str | None = getattr(scope.get("session"), "session_key", None)
         self._receive = receive
         self._send = send
         self._held: list[Delivered] = []
@@ -148,6 +150,11 @@ class ChatConsumer:
         result, _ = prepared.run({"channel_name": self.channel_name}, context)
         return result
 
+    def _heartbeat(self) -> None:
+        if self.session_key is not None and not sessions.is_signed_in(self.session_key):
+            raise NotAuthenticated("You have logged out.")
+        self._run_lifecycle("heartbeat")
+
     async def _forget_session(self) -> None:
         try:
             await self.hub.threads.run(self._run_lifecycle, "close")
@@ -194,7 +201,7 @@ class ChatConsumer:
         """
         table = events()
         if frame.event_type == "session.heartbeat":
-            await self.hub.threads.run(self._run_lifecycle, "heartbeat")
+            await self.hub.threads.run(self._heartbeat)
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
             await self._resume(frame)
@@ -230,12 +237,15 @@ class ChatConsumer:
         else:
             self.outbox.write(frame.placed() if self.resumed else frame.plain())
 
-    def _overflowed(self) -> None:
-        self.hub.spawn(self._close_slow())
+    def dismiss(self, login: str | None = None) -> None:
+        """Close, as not authenticated any more; with `login`, if opened with that login session."""
+        if login is None or (
+            self.session_key is not None and sessions.fingerprint(self.session_key) == login
+        ):
+            self.hub.spawn(self.close(protocol.CLOSE_NOT_AUTHENTICATED))
 
-    async def _close_slow(self) -> None:
-        self.state = State.CLOSING
-        await self._send({"type": "websocket.close", "code": protocol.CLOSE_TOO_SLOW})
+    def _overflowed(self) -> None:
+        self.hub.spawn(self.close(protocol.CLOSE_TOO_SLOW))
 
     async def _resume(self, frame: Frame) -> None:
         resumption = self.resumption = Resumption.parse(frame.data)

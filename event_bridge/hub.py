@@ -20,7 +20,8 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
-from gql_chat import streams
+from gql_chat import sessions, streams
+from gql_chat.conf import chat_settings
 from gql_chat.streams import Envelope, group_name
 from gql_chat.threads import DatabaseThreads, default_size
 
@@ -80,9 +81,13 @@ class Listener(Protocol):
     """A local socket, as the hub sees it."""
 
     user_key: str
+    channel_name: str
 
     def deliver(self, frame: Delivered) -> None:
         """Take a frame that the socket's user is entitled to."""
+
+    def dismiss(self, login: str | None = None) -> None:
+        """Close, as not authenticated any more; with `login`, if opened with that login session."""
 
 
 @dataclass(slots=True)
@@ -127,6 +132,7 @@ class Hub:
         self._layer = _Layer(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running = False
+        self._vouch_at = 0.0
 
     # Sockets come and go
 
@@ -235,7 +241,7 @@ class Hub:
         """Take envelopes in, in whatever order they come."""
         for envelope in envelopes:
             if envelope.kind == "":
-                self._refresh(envelope)
+                self._obey(envelope)
                 continue
             stream = self._streams.get(envelope.stream)
             if stream is None:
@@ -337,11 +343,19 @@ class Hub:
         finally:
             stream.healing = False
 
-    def _refresh(self, envelope: Envelope) -> None:
-        """Read a room's members again: they changed outside an operation, with no frame."""
-        changed = (envelope.change or {}).get("joined", ())
-        if envelope.stream in self._streams or any(user in self._listeners for user in changed):
+    def _obey(self, envelope: Envelope) -> None:
+        """Follow words between hubs."""
+        change = envelope.change or {}
+        if "signed_out" in change:
+            self._dismiss(envelope.stream.partition(":")[2], change["signed_out"])
+        elif envelope.stream in self._streams or any(
+            user in self._listeners for user in change.get("joined", ())
+        ):
             self.spawn(self._read_members(envelope.stream))
+
+    def _dismiss(self, user: str, login: str | None = None) -> None:
+        for listener in tuple(self._listeners.get(user, ())):
+            listener.dismiss(login)
 
     async def _read_members(self, name: str) -> None:
         users = list(self._listeners)
@@ -377,11 +391,28 @@ class Hub:
                 self._layer.renew(name)
                 self._heal(name)
 
+    async def keep(self) -> None:
+        """Dismiss users who may not be here any more; vouch for the sockets of those who may."""
+        inactive = await self.threads.run(sessions.find_inactive, list(self._listeners))
+        for user in inactive:
+            self._dismiss(user)
+        now = self.loop.time()
+        if now >= self._vouch_at:
+            self._vouch_at = now + chat_settings.INACTIVITY_THRESHOLD / 3
+            names = [
+                listener.channel_name
+                for listeners in self._listeners.values()
+                for listener in listeners
+            ]
+            await self.threads.run(sessions.vouch, names)
+            await self.threads.run(sessions.delete_dead)
+
     async def _look_again_and_again(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self.look()
+                await self.keep()
             except Exception as error:
                 logger.warning("The hub could not look at its streams: %r", error)
 

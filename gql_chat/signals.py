@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.signals import user_logged_out
 from django.db import models
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
@@ -23,6 +24,7 @@ from .models import (
 )
 from .permissions import grant, revoke, revoke_all
 from .rooms import Role, room_types
+from .sessions import announce_sign_out
 
 
 def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
@@ -138,6 +140,14 @@ def _end_if_over(room: AbstractRoom) -> None:
         get_model("Room").objects.filter(pk=room.pk).delete()
     else:
         get_model("ChatNotification").objects.delete_finished(room_id=room.pk)
+
+
+@receiver(user_logged_out, dispatch_uid="gql_chat.logged_out")
+def follow_sign_out(sender: type[Any], request: Any, user: Any, **kwargs: Any) -> None:
+    """Close the sockets of a login session that ends."""
+    session_key = getattr(getattr(request, "session", None), "session_key", None)
+    if user is not None and session_key is not None:
+        announce_sign_out(user.pk, session_key)
 
 
 @receiver(post_save, sender=Delivery, dispatch_uid="gql_chat.delivery_saved")

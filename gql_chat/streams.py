@@ -28,7 +28,7 @@ from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
 from .events import Event
-from .models import Membership, StreamEvent, UserStream, get_model
+from .models import StreamEvent, UserStream, get_model
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -68,12 +68,13 @@ class Envelope:
 
     Attributes:
         stream: the stream's name.
-        seq: the place in it; 0 for what is not stored (typing, and a `refresh`).
-        kind: the name of the event's type in the schema; empty for a `refresh`.
+        seq: the place in it; 0 for what is not stored (typing, and words between hubs).
+        kind: the name of the event's type in the schema; empty for words between hubs.
         payload: the rendered event as JSON text.
         change: who is entitled from this frame on. User ids as strings: those `joined` hear
             it already, those `left` do not any more; `closed` ends the stream after it.
-            A `refresh` says: members changed outside an operation, read them again.
+            Between hubs, `refresh` says that members changed outside an operation and are
+            to be read again, `signed_out` which login session of the user has ended.
     """
 
     stream: str
@@ -280,9 +281,14 @@ def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
     outbox = _current.get()
     if outbox is not None:
         outbox.touch(stream, users)
-        return
-    using = router.db_for_write(Membership)
-    db_transaction.on_commit(lambda: _hand_over([_refresh(stream, users)]), using=using)
+    else:
+        announce(_refresh(stream, users))
+
+
+def announce(envelope: Envelope) -> None:
+    """Publish an envelope that is stored nowhere, after the running transaction if there is one."""
+    using = router.db_for_write(StreamEvent)
+    db_transaction.on_commit(lambda: _hand_over([envelope]), using=using)
 
 
 def _refresh(stream: str, users: set[str]) -> Envelope:

@@ -1,0 +1,116 @@
+"""The admin: rooms with their members, messages, and what is under way.
+
+What is changed here goes through the models' signals, so members, roles and permissions keep
+their promises, and open sockets hear what they are entitled to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from .models import Membership, StreamEvent, get_model
+from .rooms import room_types
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    # Django's admin classes take their type arguments from type checkers only.
+    ModelAdmin = admin.ModelAdmin
+    TabularInline = admin.TabularInline
+
+
+class MembershipInline(TabularInline):
+    """The members of a room."""
+
+    model = Membership
+    extra = 0
+    fields = ("user", "role", "joined_at")
+    readonly_fields = ("joined_at",)
+    raw_id_fields = ("user",)
+
+
+class RoomAdmin(ModelAdmin):
+    """The rooms of one type."""
+
+    list_display = ("id", "name", "creator", "last_activity")
+    search_fields = ("id", "name")
+    readonly_fields = ("id", "type", "seq", "last_activity", "created_at", "updated_at")
+    raw_id_fields = ("creator",)
+    inlines = (MembershipInline,)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the columns that rooms of this type have."""
+        rules = self.model.rules
+        known = set(rules.updatable) | set(rules.creatable)
+        own = [name for name in ("name", "description", "avatar", "creator") if rules.named]
+        options = sorted(known - {"property", *own})
+        return [*self.readonly_fields, *own, *options]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Tell whether rooms are added here: a chat of two is started by one of them."""
+        return not self.model.rules.paired and super().has_add_permission(request)
+
+
+class MessageAdmin(ModelAdmin):
+    """Messages, to be looked at and deleted. Clients write them."""
+
+    list_display = ("id", "room", "sender", "created_at", "is_edited", "is_deleted")
+    list_filter = ("is_deleted", "is_forwarded", "created_at")
+    search_fields = ("id", "content")
+    list_select_related = ("room", "sender")
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: a message written here would reach nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a change made here would reach nobody."""
+        return False
+
+
+class SessionAdmin(ModelAdmin):
+    """The open sockets."""
+
+    list_display = ("channel_name", "user", "last_seen", "alive_at")
+    list_select_related = ("user",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: sockets register themselves."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: nothing about a socket is up to the admin."""
+        return False
+
+
+class StreamEventAdmin(ModelAdmin):
+    """The event log, read only."""
+
+    list_display = ("stream", "seq", "kind", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("stream",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: the log is written by what happens."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: rows are never changed."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: the log is pruned by its command."""
+        return False
+
+
+for room_type in room_types():
+    admin.site.register(room_type, RoomAdmin)
+admin.site.register(get_model("Message"), MessageAdmin)
+admin.site.register(get_model("Session"), SessionAdmin)
+admin.site.register(StreamEvent, StreamEventAdmin)

@@ -1,0 +1,63 @@
+"""What a process does about the sockets it holds: vouch for them, and ask who may keep theirs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from . import streams
+from .conf import chat_settings
+from .models import get_model
+
+
+def vouch(channel_names: Iterable[str]) -> None:
+    """Note that these sockets are open, heartbeat or not."""
+    sessions = get_model("Session").objects.filter(channel_name__in=list(channel_names))
+    sessions.update(alive_at=timezone.now())
+
+
+def delete_dead() -> int:
+    """Delete sessions that are silent and whose process vouches for them no more.
+
+    Returns:
+        How many went.
+    """
+    since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
+    dead = get_model("Session").objects.filter(alive_at__lt=since, last_seen__lt=since)
+    deleted: int = dead.delete()[0]
+    return deleted
+
+
+def find_inactive(user_ids: Iterable[str]) -> set[str]:
+    """Return those of the users whose accounts are gone or deactivated. One query."""
+    wanted = set(user_ids)
+    users: Any = get_user_model()._default_manager
+    active = users.filter(pk__in=wanted, is_active=True).values_list("pk", flat=True)
+    return wanted - {str(user_id) for user_id in active}
+
+
+def fingerprint(session_key: str) -> str:
+    """Return what stands for a login session between processes; the key itself is a secret."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+def is_signed_in(session_key: str) -> bool:
+    """Tell whether the login session that a socket was opened with still exists."""
+    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+    return bool(store().exists(session_key))
+
+
+def announce_sign_out(user_id: Any, session_key: str) -> None:
+    """Let every process close the sockets that were opened with a login session."""
+    streams.announce(
+        streams.Envelope(
+            streams.user_stream(user_id), 0, "", "", {"signed_out": fingerprint(session_key)}
+        )
+    )
