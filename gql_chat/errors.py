@@ -98,6 +98,8 @@ class ExceptionHandler:
             detail = error.message_dict if hasattr(error, "error_dict") else error.messages
             return Invalid(detail)
         if isinstance(error, IntegrityError):
+            if _refers_to_nothing(error):
+                return NotFound("Something that this refers to is gone.")
             return Conflict("This exists already.")
         if isinstance(error, OperationalError | InterfaceError):
             logger.warning("The database did not answer: %s", error)
@@ -106,3 +108,10 @@ class ExceptionHandler:
             )
         logger.error("An operation failed.", exc_info=error)
         return Bug("Something went wrong on our side.")
+
+
+def _refers_to_nothing(error: IntegrityError) -> bool:
+    """Tell whether a foreign key has lost its target to somebody else just now."""
+    # SQLSTATE 23503 (PostgreSQL), or SQLite's own words.
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state == "23503" or "FOREIGN KEY" in str(error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
@@ -75,7 +76,11 @@ def connect() -> None:
 @receiver(pre_save, sender=Membership, dispatch_uid="gql_chat.membership_saving")
 def guard_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
     """Hold the room's rules for memberships that are written one by one."""
-    if instance.in_bulk or kwargs["raw"] or not instance._state.adding:
+    if instance.in_bulk or kwargs["raw"]:
+        return
+    if not instance._state.adding:
+        saved = sender.objects.filter(pk=instance.pk).values_list("role", flat=True)
+        instance.keeps_role = saved.first() == instance.role
         return
     room = instance.room
     room.rules.check_changeable_members(room)
@@ -88,7 +93,7 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
 @receiver(post_save, sender=Membership, dispatch_uid="gql_chat.membership_saved")
 def follow_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
     """Follow up a membership that was written by itself."""
-    if instance.in_bulk or kwargs["raw"]:
+    if instance.in_bulk or kwargs["raw"] or (instance.keeps_role and not kwargs["created"]):
         return
     change = "added" if kwargs["created"] else "roles"
     members_changed.send(sender=sender, room=instance.room, **{change: [instance]})
@@ -99,7 +104,11 @@ def follow_deletion(sender: type[Membership], instance: Membership, **kwargs: An
     """Follow up a membership that was deleted by itself, or with its user's account."""
     if instance.in_bulk or _deletes_room(kwargs.get("origin")):
         return
-    members_changed.send(sender=sender, room=instance.room, removed=[instance])
+    try:
+        room = instance.room
+    except ObjectDoesNotExist:
+        return  # it went with the membership that was deleted just before
+    members_changed.send(sender=sender, room=room, removed=[instance])
 
 
 def _deletes_room(origin: Any) -> bool:
@@ -127,6 +136,8 @@ def settle_members(
     if added or removed:
         streams.touch(room.pk, [m.user_id for m in [*(added or []), *(removed or [])]])
     if removed:
+        notifications = get_model("ChatNotification").objects
+        notifications.filter(room_id=room.pk, recipient_id__in=gone).delete()
         _end_if_over(room)
 
 

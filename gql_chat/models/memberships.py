@@ -162,6 +162,8 @@ class Membership(models.Model):
         unread_from: nothing written before it is unread by the member, for the same reason.
         in_bulk: set while the manager writes many at once, and the room's permissions follow
             in one step for all of them.
+        keeps_role: set while it is saved by itself with the role that it has already, which
+            leaves the member's permissions alone.
     """
 
     room: models.ForeignKey[AbstractRoom, AbstractRoom] = models.ForeignKey(
@@ -181,6 +183,7 @@ class Membership(models.Model):
 
     objects: ClassVar[MembershipManager] = MembershipManager()
     in_bulk = False
+    keeps_role = False
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -109,6 +109,8 @@ class Operations:
 
     def check_member_of(self, room_ids: set[Any]) -> None:
         """Raise `PermissionDenied` unless the user is in all of these rooms."""
+        if not room_ids:
+            return
         joined = Membership.objects.filter(user_id=self.user_id, room_id__in=room_ids)
         if joined.count() < len(room_ids):
             raise PermissionDenied("You are not a member of this room.")

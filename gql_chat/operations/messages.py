@@ -26,7 +26,7 @@ from ..models import (
     NotificationType,
     get_model,
 )
-from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
+from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH, URL_LENGTH
 from ..relations import MessageRelations, load_messages
 from ..sanitize import clean
 from .notifications import NotificationOperations
@@ -258,6 +258,8 @@ class MessageOperations(NotificationOperations):
             _check_url(item["media_url"])
         except ValidationError:
             problems["media_url"] = "This is not an http or https link."
+        if len(item["media_url"]) > URL_LENGTH:
+            problems["media_url"] = f"At most {URL_LENGTH} characters are allowed."
         if item["media_type"] not in MEDIA_TYPES:
             problems["media_type"] = f"One of {', '.join(MEDIA_TYPES)} is needed."
         if item["mime_type"] not in MIME_TYPES:

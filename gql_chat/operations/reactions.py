@@ -46,7 +46,8 @@ class ReactionOperations(NotificationOperations):
                 reaction_content=reaction_content,
                 created_at=now,
             ).save(force_insert=True)
-            if message.sender_id != membership.user_id:
+            own = message.sender_id == membership.user_id
+            if not own and membership.room.get_member(message.sender_id) is not None:
                 self.notify(
                     message,
                     NotificationType.REACTION,

@@ -50,9 +50,13 @@ class ReceiptOperations(Operations):
             rooms = sorted({message.room_id for message in messages}, key=str)
             notifications.acknowledge(self.user_id, ids, rooms)
             notifications.delete_finished(message_id__in=ids)
+            senders = {message.sender_id for message in new}
+            present = Membership.objects.filter(room_id__in=rooms, user_id__in=senders)
+            places = set(present.values_list("room_id", "user_id"))
             by_sender: dict[Any, list[Any]] = defaultdict(list)
             for message in load_messages(new):
-                by_sender[message.sender_id].append(message)
+                if (message.room_id, message.sender_id) in places:
+                    by_sender[message.sender_id].append(message)
             outbox.target(
                 {sender: MessagesDelivered(messages) for sender, messages in by_sender.items()}
             )

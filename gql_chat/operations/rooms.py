@@ -192,7 +192,8 @@ class RoomOperations(Operations):
         rows = list(messages[start : start + size + 1] if size is not None else messages)
         has_next = size is not None and len(rows) > size
         has_previous = before is not None or start > 0
-        return Page(room.pk, load_messages(rows[:size]), has_next, has_previous, size, page)
+        shown = load_messages(rows[:size])
+        return Page(room.pk, shown, has_next, has_previous, size or len(shown), page)
 
     def _cursor(self, room: AbstractRoom, message_id: Any) -> Any:
         cursor = get_model("Message").objects.filter(pk=message_id, room_id=room.pk).first()
@@ -242,15 +243,15 @@ class RoomOperations(Operations):
                 known = ", ".join(known.rules.name for known in room_types())
                 raise Invalid({"type": f"One of {known} is needed."})
             rules = model.rules
-            users = self.find_users(rules.members, members)
             fields = self._check_fields(fields or {}, rules.creatable, "extra_fields")
+            text = {"name": name, "description": description}
+            if rules.named:
+                text = self._check_fields(text, tuple(text))
+            users = self.find_users(rules.members, members)
             user = self.user
             if rules.paired:
                 room = self._pair_up(model, users)
             else:
-                text = self._check_fields(
-                    {"name": name, "description": description}, ("name", "description")
-                )
                 room = model(creator=user, **text, **fields)
                 room.save(force_insert=True)
                 others = [user_id for user_id in users if user_id != user.pk]

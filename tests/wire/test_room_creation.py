@@ -452,7 +452,7 @@ async def test_racing_creations_give_one_chat(connect: Connect, users: Users, or
         conflicts += len(errors)
         assert [found["id"] for found in frames[-1]["data"]] == [room["id"]]
     assert conflicts == len(racers) - 1
-    assert orm(get_model("OneToOneChat").objects.filter(pk=room["id"]).count) == 1
+    assert orm(rooms_of, alice.user) == orm(rooms_of, bob.user) == 1
 
 
 async def test_creating_gives_the_creator_the_role_and_the_permissions(

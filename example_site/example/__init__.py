@@ -1,0 +1,1 @@
+"""A small Django project with chat: the one that ``make demo`` starts."""

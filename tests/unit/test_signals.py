@@ -1,0 +1,681 @@
+"""The promises that hold for any code path: the ORM, the admin, a shell, an operation."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core import serializers
+from django.db import IntegrityError, transaction
+from django.db.models.signals import ModelSignal, post_delete, post_save
+from guardian.models import GroupObjectPermission, UserObjectPermission
+from guardian.shortcuts import assign_perm
+
+from gql_chat.errors import Invalid
+from gql_chat.models import (
+    Channel,
+    ChatNotification,
+    Delivery,
+    GroupChat,
+    Membership,
+    Message,
+    MessageMediaAsset,
+    NotificationType,
+    OneToOneChat,
+    Reaction,
+    ReadReceipt,
+    Room,
+    RoomProperty,
+)
+from gql_chat.operations import EventHandler
+from gql_chat.rooms import Role
+from tests.conftest import Users
+from tests.unit.making import race
+
+Way = Callable[[Any, Any], Any]
+
+
+def held(room: Room, user: Any) -> set[str]:
+    """What the user may do in the room, as the database has it."""
+    rows = UserObjectPermission.objects.filter(object_pk=str(room.pk), user=user)
+    return set(rows.values_list("permission__codename", flat=True))
+
+
+def accessor(room: Any, which: str) -> Any:
+    return getattr(room, getattr(room.rules, which))
+
+
+def save_role(room: Any, user: Any, role: str) -> None:
+    membership = room.get_member(user)
+    membership.role = role
+    membership.save()
+
+
+def notify(message: Message, **fields: Any) -> ChatNotification:
+    fields = {"notification_type": NotificationType.NEW_MESSAGE, "actor": message.sender, **fields}
+    return ChatNotification.objects.create(message=message, room=message.room, **fields)
+
+
+@contextmanager
+def calls(signal: ModelSignal, sender: type) -> Iterator[Counter[Any]]:
+    """Count the calls of a project's receiver, by primary key of the row."""
+    seen: Counter[Any] = Counter()
+
+    def receive(sender: type, instance: Any, **kwargs: Any) -> None:
+        seen[instance.pk] += 1
+
+    signal.connect(receive, sender=sender)
+    try:
+        yield seen
+    finally:
+        signal.disconnect(receive, sender=sender)
+
+
+# A new room
+
+
+def by_create(model: Any, creator: Any) -> Any:
+    return model.objects.create(name="room", creator=creator)
+
+
+def by_save(model: Any, creator: Any) -> Any:
+    room = model(name="room", creator=creator)
+    room.save()
+    return room
+
+
+@pytest.mark.parametrize("model", [GroupChat, Channel])
+@pytest.mark.parametrize("make", [by_create, by_save])
+def test_the_creator_is_a_member_who_leads(alice: Any, model: Any, make: Way) -> None:
+    room = make(model, alice)
+
+    assert list(accessor(room, "members").all()) == [alice]
+    assert list(accessor(room, "leaders").all()) == [alice]
+    assert held(room, alice) == set(room.rules.permissions)
+
+
+@pytest.mark.parametrize("model", [GroupChat, Channel])
+def test_a_room_saved_again_gains_nothing(alice: Any, model: Any) -> None:
+    room = by_create(model, alice)
+    room.name = "another name"
+    room.save()
+
+    assert accessor(room, "members").count() == 1
+    assert RoomProperty.objects.filter(room=room).count() == 1
+
+
+def test_a_room_without_creator_begins_empty(db: None) -> None:
+    group = GroupChat.objects.create(name="nobody's")
+
+    assert group.participants.count() == 0
+    assert Room.objects.filter(pk=group.pk).exists()
+
+
+def test_every_room_has_properties(group: GroupChat, channel: Channel, pair: OneToOneChat) -> None:
+    for room in (group, channel, pair):
+        assert RoomProperty.objects.get(room=room).preferences == {}
+
+
+def test_a_fixture_brings_its_own_rows(alice: Any) -> None:
+    text = serializers.serialize("json", [GroupChat.objects.create(name="saved", creator=alice)])
+    Room.objects.all().delete()
+
+    (loaded,) = serializers.deserialize("json", text)
+    loaded.save()
+
+    assert Room.objects.get().creator == alice
+    assert not Membership.objects.exists()
+    assert not RoomProperty.objects.exists()
+
+
+# Roles and object permissions
+
+PROMOTIONS: dict[str, Way] = {
+    "accessor": lambda room, user: accessor(room, "leaders").add(user),
+    "save": lambda room, user: save_role(room, user, room.rules.leader_role),
+    "manager": lambda room, user: Membership.objects.set_role(
+        room, [user.pk], room.rules.leader_role
+    ),
+    "update_or_create": lambda room, user: Membership.objects.update_or_create(
+        room=room, user=user, defaults={"role": room.rules.leader_role}
+    ),
+}
+DEMOTIONS: dict[str, Way] = {
+    "accessor": lambda room, user: accessor(room, "leaders").remove(user),
+    "save": lambda room, user: save_role(room, user, Role.MEMBER),
+    "manager": lambda room, user: Membership.objects.set_role(room, [user.pk], Role.MEMBER),
+}
+REMOVALS: dict[str, Way] = {
+    "accessor": lambda room, user: accessor(room, "members").remove(user),
+    "delete": lambda room, user: room.get_member(user).delete(),
+    "queryset": lambda room, user: Membership.objects.filter(room=room, user=user).delete(),
+    "account": lambda room, user: user.delete(),
+    "accounts": lambda room, user: get_user_model().objects.filter(pk=user.pk).delete(),
+}
+
+
+def ways(table: dict[str, Way]) -> Any:
+    return pytest.mark.parametrize("way", table.values(), ids=table)
+
+
+rooms = pytest.mark.parametrize("kind", ["group", "channel"])
+
+
+@pytest.fixture
+def room(kind: str, request: pytest.FixtureRequest) -> Any:
+    """A group or a channel of alice's, with bob."""
+    return request.getfixturevalue(kind)
+
+
+@rooms
+@ways(PROMOTIONS)
+def test_who_comes_to_lead_gets_the_permissions(room: Any, bob: Any, way: Way) -> None:
+    assert held(room, bob) == set()
+
+    way(room, bob)
+
+    assert room.get_member(bob).role == room.rules.leader_role
+    assert held(room, bob) == set(room.rules.permissions)
+
+
+@rooms
+@ways(DEMOTIONS)
+def test_who_no_longer_leads_loses_the_permissions(
+    room: Any, alice: Any, bob: Any, way: Way
+) -> None:
+    accessor(room, "leaders").add(bob)
+
+    way(room, bob)
+
+    assert room.get_member(bob).role == Role.MEMBER
+    assert held(room, bob) == set()
+    assert held(room, alice) == set(room.rules.permissions)
+
+
+@rooms
+@ways(REMOVALS)
+def test_permissions_end_with_the_membership(room: Any, alice: Any, bob: Any, way: Way) -> None:
+    accessor(room, "leaders").add(bob)
+    rows = UserObjectPermission.objects.filter(object_pk=str(room.pk), user_id=bob.pk)
+    assert rows.exists()
+
+    way(room, bob)
+
+    assert not rows.exists()
+    assert held(room, alice) == set(room.rules.permissions)
+
+
+def test_a_permission_given_to_a_plain_member_ends_with_the_membership(
+    channel: Channel, bob: Any
+) -> None:
+    assign_perm("can_send_messages", bob, channel)
+
+    channel.subscribers.remove(bob)
+
+    assert held(channel, bob) == set()
+
+
+def test_permissions_in_other_rooms_stay(group: GroupChat, channel: Channel, bob: Any) -> None:
+    group.admins.add(bob)
+    channel.moderators.add(bob)
+
+    group.participants.remove(bob)
+
+    assert held(channel, bob) == set(channel.rules.permissions)
+
+
+def test_a_membership_saved_with_the_same_role_keeps_a_permission_of_its_own(
+    channel: Channel, bob: Any
+) -> None:
+    assign_perm("can_send_messages", bob, channel)
+
+    channel.get_member(bob).save()
+
+    assert held(channel, bob) == {"can_send_messages"}
+
+
+def test_a_membership_saved_with_the_same_role_gets_back_no_permission_that_was_taken(
+    group: GroupChat, bob: Any
+) -> None:
+    group.admins.add(bob)
+    UserObjectPermission.objects.filter(
+        user=bob, permission__codename="can_remove_participants"
+    ).delete()
+
+    group.get_member(bob).save()
+
+    assert held(group, bob) == {"can_add_new_participants"}
+
+
+@rooms
+def test_a_creator_who_comes_back_leads_again(room: Any, alice: Any) -> None:
+    members = accessor(room, "members")
+    members.remove(alice)
+    assert held(room, alice) == set()
+
+    members.add(alice)
+
+    assert alice in accessor(room, "leaders")
+    assert held(room, alice) == set(room.rules.permissions)
+
+
+@rooms
+def test_a_creator_whose_membership_is_saved_by_itself_leads(
+    room: Any, alice: Any, bob: Any
+) -> None:
+    accessor(room, "members").remove(alice)
+
+    Membership.objects.create(room=room, user=alice)
+
+    assert alice in accessor(room, "leaders")
+    assert held(room, alice) == set(room.rules.permissions)
+
+
+DELETIONS: dict[str, Callable[[Any], Any]] = {
+    "delete": lambda room: room.delete(),
+    "typed queryset": lambda room: type(room).objects.filter(pk=room.pk).delete(),
+    "queryset": lambda room: Room.objects.filter(pk=room.pk).delete(),
+    "last members": lambda room: Membership.objects.remove(
+        room, list(room.memberships.values_list("user_id", flat=True))
+    ),
+    "memberships": lambda room: room.memberships.all().delete(),
+}
+
+
+@rooms
+@pytest.mark.parametrize("way", DELETIONS.values(), ids=DELETIONS)
+def test_all_permissions_end_with_the_room(
+    room: Any, alice: Any, bob: Any, carol: Any, way: Callable[[Any], Any]
+) -> None:
+    codename = room.rules.permissions[0]
+    team = Group.objects.create(name="team")
+    for holder in (bob, carol, team):
+        assign_perm(codename, holder, room)
+
+    way(room)
+
+    assert not Room.objects.filter(pk=room.pk).exists()
+    assert not UserObjectPermission.objects.filter(object_pk=str(room.pk)).exists()
+    assert not GroupObjectPermission.objects.filter(object_pk=str(room.pk)).exists()
+
+
+def test_permissions_end_with_rooms_of_several_types_deleted_at_once(
+    group: GroupChat, channel: Channel, pair: OneToOneChat
+) -> None:
+    ids = [group.pk, channel.pk, pair.pk]
+
+    Room.objects.filter(pk__in=ids).delete()
+
+    assert not UserObjectPermission.objects.filter(object_pk__in=map(str, ids)).exists()
+
+
+# Reactions
+
+
+def test_a_reaction_takes_the_place_of_the_one_before(message: Message, bob: Any) -> None:
+    Reaction.objects.create(message=message, user=bob, reaction_content="+1")
+    Reaction(message=message, user=bob, reaction_content="-1").save()
+
+    (left,) = Reaction.objects.filter(message=message, user=bob)
+    assert left.reaction_content == "-1"
+
+
+def test_the_same_reaction_again_is_refused(message: Message, bob: Any) -> None:
+    first = Reaction.objects.create(message=message, user=bob, reaction_content="+1")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Reaction.objects.create(message=message, user=bob, reaction_content="+1")
+
+    assert Reaction.objects.get(message=message, user=bob) == first
+
+
+def test_a_reaction_that_is_changed_stays(message: Message, bob: Any) -> None:
+    reaction = Reaction.objects.create(message=message, user=bob, reaction_content="+1")
+    reaction.reaction_content = "-1"
+    reaction.save()
+
+    assert Reaction.objects.get(message=message, user=bob) == reaction
+
+
+def test_reactions_of_others_and_to_others_stay(message: Message, alice: Any, bob: Any) -> None:
+    other = Message.objects.create(room=message.room, sender=alice, content="other")
+    for target, user in ((message, alice), (other, bob), (message, bob)):
+        Reaction.objects.create(message=target, user=user, reaction_content="+1")
+
+    Reaction.objects.create(message=message, user=bob, reaction_content="-1")
+
+    assert Reaction.objects.count() == 3
+
+
+# What is over disappears
+
+
+@rooms
+@ways(REMOVALS)
+def test_a_room_ends_with_its_last_member(room: Any, alice: Any, bob: Any, way: Way) -> None:
+    accessor(room, "members").remove(bob)
+    assert Room.objects.filter(pk=room.pk).exists()
+
+    way(room, alice)
+
+    assert not Room.objects.filter(pk=room.pk).exists()
+
+
+@rooms
+def test_a_room_ends_when_all_accounts_go_at_once(room: Any, alice: Any, bob: Any) -> None:
+    get_user_model().objects.filter(pk__in=[alice.pk, bob.pk]).delete()
+
+    assert not Room.objects.filter(pk=room.pk).exists()
+
+
+def test_a_room_outlives_its_creator(group: GroupChat, alice: Any, bob: Any) -> None:
+    alice.delete()
+
+    room = Room.objects.get(pk=group.pk)
+    assert room.creator is None
+    assert list(room.participants.all()) == [bob]
+
+
+def test_a_notification_ends_with_its_last_recipient(
+    group: GroupChat, message: Message, bob: Any, carol: Any
+) -> None:
+    group.participants.add(carol)
+    later = Message.objects.create(room=group, sender=message.sender, content="later")
+    notification = notify(later)
+
+    Delivery.objects.create(message=later, user=bob)
+    assert list(ChatNotification.objects.all()) == [notification]
+
+    Delivery.objects.create(message=later, user=carol)
+    assert not ChatNotification.objects.exists()
+
+
+@ways(REMOVALS)
+def test_a_notification_ends_when_nobody_who_waits_is_left(
+    group: GroupChat, message: Message, bob: Any, carol: Any, way: Way
+) -> None:
+    notify(message)
+    group.participants.add(carol)  # who came later, so does not wait
+
+    way(group, bob)
+
+    assert not ChatNotification.objects.exists()
+
+
+def test_a_reactions_notification_waits_whatever_others_have(
+    message: Message, alice: Any, bob: Any
+) -> None:
+    reaction = notify(
+        message, notification_type=NotificationType.REACTION, actor=bob, recipient=alice
+    )
+
+    Delivery.objects.create(message=message, user=bob)
+
+    assert list(ChatNotification.objects.all()) == [reaction]
+
+
+def test_a_messages_notifications_go_with_it(message: Message) -> None:
+    notify(message)
+
+    message.delete()
+
+    assert not ChatNotification.objects.exists()
+
+
+# One-to-one chats
+
+
+def test_a_pair_is_exactly_two(pair: OneToOneChat, alice: Any, bob: Any) -> None:
+    assert set(pair.participants.all()) == {alice, bob}
+
+
+THIRDS: dict[str, Way] = {
+    "accessor": lambda room, user: room.participants.add(user),
+    "create": lambda room, user: Membership.objects.create(room=room, user=user),
+    "save": lambda room, user: Membership(room=room, user=user).save(),
+    "related": lambda room, user: room.memberships.create(user=user),
+    "manager": lambda room, user: Membership.objects.add(room, [user.pk]),
+}
+
+
+@ways(THIRDS)
+def test_a_pair_refuses_a_third(pair: OneToOneChat, carol: Any, way: Way) -> None:
+    with pytest.raises(Invalid):
+        way(pair, carol)
+
+    assert pair.participants.count() == 2
+
+
+def test_nobody_is_taken_out_of_a_pair(pair: OneToOneChat, bob: Any) -> None:
+    with pytest.raises(Invalid):
+        pair.participants.remove(bob)
+
+    assert pair.participants.count() == 2
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+@pytest.mark.parametrize("way", ["account", "accounts", "delete", "queryset"])
+def test_a_pair_goes_with_either_of_the_two(
+    pair: OneToOneChat, request: pytest.FixtureRequest, who: str, way: str
+) -> None:
+    alice, bob = request.getfixturevalue("alice"), request.getfixturevalue("bob")
+    for sender, other in ((alice, bob), (bob, alice)):
+        message = Message.objects.create(room=pair, sender=sender, content="hello")
+        notify(message)
+        ReadReceipt.objects.create(message=message, reader=other)
+        Reaction.objects.create(message=message, user=other, reaction_content="+1")
+        MessageMediaAsset.objects.create(
+            message=message, media_url="https://x.test/", media_type="image", mime_type="image/png"
+        )
+
+    REMOVALS[way](pair, request.getfixturevalue(who))
+
+    for model in (
+        Room,
+        RoomProperty,
+        Membership,
+        Message,
+        ChatNotification,
+        ReadReceipt,
+        Reaction,
+        MessageMediaAsset,
+    ):
+        assert not model._default_manager.exists(), model
+
+
+def test_pairs_go_when_both_accounts_go_at_once(pair: OneToOneChat, alice: Any, bob: Any) -> None:
+    get_user_model().objects.filter(pk__in=[alice.pk, bob.pk]).delete()
+
+    assert not Room.objects.filter(pk=pair.pk).exists()
+
+
+def test_two_racing_starts_give_one_chat(users: Users, committed_database: None) -> None:
+    for _ in range(5):
+        alice, bob = users.make("alice", "bob")
+        orders = [(alice, bob), (bob, alice)] * 2
+
+        chats = race(len(orders), lambda number: OneToOneChat.objects.start(*orders[number]))  # noqa: B023
+
+        assert {getattr(chat, "pk", chat) for chat in chats} == {
+            OneToOneChat.objects.between(alice, bob).pk
+        }
+        assert Membership.objects.filter(user=alice).count() == 1
+
+
+# Caps
+
+
+@rooms
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda room, user: accessor(room, "members").add(user),
+        lambda room, user: Membership.objects.create(room=room, user=user),
+    ],
+    ids=["accessor", "create"],
+)
+def test_a_full_room_refuses_another_member(room: Any, carol: Any, way: Way) -> None:
+    setattr(room, room.rules.cap, 2)
+    room.save()
+
+    with pytest.raises(Invalid, match=room.rules.cap_exceeded):
+        way(room, carol)
+
+    assert accessor(room, "members").count() == 2
+
+
+# A project's own receivers
+
+
+def test_receivers_hear_of_every_membership_that_is_added(
+    group: GroupChat, users: Users, alice: Any
+) -> None:
+    newcomers = users.make(*["newcomer"] * 5)
+
+    with calls(post_save, Membership) as saved:
+        group.participants.add(*newcomers)
+        pair = OneToOneChat.objects.start(alice, newcomers[0])
+
+    added = [group.get_member(user).pk for user in newcomers]
+    added += pair.memberships.values_list("pk", flat=True)
+    assert saved == dict.fromkeys(added, 1)
+
+
+def test_receivers_hear_of_the_creators_membership(alice: Any) -> None:
+    with calls(post_save, Membership) as saved:
+        group = GroupChat.objects.create(name="group", creator=alice)
+
+    assert saved == {group.get_member(alice).pk: 1}
+
+
+def test_receivers_hear_of_every_role_that_changes(group: GroupChat, users: Users) -> None:
+    newcomers = users.make(*["newcomer"] * 3)
+    group.participants.add(*newcomers)
+
+    with calls(post_save, Membership) as saved:
+        group.admins.add(*newcomers)
+
+    assert saved == {group.get_member(user).pk: 1 for user in newcomers}
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda room: Membership.objects.remove(
+            room, list(room.memberships.values_list("user_id", flat=True))
+        ),
+        lambda room: room.memberships.all().delete(),
+        lambda room: room.delete(),
+        lambda room: Room.objects.filter(pk=room.pk).delete(),
+    ],
+    ids=["manager", "queryset", "room", "rooms"],
+)
+def test_receivers_hear_of_every_membership_that_ends(
+    group: GroupChat, users: Users, way: Callable[[Any], Any]
+) -> None:
+    group.participants.add(*users.make("one", "two"))
+    ids = list(group.memberships.values_list("pk", flat=True))
+
+    with calls(post_delete, Membership) as deleted:
+        way(group)
+
+    assert deleted == dict.fromkeys(ids, 1)
+
+
+def test_receivers_hear_of_every_message(group: GroupChat, alice: Any) -> None:
+    handler = EventHandler(alice.pk)
+    with calls(post_save, Message) as saved:
+        sent = [handler.send_message(group.pk, text).message_id for text in ("one", "two")]
+    assert saved == dict.fromkeys(sent, 1)
+
+    with calls(post_delete, Message) as deleted:
+        handler.delete_messages(sent)
+    assert deleted == dict.fromkeys(sent, 1)
+
+
+def test_receivers_hear_of_every_read_receipt(group: GroupChat, alice: Any, bob: Any) -> None:
+    sent = [Message.objects.create(room=group, sender=alice, content="x").pk for _ in range(3)]
+
+    with calls(post_save, ReadReceipt) as saved:
+        EventHandler(bob.pk).read_messages(sent)
+    receipts = set(ReadReceipt.objects.values_list("pk", flat=True))
+    assert saved == dict.fromkeys(receipts, 1)
+
+    with calls(post_delete, ReadReceipt) as deleted:
+        Message.objects.filter(pk__in=sent).delete()
+    assert deleted == saved
+
+
+def test_receivers_hear_of_the_reaction_that_goes_and_the_one_that_comes(
+    message: Message, bob: Any
+) -> None:
+    handler = EventHandler(bob.pk)
+    handler.add_reaction(message.pk, "+1")
+    old = Reaction.objects.get()
+
+    with calls(post_save, Reaction) as saved, calls(post_delete, Reaction) as deleted:
+        handler.add_reaction(message.pk, "-1")
+
+    assert deleted == {old.pk: 1}
+    assert saved == {Reaction.objects.get().pk: 1}
+
+    with calls(post_delete, Reaction) as deleted:
+        handler.remove_reaction(message.pk, "-1")
+    assert deleted == saved
+
+
+# The accessors
+
+
+def test_members_come_in_the_order_of_joining_and_once(
+    group: GroupChat, channel: Channel, alice: Any, bob: Any, carol: Any
+) -> None:
+    group.participants.add(carol, bob)
+    channel.subscribers.add(carol)
+
+    assert list(group.participants.all()) == [alice, bob, carol]
+    assert list(group.participants) == [alice, bob, carol]
+    assert group.participants.count() == 3
+
+
+def test_members_are_filtered_by_what_they_are(group: GroupChat, bob: Any) -> None:
+    assert list(group.participants.filter(username=bob.username)) == [bob]
+    assert not group.admins.filter(username=bob.username).exists()
+
+
+def test_in_takes_users_and_ids(group: GroupChat, bob: Any, carol: Any) -> None:
+    assert bob in group.participants
+    assert bob.pk in group.participants
+    assert carol not in group.participants
+    assert bob not in group.admins
+
+
+def test_add_takes_ids_and_skips_who_is_in(group: GroupChat, bob: Any, carol: Any) -> None:
+    group.participants.add(bob.pk, str(carol.pk), carol)
+
+    assert group.participants.count() == 3
+
+
+@rooms
+def test_adding_a_leader_who_is_no_member_makes_both(room: Any, carol: Any) -> None:
+    accessor(room, "leaders").add(carol)
+
+    assert carol in accessor(room, "members")
+    assert held(room, carol) == set(room.rules.permissions)
+
+
+@rooms
+def test_the_creators_role_cannot_be_taken(room: Any, alice: Any) -> None:
+    accessor(room, "leaders").remove(alice)
+
+    assert alice in accessor(room, "leaders")
+    assert held(room, alice) == set(room.rules.permissions)
+
+
+def test_removing_who_is_not_in_changes_nothing(group: GroupChat, carol: Any) -> None:
+    group.participants.remove(carol)
+
+    assert group.participants.count() == 2
