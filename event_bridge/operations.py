@@ -13,7 +13,14 @@ from functools import cache
 from typing import Any
 
 from django.core.signals import setting_changed
-from graphql import GraphQLField, GraphQLInputObjectType, GraphQLSchema, get_named_type
+from graphql import (
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
+)
 
 from gql_chat.conf import SETTING, chat_settings
 from gql_chat.errors import Invalid
@@ -93,16 +100,20 @@ class Prepared:
             f"{f'({passed})' if passed else ''} {selection} }}",
         )
         self._fields: frozenset[str] = frozenset()
+        self._lists: tuple[tuple[str, ...], ...] = ()
         if "input" in found.args:
             expected = get_named_type(found.args["input"].type)
             assert isinstance(expected, GraphQLInputObjectType)
             self._fields = frozenset(expected.fields)
+            self._lists = tuple(_find_lists(expected))
 
     def variables(self, data: Data) -> dict[str, Any]:
         """Return the document's variables for an event's data; what is not known is left out."""
         variables = dict(self.operation.arguments)
         if self._fields:
             known = {name: value for name, value in data.items() if name in self._fields}
+            for path in self._lists:
+                _check_list(known, path)
             variables["input"] = {**known, **self.operation.refine(data)}
         return variables
 
@@ -117,6 +128,27 @@ class Prepared:
         """
         result, envelopes = self.document.perform(self.variables(data), context=context)
         return result[self.operation.name], envelopes
+
+
+def _find_lists(expected: GraphQLInputObjectType) -> Iterable[tuple[str, ...]]:
+    """Return the paths of an input's lists.
+
+    GraphQL takes a bare item for a list of one. The protocol does so for `message_id` only.
+    """
+    for name, found in expected.fields.items():
+        if isinstance(get_nullable_type(found.type), GraphQLList):
+            if name != "message_id":
+                yield (name,)
+        elif isinstance(named := get_named_type(found.type), GraphQLInputObjectType):
+            yield from ((name, *path) for path in _find_lists(named))
+
+
+def _check_list(data: Data, path: tuple[str, ...]) -> None:
+    value: Any = data
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    if value is not None and not isinstance(value, list):
+        raise Invalid({".".join(path): "A list is needed."})
 
 
 def _find_field(schema: GraphQLSchema, name: str) -> tuple[str, GraphQLField]:

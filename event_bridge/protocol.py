@@ -17,6 +17,10 @@ CLOSE_TOO_LARGE = 1009
 
 REQUEST_ID_LENGTH = 64
 
+DEEPEST = 64
+"""How many levels of arrays and objects a frame may have: far more than any event needs, and
+few enough for code that goes down them by recursion."""
+
 RequestId = str | int | None
 
 SUCCESS = {"status": "success"}
@@ -62,6 +66,9 @@ def parse(text: str | None) -> Frame:
         raise Malformed(
             {"request_id": f"A string of at most {REQUEST_ID_LENGTH} letters, or an integer."}
         )
+    # Few frames have so many brackets; only those are looked through.
+    if text.count("[") + text.count("{") > DEEPEST and _is_deeper(content, DEEPEST):
+        raise Malformed(f"At most {DEEPEST} levels of nesting are allowed.", request_id)
     if "event_type" not in content:
         raise Malformed({"event_type": "This field is required."}, request_id)
     event_type = content["event_type"]
@@ -78,6 +85,19 @@ def _is_request_id(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= REQUEST_ID_LENGTH
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether arrays and objects stand in each other on more levels than that."""
+    level: list[Any] = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def _find_nul(value: Any, path: str = "") -> str | None:

@@ -15,7 +15,9 @@ from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
 from . import streams
+from .conf import chat_settings
 from .models import (
+    AbstractMessage,
     AbstractReaction,
     AbstractRoom,
     Delivery,
@@ -57,6 +59,28 @@ def replace_reaction(
     ).exclude(pk=instance.pk).exclude(reaction_content=instance.reaction_content).delete()
 
 
+def notify_of_message(
+    sender: type[AbstractMessage], instance: AbstractMessage, **kwargs: Any
+) -> None:
+    """Make the notification of a new message; without an operation, note the activity too."""
+    if not kwargs["created"] or kwargs["raw"]:
+        return
+    if not streams.is_running():
+        get_model("Room").objects.filter(
+            pk=instance.room_id, last_activity__lt=instance.created_at
+        ).update(last_activity=instance.created_at)
+    if chat_settings.ENABLE_NOTIFICATION:
+        get_model("ChatNotification").objects.make_for_message(instance)
+
+
+def notify_of_reaction(
+    sender: type[AbstractReaction], instance: AbstractReaction, **kwargs: Any
+) -> None:
+    """Make the notification of a new reaction."""
+    if kwargs["created"] and not kwargs["raw"] and chat_settings.ENABLE_NOTIFICATION:
+        get_model("ChatNotification").objects.make_for_reaction(instance)
+
+
 def connect_room_type(model: type[AbstractRoom]) -> None:
     """Hold the promises for a room type. Signals name their sender, so each model is told."""
     name = model._meta.label
@@ -68,9 +92,10 @@ def connect() -> None:
     """Connect the receivers to the models that the project uses."""
     for model in {get_model("Room"), *room_types()}:
         connect_room_type(model)
-    pre_save.connect(
-        replace_reaction, sender=get_model("Reaction"), dispatch_uid="gql_chat.reaction"
-    )
+    reaction, message = get_model("Reaction"), get_model("Message")
+    pre_save.connect(replace_reaction, sender=reaction, dispatch_uid="gql_chat.reaction")
+    post_save.connect(notify_of_reaction, sender=reaction, dispatch_uid="gql_chat.reacted")
+    post_save.connect(notify_of_message, sender=message, dispatch_uid="gql_chat.message")
 
 
 @receiver(pre_save, sender=Membership, dispatch_uid="gql_chat.membership_saving")

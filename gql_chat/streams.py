@@ -275,6 +275,11 @@ def current() -> Outbox:
     return outbox
 
 
+def is_running() -> bool:
+    """Tell whether an operation is running."""
+    return _current.get() is not None
+
+
 def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
     """Say that a room's members changed; hubs read them again unless a broadcast tells more."""
     stream, users = room_stream(room_id), {str(user_id) for user_id in user_ids}

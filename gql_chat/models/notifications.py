@@ -35,6 +35,41 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
     sender and those who acknowledged it. A reaction waits for the sender of the message.
     """
 
+    def make_for_message(self, message: Any) -> None:
+        """Write the one row that a message makes."""
+        reply = message.parent_message_id is not None
+        self._make(
+            message,
+            notification_type=NotificationType.REPLY if reply else NotificationType.NEW_MESSAGE,
+            actor_id=message.sender_id,
+            created_at=message.created_at,
+        )
+
+    def make_for_reaction(self, reaction: Any) -> None:
+        """Write the one row that a reaction makes, for the message's sender if still a member.
+
+        It takes the place of the one that the user's earlier reaction made.
+        """
+        message = reaction.message
+        self.delete_for_reaction(message.pk, reaction.user_id)
+        sender_in = Membership.objects.filter(room_id=message.room_id, user_id=message.sender_id)
+        if message.sender_id != reaction.user_id and sender_in.exists():
+            self._make(
+                message,
+                notification_type=NotificationType.REACTION,
+                actor_id=reaction.user_id,
+                recipient_id=message.sender_id,
+                created_at=reaction.created_at,
+            )
+
+    def _make(self, message: Any, **fields: Any) -> None:
+        notification = self.model(message=message, room_id=message.room_id, **fields)
+        notification.save(force_insert=True)
+
+    def delete_for_reaction(self, message_id: Any, user_id: Any) -> None:
+        """Delete the row that a user's reaction to a message made."""
+        self.filter(message_id=message_id, actor_id=user_id, recipient__isnull=False).delete()
+
     def pending_for(self, user_id: Any) -> list[Any]:
         """Return what waits for a user, with its message and sender, the oldest first."""
         messages = self.filter(

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from guardian.conf import settings as guardian_settings
 
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
@@ -139,7 +140,9 @@ class Operations:
             except ValidationError:
                 raise NotFound("There is no such user.") from None
             wanted[value] = None
-        users: Any = model._default_manager
+        # guardian's stand-in for anonymous visitors is a row like others, but nobody.
+        nobody = {model.USERNAME_FIELD: guardian_settings.ANONYMOUS_USER_NAME}
+        users: Any = model._default_manager.exclude(**nobody)
         found = {user.pk: user for user in users.filter(pk__in=list(wanted))}
         if len(found) < len(wanted):
             raise NotFound("There is no such user.")

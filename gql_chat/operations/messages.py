@@ -23,13 +23,12 @@ from ..models import (
     AbstractMessage,
     AbstractRoom,
     ClientMessage,
-    NotificationType,
     get_model,
 )
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH, URL_LENGTH
 from ..relations import MessageRelations, load_messages
 from ..sanitize import clean
-from .notifications import NotificationOperations
+from .base import Operations
 
 _TICK = timedelta(microseconds=1)
 _check_url = URLValidator(schemes=["http", "https"])
@@ -51,7 +50,7 @@ class Sent:
     original: AbstractMessage | None = None
 
 
-class MessageOperations(NotificationOperations):
+class MessageOperations(Operations):
     """What a user does with messages of their own."""
 
     def send_message(
@@ -120,12 +119,6 @@ class MessageOperations(NotificationOperations):
                     return repeat
             message.save(force_insert=True)
             self._attach(message, assets)
-            self.notify(
-                message,
-                NotificationType.NEW_MESSAGE if parent is None else NotificationType.REPLY,
-                actor_id=membership.user_id,
-                created_at=now,
-            )
             if parent is None and forwarded is None:
                 # Nothing can hang on a message that nobody has seen yet.
                 message.relations = MessageRelations(attachments=assets)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
-
 from .. import streams
 from ..errors import Conflict, Invalid, NotFound
 from ..events import MessageReacted
-from ..models import AbstractMessage, Membership, NotificationType, get_model
+from ..models import AbstractMessage, Membership, get_model
 from ..models.receipts import REACTION_LENGTH
 from ..relations import load_messages
-from .notifications import NotificationOperations
+from .base import Operations
 
 
-class ReactionOperations(NotificationOperations):
+class ReactionOperations(Operations):
     """A user's one reaction per message."""
 
     def add_reaction(self, message_id: Any, reaction_content: str) -> AbstractMessage:
@@ -36,25 +34,9 @@ class ReactionOperations(NotificationOperations):
                 message_id=message.pk, user_id=self.user_id, reaction_content=reaction_content
             ).exists():
                 raise Conflict("You have reacted to this message in the same way already.")
-            now = timezone.now()
-            get_model("ChatNotification").objects.filter(
-                message_id=message.pk, actor_id=self.user_id, recipient__isnull=False
-            ).delete()
             reactions(
-                message=message,
-                user=membership.user,
-                reaction_content=reaction_content,
-                created_at=now,
+                message=message, user=membership.user, reaction_content=reaction_content
             ).save(force_insert=True)
-            own = message.sender_id == membership.user_id
-            if not own and membership.room.get_member(message.sender_id) is not None:
-                self.notify(
-                    message,
-                    NotificationType.REACTION,
-                    actor_id=membership.user_id,
-                    created_at=now,
-                    recipient_id=message.sender_id,
-                )
             load_messages([message])
             outbox.broadcast(membership.room, MessageReacted("add", message))
         return message
@@ -81,9 +63,7 @@ class ReactionOperations(NotificationOperations):
             deleted, _ = reactions.delete()
             if not deleted:
                 raise NotFound("You have not reacted to this message in this way.")
-            get_model("ChatNotification").objects.filter(
-                message_id=message.pk, actor_id=self.user_id, recipient__isnull=False
-            ).delete()
+            get_model("ChatNotification").objects.delete_for_reaction(message.pk, self.user_id)
             load_messages([message])
             outbox.broadcast(membership.room, MessageReacted("remove", message))
         return message

@@ -23,7 +23,7 @@ class ReceiptOperations(Operations):
     """Acknowledging and reading messages of others."""
 
     def acknowledge_messages(self, message_ids: Iterable[Any]) -> None:
-        """Note that messages have arrived at the user, and tell each sender.
+        """Note that messages have arrived at the user, and tell each sender who is still in.
 
         Idempotent. The user's own messages are skipped, but reactions to them, which wait
         for the user, are done with.
@@ -51,8 +51,8 @@ class ReceiptOperations(Operations):
             notifications.acknowledge(self.user_id, ids, rooms)
             notifications.delete_finished(message_id__in=ids)
             senders = {message.sender_id for message in new}
-            present = Membership.objects.filter(room_id__in=rooms, user_id__in=senders)
-            places = set(present.values_list("room_id", "user_id"))
+            still_in = Membership.objects.filter(room_id__in=rooms, user_id__in=senders)
+            places = set(still_in.values_list("room_id", "user_id"))
             by_sender: dict[Any, list[Any]] = defaultdict(list)
             for message in load_messages(new):
                 if (message.room_id, message.sender_id) in places:
