@@ -28,7 +28,8 @@ def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
     """Give each message its `relations`; return the messages as a list.
 
     Quoted messages (the parent, the forwarded one) get theirs too, one level deep. Of one
-    that stands in another room nobody learns who has got it, read it or reacted to it.
+    that stands in another room nobody learns who has got it, read it or reacted to it. One
+    that is deleted is quoted no more, whether its row is kept or not.
     """
     messages = list(messages)
     quoted_ids = {
@@ -39,8 +40,8 @@ def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
     }
     quoted: dict[Any, Any] = {}
     if quoted_ids:
-        found = get_model("Message").objects.filter(pk__in=quoted_ids).select_related("sender")
-        quoted = {message.pk: message for message in found}
+        found = get_model("Message").objects.filter(pk__in=quoted_ids, is_deleted=False)
+        quoted = {message.pk: message for message in found.select_related("sender")}
     relations = {message.pk: MessageRelations() for message in [*quoted.values(), *messages]}
     if relations:
         _fill(relations)

@@ -55,7 +55,7 @@ class Person:
 
 
 async def people(connect: Connect, users: Users, *names: str) -> list[Person]:
-    """Make users and open a socket of each: ``alice, bob = await people(…, "alice", "bob")``."""
+    """Make users of these names and open one socket of each."""
     return [Person(user, await connect(user)) for user in users.make(*names)]
 
 

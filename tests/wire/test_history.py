@@ -7,7 +7,16 @@ import pytest
 from pytest_django import Settings
 
 from tests.conftest import Connect, Users
-from tests.wire.rooms import Message, Person, Room, everybody_gets, group, people, say
+from tests.wire.rooms import (
+    Message,
+    Person,
+    Room,
+    another_socket,
+    everybody_gets,
+    group,
+    people,
+    say,
+)
 
 PAGE = {
     "has_next",
@@ -267,7 +276,7 @@ async def test_who_joins_reads_what_was_written_before(connect: Connect, users: 
 
 async def test_the_answer_goes_to_the_asking_socket_alone(connect: Connect, users: Users) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    beside = Person(bob.user, await connect(bob.user))
+    beside = await another_socket(connect, bob)
     room = await group(alice, bob, beside)
 
     await history(bob, room)

@@ -11,6 +11,7 @@ from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
     Person,
     Room,
+    another_socket,
     channel,
     everybody_gets,
     group,
@@ -51,11 +52,11 @@ async def change(event_type: str, person: Person, room: Room, *others: Person) -
     await person.send(event_type, {"room_id": room["id"], "members": ids})
 
 
-async def add(person: Person, room: Room, *others: Person) -> None:
+async def send_add(person: Person, room: Room, *others: Person) -> None:
     await change("room.add_members", person, room, *others)
 
 
-async def remove(person: Person, room: Room, *others: Person) -> None:
+async def send_remove(person: Person, room: Room, *others: Person) -> None:
     await change("room.remove_members", person, room, *others)
 
 
@@ -66,7 +67,7 @@ async def test_joining_a_public_channel_is_told_to_all_its_members(
     connect: Connect, users: Users
 ) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    carol_too = Person(carol.user, await connect(carol.user))
+    carol_too = await another_socket(connect, carol)
     room = await channel(alice, bob, is_public=True)
 
     await carol.send("room.join", {"room_id": room["id"]})
@@ -162,7 +163,7 @@ async def test_leaving_is_told_to_the_leaver_and_to_those_who_remain(
     type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    bob_too = Person(bob.user, await connect(bob.user))
+    bob_too = await another_socket(connect, bob)
     room = await MAKE[type](alice, bob, bob_too, carol, name="the room")
 
     await bob.send("room.leave", {"room_id": room["id"]})
@@ -224,7 +225,7 @@ async def test_leaving_drops_the_role_and_the_permissions(
 
     assert [user["username"] for user in removed["room"][leaders]] == [alice.name]
     assert orm(get_perms, bob.user, orm(row, room)) == []
-    await add(alice, room, bob)
+    await send_add(alice, room, bob)
     added = await everybody_gets("roomaddmembers.dispatch", alice, bob)
     assert [user["username"] for user in added["room"][leaders]] == [alice.name]
     assert orm(get_perms, bob.user, orm(row, room)) == []
@@ -258,10 +259,10 @@ async def test_adding_is_told_to_all_the_new_ones_included(
     type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
-    carol_too = Person(carol.user, await connect(carol.user))
+    carol_too = await another_socket(connect, carol)
     room = await MAKE[type](alice, bob)
 
-    await add(alice, room, carol, dave)
+    await send_add(alice, room, carol, dave)
 
     everybody = (alice, bob, carol, carol_too, dave)
     data = await everybody_gets("roomaddmembers.dispatch", *everybody)
@@ -280,11 +281,11 @@ async def test_those_who_are_in_already_are_skipped(
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
     room = await MAKE[type](alice, bob)
 
-    await add(alice, room, alice, bob, carol, carol)
+    await send_add(alice, room, alice, bob, carol, carol)
     data = await everybody_gets("roomaddmembers.dispatch", alice, bob, carol)
     assert data["new_members"] == [carol.name]
 
-    await add(alice, room, bob, carol)
+    await send_add(alice, room, bob, carol)
     await alice.nothing()
     await bob.nothing()
 
@@ -297,10 +298,10 @@ async def test_removing_is_told_to_the_removed_and_to_those_who_remain(
     type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
-    bob_too = Person(bob.user, await connect(bob.user))
+    bob_too = await another_socket(connect, bob)
     room = await MAKE[type](alice, bob, bob_too, carol, dave)
 
-    await remove(alice, room, bob, carol)
+    await send_remove(alice, room, bob, carol)
 
     exited = await everybody_gets("roomexit.dispatch", bob, bob_too, carol)
     assert exited.keys() == {"room", "message"}
@@ -320,7 +321,7 @@ async def test_the_removed_get_nothing_of_the_room_afterwards(
     room = await group(alice, bob, carol)
     where = {"room_id": room["id"]}
     of_bob = await say(bob, room, "mine", alice, carol)
-    await remove(alice, room, bob)
+    await send_remove(alice, room, bob)
     await bob.expect("roomexit.dispatch")
     await everybody_gets("roomremovemembers.dispatch", alice, carol)
 
@@ -350,7 +351,7 @@ async def test_nothing_of_a_room_waits_for_who_was_removed(connect: Connect, use
     data = {"type": "add", "message_id": before["id"], "reaction_content": "+"}
     await alice.send("message.react", data)
     await everybody_gets("reaction.dispatch", alice, bob)
-    await remove(alice, room, bob)
+    await send_remove(alice, room, bob)
     await bob.expect("roomexit.dispatch")
     await alice.expect("roomremovemembers.dispatch")
     await alice.send("message.react", {**data, "message_id": after["id"]})
@@ -381,7 +382,7 @@ async def test_the_removed_have_no_say(
         {"room_id": room["id"], "action": "add_admin", "data": {"users": [bob.id]}},
     )
     await everybody_gets("roomupdate.dispatch", alice, bob)
-    await remove(alice, room, bob)
+    await send_remove(alice, room, bob)
     await bob.expect("roomexit.dispatch")
     await alice.expect("roomremovemembers.dispatch")
 
@@ -395,12 +396,12 @@ async def test_who_was_removed_and_is_added_again_hears_the_room_again(
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
     room = await group(alice, bob)
-    await remove(alice, room, bob)
+    await send_remove(alice, room, bob)
     await bob.expect("roomexit.dispatch")
     await alice.expect("roomremovemembers.dispatch")
     await say(alice, room, "while away")
 
-    await add(alice, room, bob)
+    await send_add(alice, room, bob)
 
     await everybody_gets("roomaddmembers.dispatch", alice, bob)
     await say(alice, room, "welcome", bob)
@@ -412,8 +413,8 @@ async def test_those_who_are_not_in_are_skipped(type: str, connect: Connect, use
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
     room = await MAKE[type](alice, bob)
 
-    await remove(alice, room, stranger)
-    await remove(alice, room, stranger, bob, bob)
+    await send_remove(alice, room, stranger)
+    await send_remove(alice, room, stranger, bob, bob)
 
     await bob.expect("roomexit.dispatch")
     removed = await alice.expect("roomremovemembers.dispatch")
@@ -429,7 +430,7 @@ async def test_the_creator_is_never_removed_by_others(
     room = await MAKE[type](alice, bob, carol)
     orm(assign_perm, REMOVE[type], bob.user, orm(row, room))
 
-    await remove(bob, room, alice, carol)
+    await send_remove(bob, room, alice, carol)
 
     await carol.expect("roomexit.dispatch")
     removed = await everybody_gets("roomremovemembers.dispatch", alice, bob)
@@ -445,9 +446,7 @@ async def test_the_creator_is_never_removed_by_others(
 async def test_a_plain_member_changes_nobody(
     type: str, event_type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
-    alice, bob, carol, stranger = await people(
-        connect, users, "alice", "bob", "carol", "stranger"
-    )
+    alice, bob, carol, stranger = await people(connect, users, "alice", "bob", "carol", "stranger")
     room = await MAKE[type](alice, bob, carol)
 
     await change(event_type, bob, room, carol, stranger)
@@ -480,10 +479,10 @@ async def test_the_role_lets_add_and_remove(type: str, connect: Connect, users: 
     await alice.send("room.modify", data)
     await everybody_gets("roomupdate.dispatch", alice, bob)
 
-    await add(bob, room, carol)
+    await send_add(bob, room, carol)
     added = await everybody_gets("roomaddmembers.dispatch", alice, bob, carol)
     assert added["added_by"] == bob.name
-    await remove(bob, room, carol)
+    await send_remove(bob, room, carol)
     exited = await carol.expect("roomexit.dispatch")
     assert exited["message"] == f"You have been removed by {bob.name}"
     await everybody_gets("roomremovemembers.dispatch", alice, bob)
@@ -498,17 +497,17 @@ async def test_an_object_permission_lets_add_or_remove_as_long_as_it_is_held(
     found = orm(row, room)
 
     orm(assign_perm, ADD[type], bob.user, found)
-    await add(bob, room, carol)
+    await send_add(bob, room, carol)
     await everybody_gets("roomaddmembers.dispatch", alice, bob, carol)
-    await remove(bob, room, carol)
+    await send_remove(bob, room, carol)
     await bob.error(4002)
 
     orm(remove_perm, ADD[type], bob.user, found)
     orm(assign_perm, REMOVE[type], bob.user, found)
-    await remove(bob, room, carol)
+    await send_remove(bob, room, carol)
     await carol.expect("roomexit.dispatch")
     await everybody_gets("roomremovemembers.dispatch", alice, bob)
-    await add(bob, room, carol)
+    await send_add(bob, room, carol)
     await bob.error(4002)
 
 
@@ -520,7 +519,7 @@ async def test_a_permission_on_one_room_is_none_on_another(
     room, other = await MAKE[type](alice, bob), await MAKE[type](alice, bob)
     orm(assign_perm, ADD[type], bob.user, orm(row, other))
 
-    await add(bob, room, carol)
+    await send_add(bob, room, carol)
 
     await bob.error(4002)
 
@@ -598,20 +597,20 @@ async def test_the_cap_refuses_all_that_are_named_together(
     alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
     room = await MAKE[type](alice, bob, **{CAP[type]: 3})
 
-    await add(alice, room, carol, dave)
+    await send_add(alice, room, carol, dave)
     assert await alice.error(4003) == FULL[type]
     assert orm(members, room) == {alice.id, bob.id}
 
     # Those who are in already take no place.
-    await add(alice, room, alice, bob, carol)
+    await send_add(alice, room, alice, bob, carol)
     await everybody_gets("roomaddmembers.dispatch", alice, bob, carol)
-    await add(alice, room, dave)
+    await send_add(alice, room, dave)
     assert await alice.error(4003) == FULL[type]
 
-    await remove(alice, room, carol)
+    await send_remove(alice, room, carol)
     await carol.expect("roomexit.dispatch")
     await everybody_gets("roomremovemembers.dispatch", alice, bob)
-    await add(alice, room, dave)
+    await send_add(alice, room, dave)
     await everybody_gets("roomaddmembers.dispatch", alice, bob, dave)
 
 
@@ -620,11 +619,11 @@ async def test_the_cap_holds_when_many_add_at_once(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, *guests = await people(connect, users, "alice", *["guest"] * 6)
-    adders = [Person(alice.user, await connect(alice.user)) for _ in guests]
+    adders = [await another_socket(connect, alice) for _ in guests]
     room = await MAKE[type](alice, *adders, **{CAP[type]: 4})
 
     await asyncio.gather(
-        *(add(adder, room, guest) for adder, guest in zip(adders, guests, strict=True))
+        *(send_add(adder, room, guest) for adder, guest in zip(adders, guests, strict=True))
     )
 
     inside: list[str] = []

@@ -652,6 +652,26 @@ async def test_a_hidden_message_can_no_longer_be_quoted_and_shows_nothing_where_
     assert quoted["attachments"] == []
 
 
+async def test_a_quote_in_its_own_room_shows_who_reacted_also_beside_a_forward_of_the_same(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    here, there = await group(alice, bob), await group(alice, bob)
+    message = await say(alice, here, "news", bob)
+    reaction = {"type": "add", "message_id": message["id"], "reaction_content": "!"}
+    await bob.send("message.react", reaction)
+    reacted = (await everybody_gets("reaction.dispatch", alice, bob))["message"]
+    extra_fields = {"forwarded_from_id": message["id"]}
+    forward = await say(alice, there, "", bob, extra_fields=extra_fields)
+    extra_fields = {"parent_message_id": message["id"]}
+    reply = await say(bob, here, "wow", alice, extra_fields=extra_fields)
+
+    assert reply["parent_message"] == reacted
+    # Both messages are loaded for one answer.
+    assert (await in_list(bob, here))["last_message"] == reply
+    assert (await in_list(bob, there))["last_message"] == forward
+
+
 # Who may write, and who may be seen typing
 
 

@@ -10,9 +10,11 @@ from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
     Person,
     Room,
+    another_socket,
     channel,
     everybody_gets,
     group,
+    modify,
     one_to_one,
     people,
     say,
@@ -31,20 +33,14 @@ PERMISSIONS = {
 both_types = pytest.mark.parametrize("type", MAKE)
 
 
-async def modify(person: Person, room: Room, action: str, data: Any = None) -> None:
+async def ask_for(person: Person, room: Room, action: str, data: Any = None) -> None:
     sent = {"room_id": room["id"], "action": action}
     await person.send("room.modify", sent if data is None else {**sent, "data": data})
 
 
-async def modified(person: Person, room: Room, action: str, data: Any, *others: Person) -> Room:
-    await modify(person, room, action, data)
-    changed: Room = await everybody_gets("roomupdate.dispatch", person, *others)
-    return changed
-
-
 async def make_leader(person: Person, room: Room, leader: Person, *others: Person) -> Room:
     data = {"users": [leader.id]}
-    return await modified(person, room, ADD[room["type"]], data, leader, *others)
+    return await modify(person, room, ADD[room["type"]], data, leader, *others)
 
 
 def leaders(room: Room) -> list[str]:
@@ -86,7 +82,7 @@ async def test_an_update_changes_what_is_named_and_nothing_else(
     alice, bob = await people(connect, users, "alice", "bob")
     room = await MAKE[type](alice, bob)
 
-    changed = await modified(alice, room, "update", changes, bob)
+    changed = await modify(alice, room, "update", changes, bob)
 
     assert changed["updated_at"] > room["updated_at"]
     assert changed == {**room, **changes, "updated_at": changed["updated_at"]}
@@ -101,7 +97,7 @@ async def test_either_of_two_changes_the_preferences_of_their_chat(
 
     for person, other in ((alice, bob), (bob, alice)):
         data = {"property": {"preferences": {"by": person.name}}}
-        changed = await modified(person, room, "update", data, other)
+        changed = await modify(person, room, "update", data, other)
         assert changed["property"] == data["property"]
         assert changed.keys() == room.keys()
 
@@ -141,7 +137,7 @@ async def test_a_wrong_update_is_a_validation_error_and_changes_nothing(
     alice, bob = await people(connect, users, "alice", "bob")
     room = await MAKE[type](alice, bob)
 
-    await modify(alice, room, "update", changes)
+    await ask_for(alice, room, "update", changes)
 
     assert await alice.error(4003)
     await bob.nothing()
@@ -149,7 +145,8 @@ async def test_a_wrong_update_is_a_validation_error_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"name": "ours"}, {"description": "us"}, {"group_locked": True}, {"is_public": True}]
+    "changes",
+    [{"name": "ours"}, {"description": "us"}, {"group_locked": True}, {"is_public": True}],
 )
 async def test_a_one_to_one_chat_has_preferences_alone(
     changes: dict[str, Any], connect: Connect, users: Users
@@ -157,7 +154,7 @@ async def test_a_one_to_one_chat_has_preferences_alone(
     alice, bob = await people(connect, users, "alice", "bob")
     room = await one_to_one(alice, bob)
 
-    await modify(alice, room, "update", changes)
+    await ask_for(alice, room, "update", changes)
 
     await alice.error(4003)
     await bob.nothing()
@@ -167,14 +164,14 @@ async def test_only_admins_write_into_a_locked_group(connect: Connect, users: Us
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
     room = await group(alice, bob, carol)
     await make_leader(alice, room, bob, carol)
-    await modified(alice, room, "update", {"group_locked": True}, bob, carol)
+    await modify(alice, room, "update", {"group_locked": True}, bob, carol)
 
     for event_type, data in (("message.send", {"content": "hello"}), ("message.typing", {})):
         await carol.refused(4002, event_type, {"room_id": room["id"], **data})
     await say(bob, room, "an admin", alice, carol)
     await say(alice, room, "the creator", bob, carol)
 
-    await modified(bob, room, "update", {"group_locked": False}, alice, carol)
+    await modify(bob, room, "update", {"group_locked": False}, alice, carol)
     await say(carol, room, "at last", alice, bob)
 
 
@@ -184,10 +181,10 @@ async def test_a_channel_made_public_can_be_joined_until_it_is_private_again(
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
     room = await channel(alice)
 
-    await modified(alice, room, "update", {"is_public": True})
+    await modify(alice, room, "update", {"is_public": True})
     await bob.send("room.join", {"room_id": room["id"]})
     await everybody_gets("roomaddmembers.dispatch", alice, bob)
-    await modified(alice, room, "update", {"is_public": False}, bob)
+    await modify(alice, room, "update", {"is_public": False}, bob)
 
     await carol.refused(4003, "room.join", {"room_id": room["id"]})
 
@@ -218,12 +215,12 @@ async def test_who_leads_nothing_modifies_nothing(
     room = await MAKE[type](alice, bob)
     # Permissions to handle members are no role.
     given = {"users": [bob.id], "permission": sorted(PERMISSIONS[type])}
-    await modified(alice, room, "add_permission", given, bob)
+    await modify(alice, room, "add_permission", given, bob)
     if data is not None and "users" in data:
         data = {**data, "users": [bob.id]}
 
     for person in (bob, stranger):
-        await modify(person, room, action, data)
+        await ask_for(person, room, action, data)
         await person.error(4002)
 
     await alice.nothing()
@@ -239,7 +236,7 @@ async def test_who_leads_modifies(
     room = await MAKE[type](alice, bob)
     await make_leader(alice, room, bob)
 
-    await modify(bob, room, action, data)
+    await ask_for(bob, room, action, data)
 
     if action == "delete":
         await bob.error(4002)
@@ -288,7 +285,7 @@ async def test_wrong_data_is_a_validation_error(
     if data and data.get("users") == []:
         data = {**data, "users": [bob.id]}
 
-    await modify(alice, room, action, data)
+    await ask_for(alice, room, action, data)
 
     assert await alice.error(4003)
     await bob.nothing()
@@ -314,7 +311,7 @@ async def test_a_role_that_the_type_does_not_know_is_a_validation_error(
     alice, bob = await people(connect, users, "alice", "bob")
     room = await {**MAKE, "OneToOneChat": one_to_one}[type](alice, bob)
 
-    await modify(alice, room, action, {"users": [bob.id]})
+    await ask_for(alice, room, action, {"users": [bob.id]})
 
     await alice.error(4003)
     await bob.nothing()
@@ -327,7 +324,7 @@ async def test_a_one_to_one_chat_knows_no_permissions(
     alice, bob = await people(connect, users, "alice", "bob")
     room = await one_to_one(alice, bob)
 
-    await modify(alice, room, action, {"users": [bob.id], "permission": ["can_send_messages"]})
+    await ask_for(alice, room, action, {"users": [bob.id], "permission": ["can_send_messages"]})
 
     await alice.error(4003)
     await bob.nothing()
@@ -344,7 +341,7 @@ async def test_an_unknown_user_is_not_found_and_nobody_changes(
     permission = {"permission": sorted(PERMISSIONS[type])}
 
     for action, data in ((ADD[type], named), ("add_permission", {**named, **permission})):
-        await modify(alice, room, action, data)
+        await ask_for(alice, room, action, data)
         await alice.error(4004)
 
     await bob.nothing()
@@ -361,16 +358,16 @@ async def test_a_role_comes_and_goes_with_its_permissions(
     alice, bob = await people(connect, users, "alice", "bob")
     room = await MAKE[type](alice, bob)
 
-    changed = await modified(alice, room, ADD[type], {"users": [str(bob.id)]}, bob)
+    changed = await modify(alice, room, ADD[type], {"users": [str(bob.id)]}, bob)
     assert changed.keys() == room.keys()
     assert leaders(changed) == [alice.name, bob.name]
     assert orm(permissions, bob, room) == PERMISSIONS[type]
-    await modified(bob, room, "update", {"name": "by bob"}, alice)
+    await modify(bob, room, "update", {"name": "by bob"}, alice)
 
-    changed = await modified(alice, room, REMOVE[type], {"users": [bob.id]}, bob)
+    changed = await modify(alice, room, REMOVE[type], {"users": [bob.id]}, bob)
     assert leaders(changed) == [alice.name]
     assert orm(permissions, bob, room) == set()
-    await modify(bob, room, "update", {"name": "again"})
+    await ask_for(bob, room, "update", {"name": "again"})
     await bob.error(4002)
 
 
@@ -382,14 +379,14 @@ async def test_users_who_are_no_members_are_skipped(
     room = await MAKE[type](alice, bob)
     both = {"users": [stranger.id, bob.id]}
 
-    changed = await modified(alice, room, ADD[type], both, bob)
+    changed = await modify(alice, room, ADD[type], both, bob)
     assert leaders(changed) == [alice.name, bob.name]
     permission = {**both, "permission": sorted(PERMISSIONS[type])}
-    await modified(alice, room, "add_permission", permission, bob)
+    await modify(alice, room, "add_permission", permission, bob)
     assert orm(permissions, stranger, room) == set()
-    changed = await modified(alice, room, REMOVE[type], both, bob)
+    changed = await modify(alice, room, REMOVE[type], both, bob)
     assert leaders(changed) == [alice.name]
-    await modified(alice, room, "remove_permission", permission, bob)
+    await modify(alice, room, "remove_permission", permission, bob)
 
     await stranger.nothing()
 
@@ -404,11 +401,11 @@ async def test_the_creators_role_and_permissions_cannot_be_taken(
     both = {"users": [alice.id, bob.id]}
     permission = {**both, "permission": sorted(PERMISSIONS[type])}
 
-    await modified(bob, room, "remove_permission", permission, alice)
+    await modify(bob, room, "remove_permission", permission, alice)
     assert orm(permissions, alice, room) == PERMISSIONS[type]
     assert orm(permissions, bob, room) == set()
 
-    changed = await modified(bob, room, REMOVE[type], both, alice)
+    changed = await modify(bob, room, REMOVE[type], both, alice)
     assert leaders(changed) == [alice.name]
     assert orm(permissions, alice, room) == PERMISSIONS[type]
 
@@ -428,13 +425,13 @@ async def test_a_permission_is_given_and_taken_by_itself(
     data = {"users": [bob.id], "permission": [permission]}
 
     for _ in range(2):  # again changes nothing
-        changed = await modified(alice, room, "add_permission", data, bob)
+        changed = await modify(alice, room, "add_permission", data, bob)
         assert changed.keys() == room.keys()
         assert orm(permissions, bob, room) == {permission}
     assert leaders(changed) == [alice.name]
 
     for _ in range(2):
-        await modified(alice, room, "remove_permission", data, bob)
+        await modify(alice, room, "remove_permission", data, bob)
         assert orm(permissions, bob, room) == set()
 
 
@@ -444,9 +441,9 @@ async def test_a_permission_takes_effect_at_once(connect: Connect, users: Users)
     data = {"users": [bob.id], "permission": ["can_send_messages"]}
     await bob.refused(4002, "message.send", {"room_id": room["id"], "content": "hello"})
 
-    await modified(alice, room, "add_permission", data, bob)
+    await modify(alice, room, "add_permission", data, bob)
     await say(bob, room, "hello", alice)
-    await modified(alice, room, "remove_permission", data, bob)
+    await modify(alice, room, "remove_permission", data, bob)
 
     await bob.refused(4002, "message.send", {"room_id": room["id"], "content": "again"})
 
@@ -457,11 +454,11 @@ async def test_who_leads_loses_what_is_taken(type: str, connect: Connect, users:
     room = await MAKE[type](alice, bob)
     await make_leader(alice, room, bob)
     data = {"users": [bob.id], "permission": sorted(PERMISSIONS[type])}
-    await modified(alice, room, "remove_permission", data, bob)
+    await modify(alice, room, "remove_permission", data, bob)
 
     for event_type in ("room.add_members", "room.remove_members"):
         await bob.refused(4002, event_type, {"room_id": room["id"], "members": [carol.id]})
-    await modified(bob, room, "update", {"name": "still a leader"}, alice)
+    await modify(bob, room, "update", {"name": "still a leader"}, alice)
 
 
 # Deleting
@@ -472,11 +469,11 @@ async def test_the_creator_deletes_the_room_for_everybody(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
-    bob_too = Person(bob.user, await connect(bob.user))
+    bob_too = await another_socket(connect, bob)
     room = await MAKE[type](alice, bob, bob_too)
     message = await say(bob, room, "hello", alice, bob_too) if type == "GroupChat" else None
 
-    await modify(alice, room, "delete")
+    await ask_for(alice, room, "delete")
 
     data = await everybody_gets("roomdelete.dispatch", alice, bob, bob_too)
     assert data == {"room_id": room["id"]}
@@ -495,10 +492,10 @@ async def test_either_of_two_deletes_their_chat(connect: Connect, users: Users) 
 
     for person in (alice, bob):
         room = await one_to_one(alice, bob)
-        await modify(stranger, room, "delete")
+        await ask_for(stranger, room, "delete")
         await stranger.error(4002)
 
-        await modify(person, room, "delete")
+        await ask_for(person, room, "delete")
 
         data = await everybody_gets("roomdelete.dispatch", alice, bob)
         assert data == {"room_id": room["id"]}

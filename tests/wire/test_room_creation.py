@@ -11,6 +11,7 @@ from gql_chat.models import Membership, get_model
 from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
     Person,
+    another_socket,
     channel,
     create,
     everybody_gets,
@@ -156,8 +157,8 @@ async def test_every_socket_of_every_initial_member_is_told_and_nobody_else(
     connect: Connect, users: Users
 ) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
-    alice_too = Person(alice.user, await connect(alice.user))
-    bob_too = Person(bob.user, await connect(bob.user))
+    alice_too = await another_socket(connect, alice)
+    bob_too = await another_socket(connect, bob)
 
     await group(alice, alice_too, bob, bob_too)
 
@@ -423,7 +424,7 @@ async def test_after_a_one_to_one_chat_was_deleted_there_can_be_a_new_one(
 async def test_racing_creations_give_one_chat(connect: Connect, users: Users, orm: Orm) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
     racers = [
-        (Person(user.user, await connect(user.user)), other)
+        (await another_socket(connect, user), other)
         for user, other in ((alice, bob), (bob, alice)) * 3
     ]
 

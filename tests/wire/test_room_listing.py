@@ -9,6 +9,7 @@ from pytest_django import Settings
 from tests.conftest import Connect, Users
 from tests.wire.rooms import (
     Person,
+    another_socket,
     channel,
     everybody_gets,
     group,
@@ -80,7 +81,7 @@ async def test_the_list_shows_the_users_own_rooms_and_goes_to_one_socket(
     connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    beside = Person(bob.user, await connect(bob.user))
+    beside = await another_socket(connect, bob)
     await group(alice)
     await channel(alice, is_public=True)
     shared = await group(alice, bob, beside)
