@@ -18,7 +18,7 @@ from gql_chat.schema import Context
 from . import limits, protocol
 from .hub import Delivered, get_hub
 from .operations import Answer, Prepared, events, lifecycle
-from .outbox import Outbox
+from .outbox import LIMIT, Outbox
 from .protocol import Frame, Malformed
 from .resume import Resumption
 
@@ -46,12 +46,15 @@ class ChatConsumer:
     of its own.
     """
 
+    outbox_limit = LIMIT
+    """How many frames may wait for a client that does not read."""
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.user = scope.get("user")
         self.state = State.OPENING
         self.hub = get_hub()
-        self.outbox = Outbox(send, self._overflowed)
+        self.outbox = Outbox(send, self._overflowed, self.outbox_limit)
         self.rate = limits.Rate()
         self.resumption: Resumption | None = None
         self.resumed = False

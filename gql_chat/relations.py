@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +57,8 @@ def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
 
 def _quote(message: AbstractMessage, quoted: Any) -> Any:
     if quoted is not None and quoted.room_id != message.room_id:
+        # A copy: another message here may quote it in its own room.
+        quoted = copy(quoted)
         quoted.relations = MessageRelations(attachments=quoted.relations.attachments)
     return quoted
 

@@ -225,6 +225,18 @@ class Client:
         """
         await self.heartbeat()
 
+    def drain(self) -> list[Frame]:
+        """Take every frame that has arrived so far, without waiting for more."""
+        frames: list[Frame] = []
+        while not self._arrived.empty():
+            text = self._arrived.get_nowait()
+            if text is None:
+                self._arrived.put_nowait(None)
+                break
+            frames.append(json.loads(text))
+        self.taken += frames
+        return frames
+
     async def closed(self) -> int | None:
         """Wait until the server has closed the socket; returns the code.
 

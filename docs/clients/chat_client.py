@@ -15,6 +15,7 @@ import json
 import random
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -175,10 +176,8 @@ class ChatClient:
             "data": self.unconfirmed[client_id],
             "request_id": client_id,
         }
-        try:
+        with suppress(ConnectionClosed):  # the next connection sends it again
             await self._socket.send(json.dumps(frame))
-        except ConnectionClosed:
-            pass  # the next connection sends it again
 
     async def _confirm(self, client_id: str, frame: dict[str, Any]) -> None:
         error = frame.get("error")

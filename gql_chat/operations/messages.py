@@ -80,13 +80,13 @@ class MessageOperations(Operations):
             PermissionDenied: the user may not write here, or may not read what is quoted.
             Invalid: a rule about content, media or quotes is broken.
         """
+        if client_id is not None and not 0 < len(client_id) <= CLIENT_ID_LENGTH:
+            raise Invalid({"client_id": f"1 to {CLIENT_ID_LENGTH} characters."})
         with streams.transaction() as outbox:
             room = self.find_room(room_id, lock=True)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
             membership = self.enter_found(room)
             if client_id is not None:
-                if not 0 < len(client_id) <= CLIENT_ID_LENGTH:
-                    raise Invalid({"client_id": f"1 to {CLIENT_ID_LENGTH} characters."})
                 repeat = self._find_repeat(client_id)
                 if repeat is not None:
                     return repeat
@@ -288,6 +288,7 @@ class MessageOperations(Operations):
         original = messages.select_related("sender").first()
         if original is None:
             raise NotFound("The message that was sent with this client_id is deleted.")
+        self.check_member_of({original.room_id})
         load_messages([original])
         return Sent(seen.message, seen.stream, seen.seq, original)
 

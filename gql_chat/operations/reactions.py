@@ -25,8 +25,7 @@ class ReactionOperations(Operations):
             Conflict: the user has reacted with the same content already.
             Invalid: the content is empty or too long, or the message is deleted.
         """
-        if not 0 < len(reaction_content) <= REACTION_LENGTH:
-            raise Invalid({"reaction_content": f"1 to {REACTION_LENGTH} characters."})
+        _check_content(reaction_content)
         with streams.transaction() as outbox:
             message, membership = self._find(message_id)
             reactions = get_model("Reaction")
@@ -51,8 +50,10 @@ class ReactionOperations(Operations):
         Raises:
             NotFound: there is no such message, or no such reaction.
             PermissionDenied: the user is not in the message's room.
-            Invalid: the message is deleted.
+            Invalid: the content is empty or too long, or the message is deleted.
         """
+        if reaction_content is not None:
+            _check_content(reaction_content)
         with streams.transaction() as outbox:
             message, membership = self._find(message_id)
             reactions = get_model("Reaction").objects.filter(
@@ -74,3 +75,8 @@ class ReactionOperations(Operations):
         if message.is_deleted:
             raise Invalid("This message is deleted.")
         return message, membership
+
+
+def _check_content(reaction_content: str) -> None:
+    if not 0 < len(reaction_content) <= REACTION_LENGTH:
+        raise Invalid({"reaction_content": f"1 to {REACTION_LENGTH} characters."})

@@ -324,8 +324,8 @@ class RoomOperations(Operations):
             Invalid: the room would be too full, or its members are fixed.
         """
         with streams.transaction() as outbox:
-            room = self.find_room(room_id, lock=True)
             users = self.find_users("members", user_ids)
+            room = self.find_room(room_id, lock=True)
             membership = self.enter_found(room)
             if not self.permissions.can_add_members(membership):
                 raise PermissionDenied("You may not add members to this room.")
@@ -348,8 +348,8 @@ class RoomOperations(Operations):
             Invalid: the room's members are fixed.
         """
         with streams.transaction():
-            room = self.find_room(room_id, lock=True)
             users = self.find_users("members", user_ids)
+            room = self.find_room(room_id, lock=True)
             membership = self.enter_found(room)
             if not self.permissions.can_remove_members(membership):
                 raise PermissionDenied("You may not remove members from this room.")
@@ -442,8 +442,8 @@ class RoomOperations(Operations):
             Invalid: the room's type has no such leaders.
         """
         with streams.transaction() as outbox:
-            room = self.find_room(room_id, lock=True)
             users = self.find_users("users", user_ids)
+            room = self.find_room(room_id, lock=True)
             self._check_lead(room)
             if room.rules.leaders != leaders:
                 raise Invalid({"action": f"This room has no {leaders}."})
@@ -470,8 +470,8 @@ class RoomOperations(Operations):
             Invalid: the type has no such permission.
         """
         with streams.transaction() as outbox:
-            room = self.find_room(room_id, lock=True)
             users = self.find_users("users", user_ids)
+            room = self.find_room(room_id, lock=True)
             self._check_lead(room)
             codenames = list(codenames)
             if not codenames:

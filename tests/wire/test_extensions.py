@@ -194,19 +194,202 @@ async def repeat(sender: Person, room: Room, client_id: str, content: str = "aga
     return message
 
 
-async def test_a_repeat_stores_nothing_and_tells_the_sender_alone(
+async def shown_until_now(socket: Person) -> list[Message]:
+    """Every message that a socket is shown until all that it has sent is dealt with."""
+    await socket.send("room.list")
+    messages = []
+    while (frame := await socket.next())["eventType"] == "message.dispatch":
+        messages.append(frame["data"])
+    assert frame["eventType"] == "roomlist.dispatch"
+    return messages
+
+
+async def test_a_repeat_stores_nothing_and_tells_the_asking_socket_alone(
     connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
     beside = await another_socket(connect, alice)
-    room = await one_to_one(alice, Person(bob.user, bob.client)) if False else None
-    del room
-    shared = await group(alice, beside, bob)
-    message = await say(alice, shared, "once", beside, bob, client_id="1")
+    room = await group(alice, beside, bob)
+    message = await say(alice, room, "once", beside, bob, client_id="1")
 
-    for sender in (alice, beside):
-        assert await repeat(sender, shared, "1") == message
+    for sender in (alice, beside, alice):
+        assert await repeat(sender, room, "1") == message
 
     for person in (alice, beside, bob):
         await person.nothing()
-    assert await messages_of(alice, shared) == [message]
+    assert await messages_of(alice, room) == [message]
+
+
+async def test_a_repeat_that_has_a_name_is_answered_by_name(connect: Connect, users: Users) -> None:
+    (alice,) = await people(connect, users, "alice")
+    room = await group(alice)
+    message = await say(alice, room, "once", client_id="1")
+
+    data = {"room_id": room["id"], "content": "again", "client_id": "1"}
+    await alice.send("message.send", data, request_id="again")
+
+    assert await alice.expect("message.dispatch", request_id="again") == message
+    await alice.nothing()
+
+
+async def test_a_repeat_makes_no_notification(connect: Connect, users: Users, orm: Orm) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await one_to_one(alice, bob)
+    await say(alice, room, "once", bob, client_id="1")
+
+    await repeat(alice, room, "1")
+
+    rows = get_model("ChatNotification").objects.filter(room_id=room["id"])
+    assert orm(rows.count) == 1
+
+
+async def test_a_message_sent_on_several_sockets_at_once_is_one(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    sockets = [alice, *[await another_socket(connect, alice) for _ in range(4)]]
+    room = await group(*sockets, bob)
+    data = {"room_id": room["id"], "content": "once", "client_id": "1"}
+
+    await asyncio.gather(*(socket.send("message.send", data) for socket in sockets))
+
+    message = await bob.expect("message.dispatch")
+    shown = [each for socket in sockets for each in await shown_until_now(socket)]
+    # Every socket hears of it, and all but one are answered with it besides.
+    assert shown == [message] * (2 * len(sockets) - 1)
+    await bob.nothing()
+    assert await messages_of(bob, room) == [message]
+
+
+async def test_a_repeat_into_another_room_is_one(connect: Connect, users: Users) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room, other = await one_to_one(alice, bob), await group(alice, bob)
+    message = await say(alice, room, "once", bob, client_id="1")
+
+    assert await repeat(alice, other, "1") == message
+
+    await bob.nothing()
+    assert await messages_of(alice, other) == []
+
+
+async def test_a_message_sent_into_several_rooms_at_once_is_one(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    sockets = [alice, *[await another_socket(connect, alice) for _ in range(3)]]
+    rooms = [await group(*sockets, bob) for _ in sockets]
+
+    await asyncio.gather(
+        *(
+            socket.send(
+                "message.send", {"room_id": room["id"], "content": "once", "client_id": "1"}
+            )
+            for socket, room in zip(sockets, rooms, strict=True)
+        )
+    )
+
+    message = await bob.expect("message.dispatch")
+    shown = [each for socket in sockets for each in await shown_until_now(socket)]
+    assert shown == [message] * (2 * len(sockets) - 1)
+    await bob.nothing()
+    written = [each for room in rooms for each in await messages_of(bob, room)]
+    assert written == [message]
+
+
+async def test_a_repeat_shows_what_became_of_the_message(connect: Connect, users: Users) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await one_to_one(alice, bob)
+    message = await say(alice, room, "once", bob, client_id="1")
+    data = {"message_id": message["id"], "extra_fields": {"content": "changed"}}
+    await alice.send("message.modify", {"action": "update", **data})
+    edited = (await everybody_gets("messagemodification.dispatch", alice, bob))["message"]
+
+    assert await repeat(alice, room, "1", "once") == edited
+
+    await bob.nothing()
+    assert await messages_of(bob, room) == [edited]
+
+
+async def test_a_repeat_of_a_deleted_message_does_not_bring_it_back(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await one_to_one(alice, bob)
+    message = await say(alice, room, "once", bob, client_id="1")
+    await alice.send("message.modify", {"action": "delete", "message_id": message["id"]})
+    await everybody_gets("messagemodification.dispatch", alice, bob)
+
+    data = {"room_id": room["id"], "content": "once", "client_id": "1"}
+    await alice.refused(4004, "message.send", data)
+
+    await bob.nothing()
+    assert await messages_of(bob, room) == []
+
+
+async def test_the_same_id_of_another_sender_is_another_message(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await one_to_one(alice, bob)
+
+    first = await say(alice, room, "mine", bob, client_id="1")
+    second = await say(bob, room, "mine too", alice, client_id="1")
+
+    assert await messages_of(alice, room) == [second, first]
+
+
+async def test_a_send_that_was_refused_does_not_use_up_its_id(
+    connect: Connect, users: Users, settings: Settings
+) -> None:
+    settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": 10}
+    (alice,) = await people(connect, users, "alice")
+    room = await group(alice)
+    data = {"room_id": room["id"], "content": "much too long", "client_id": "1"}
+    await alice.refused(4003, "message.send", data)
+
+    message = await say(alice, room, "shorter", client_id="1")
+
+    assert message["content"] == "shorter"
+    assert await messages_of(alice, room) == [message]
+
+
+async def test_a_repeat_shows_nothing_to_who_is_in_the_room_no_more(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room, own = await group(alice, bob), await group(bob)
+    await say(bob, room, "once", alice, client_id="1")
+    await bob.send("room.leave", {"room_id": room["id"]})
+    await bob.expect("roomexit.dispatch")
+    await alice.expect("roomremovemembers.dispatch")
+
+    data = {"content": "again", "client_id": "1"}
+    for where in (room, own):
+        await bob.refused(4002, "message.send", {**data, "room_id": where["id"]})
+
+    await alice.nothing()
+
+
+@pytest.mark.parametrize("client_id", ["x", "x" * 64, "ü" * 64, str(uuid4())])
+async def test_a_client_id_has_at_most_64_characters(
+    client_id: str, connect: Connect, users: Users
+) -> None:
+    (alice,) = await people(connect, users, "alice")
+    room = await group(alice)
+
+    message = await say(alice, room, "once", client_id=client_id)
+
+    assert await repeat(alice, room, client_id) == message
+
+
+@pytest.mark.parametrize("client_id", ["x" * 65, 1, True, 1.5, [], ["1"], {}, "\0"])
+async def test_any_other_client_id_is_a_validation_error(
+    client_id: Any, connect: Connect, users: Users
+) -> None:
+    (alice,) = await people(connect, users, "alice")
+    room = await group(alice)
+
+    data = {"room_id": room["id"], "content": "hello", "client_id": client_id}
+    await alice.refused(4003, "message.send", data)
+
+    assert await messages_of(alice, room) == []

@@ -327,11 +327,12 @@ async def test_what_stands_beside_the_fields_of_an_event_sets_nothing(
     forged = {
         **{name: hers[name] for name in ("id", "sender", "created_at", "updated_at")},
         **{f"is_{name}": True for name in ("deleted", "edited", "forwarded")},
-        **{name: alice.id for name in ("sender_id", "user", "user_id", "reader", "actor")},
+        **dict.fromkeys(("sender_id", "user", "user_id", "reader", "actor"), alice.id),
         "username": alice.name,
     }
 
-    message = await say(mallory, room, "mine", alice, **forged)
+    await mallory.send("message.send", {**forged, "room_id": room["id"], "content": "mine"})
+    message = await everybody_gets("message.dispatch", alice, mallory)
     assert message["sender"]["id"] == mallory.id
     assert message["id"] != hers["id"]
     assert message["created_at"] > hers["created_at"]

@@ -645,11 +645,8 @@ async def test_a_hidden_message_can_no_longer_be_quoted_and_shows_nothing_where_
     await alice.refused(4003, "message.send", data)
 
     (shown,) = await messages_of(alice, room)
-    quoted = shown[field.removesuffix("_id")]
-    assert quoted["id"] == message["id"]
-    assert quoted["is_deleted"] is True
-    assert quoted["content"] == ""
-    assert quoted["attachments"] == []
+    assert shown["content"] == "quote"
+    assert shown[field.removesuffix("_id")] is None
 
 
 async def test_a_quote_in_its_own_room_shows_who_reacted_also_beside_a_forward_of_the_same(
