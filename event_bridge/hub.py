@@ -13,12 +13,14 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
+from django.utils import timezone
 
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
@@ -37,6 +39,9 @@ GAP_SECONDS = 0.1
 
 SUBSCRIBE_SECONDS = 2.0
 """How long a new socket waits for the channel layer, which may be away."""
+
+CLOCK_DIFFERENCE = timedelta(seconds=10)
+"""How far servers' clocks may differ, and a transaction may last, for joins to be seen."""
 
 REPLAY_SIZE = 500
 """How many frames are read from the log at once."""
@@ -133,6 +138,7 @@ class Hub:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running = False
         self._vouch_at = 0.0
+        self._joins_known_until = timezone.now() - CLOCK_DIFFERENCE
 
     # Sockets come and go
 
@@ -153,22 +159,29 @@ class Hub:
             listener: the socket.
             positions: `stream`, `seq` and `joined_seq` of each, read after `register`.
         """
-        user = listener.user_key
-        stash = self._stash
         for place in positions:
-            name, seq, joined_seq = place["stream"], place["seq"], place["joined_seq"]
-            stream = self._streams.get(name)
-            if stream is None:
-                stream = self._track(name, seq)
-            elif stream.left.get(user, 0) > seq:
-                continue
-            if joined_seq > stream.position + 1:
-                stream.entering[user] = joined_seq
-            else:
-                stream.users.add(user)
-            self._streams_of[user].add(name)
+            self._admit(listener.user_key, place, place["seq"])
         self._opened()
-        self.take([envelope for envelope in stash if envelope.stream in self._streams])
+
+    def _admit(self, user: str, place: Mapping[str, Any], position: int) -> None:
+        """Entitle a user to a stream from where the membership began.
+
+        Args:
+            user: a local user.
+            place: `stream`, `seq` and `joined_seq`, read together.
+            position: where to begin with the stream if it is not followed yet.
+        """
+        name, joined_seq = place["stream"], place["joined_seq"]
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._track(name, position)
+        elif stream.left.get(user, 0) > place["seq"]:
+            return  # what was read is older than what the stream has told since
+        if joined_seq > stream.position + 1:
+            stream.entering[user] = joined_seq
+        else:
+            stream.users.add(user)
+        self._streams_of[user].add(name)
 
     async def subscribed(self) -> None:
         """Wait until the channel layer rings for all streams; not for ever, it may be away."""
@@ -180,11 +193,16 @@ class Hub:
         self.leave(listener)
 
     def _opened(self) -> None:
+        """Go on after a read of memberships: what arrived meanwhile is taken in now."""
         self._opening -= 1
-        if self._opening == 0:
-            self._stash = []
-            for stream in self._streams.values():
-                stream.left.clear()
+        self.take([envelope for envelope in self._stash if envelope.stream in self._streams])
+        if self._opening:
+            return
+        self._stash = []
+        for stream in self._streams.values():
+            stream.left.clear()
+        if self._running and not self._listeners:
+            self._stop()
 
     def leave(self, listener: Listener) -> None:
         """Forget a socket."""
@@ -247,7 +265,7 @@ class Hub:
             if stream is None:
                 stream = self._begin(envelope)
             if stream is None:
-                if self._opening:
+                if self._opening and envelope.seq:
                     self._stash.append(envelope)
             elif envelope.seq == 0:
                 self._deliver(stream, envelope)
@@ -391,6 +409,27 @@ class Hub:
                 self._layer.renew(name)
                 self._heal(name)
 
+    async def look_for_joins(self) -> None:
+        """Look whether local users came into rooms with no bell heard. One query."""
+        now = timezone.now()
+        self._opening += 1
+        try:
+            joined = await self.threads.run(
+                streams.find_joined, list(self._listeners), self._joins_known_until
+            )
+            for place in joined:
+                if place["user"] in self._listeners and not self._follows(place):
+                    self._admit(place["user"], place, place["joined_seq"] - 1)
+                    self._heal(place["stream"])
+        finally:
+            self._opened()
+        self._joins_known_until = now - CLOCK_DIFFERENCE
+
+    def _follows(self, place: Mapping[str, Any]) -> bool:
+        stream = self._streams.get(place["stream"])
+        user = place["user"]
+        return stream is not None and (user in stream.users or user in stream.entering)
+
     async def keep(self) -> None:
         """Dismiss users who may not be here any more; vouch for the sockets of those who may."""
         inactive = await self.threads.run(sessions.find_inactive, list(self._listeners))
@@ -412,6 +451,7 @@ class Hub:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self.look()
+                await self.look_for_joins()
                 await self.keep()
             except Exception as error:
                 logger.warning("The hub could not look at its streams: %r", error)
@@ -432,6 +472,7 @@ class Hub:
 
     def _start(self) -> None:
         self._running = True
+        self._joins_known_until = timezone.now() - CLOCK_DIFFERENCE
         streams.subscribe(self.receive)
         self._layer.start()
         self.spawn(self._look_again_and_again())
@@ -521,7 +562,9 @@ class _Layer:
                 logger.warning("The channel layer is away: %r", error)
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
-            self._hub.take([Envelope.from_message(message)])
+            # What this process sent has come without the layer.
+            if message.get("process") != streams.process_name():
+                self._hub.take([Envelope.from_message(message)])
 
     async def _settle(self, layer: Any, channel: str) -> None:
         while True:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,7 +30,7 @@ from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
 from .events import Event
-from .models import StreamEvent, UserStream, get_model
+from .models import Membership, StreamEvent, UserStream, get_model
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -42,6 +44,12 @@ MESSAGE_TYPE = "chat.envelope"
 
 _STREAMS_AT_ONCE = 100
 _GROUP_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_TOKEN = uuid.uuid4().hex
+
+
+def process_name() -> str:
+    """Return the name of this process among all, also on other machines and after a fork."""
+    return f"{_TOKEN}.{os.getpid()}"
 
 
 def room_stream(room_id: Any) -> str:
@@ -85,7 +93,7 @@ class Envelope:
 
     def to_message(self) -> dict[str, Any]:
         """Return the envelope as a message for the channel layer."""
-        return {"type": MESSAGE_TYPE, **asdict(self)}
+        return {"type": MESSAGE_TYPE, "process": process_name(), **asdict(self)}
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> Envelope:
@@ -422,6 +430,26 @@ def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[s
     if not rows:
         return None, set()
     return rows[0][0], {str(user_id) for _, user_id in rows if user_id is not None}
+
+
+def find_joined(user_ids: Iterable[Any], since: datetime) -> list[dict[str, Any]]:
+    """Return the memberships that users got after a time, with the places they begin at.
+
+    Each is a dict of `user` (the id as a string), `stream`, `seq` (its present position) and
+    `joined_seq`, read in one statement.
+    """
+    rows = Membership.objects.filter(joined_at__gt=since, user_id__in=list(user_ids))
+    return [
+        {
+            "user": str(user_id),
+            "stream": room_stream(room_id),
+            "seq": seq,
+            "joined_seq": joined_seq,
+        }
+        for user_id, room_id, seq, joined_seq in rows.values_list(
+            "user_id", "room_id", "room__seq", "joined_seq"
+        )
+    ]
 
 
 def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import Any, NewType
 
@@ -77,9 +76,8 @@ def _check_json(value: Any) -> None:
 
 
 def _is_too_large(value: Any) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    return isinstance(value, int) and abs(value) > _LARGEST
+    # A float, too: PostgreSQL gives 1e300 back as a whole number with all its digits.
+    return isinstance(value, int | float) and not abs(value) <= _LARGEST
 
 
 SCALARS: dict[object, Any] = {

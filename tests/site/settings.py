@@ -6,6 +6,7 @@ The environment chooses what it runs on:
   with the connection string ``CHAT_TEST_DSN``.
 - ``CHAT_TEST_LAYER``: ``memory`` (default), or ``redis`` or ``pubsub`` with the server
   ``CHAT_TEST_REDIS``.
+- ``CHAT_TEST_DISORDER``, if set, makes the layer lose, delay and reorder messages.
 """
 
 import os
@@ -57,6 +58,12 @@ def _database() -> dict[str, Any]:
             raise ImproperlyConfigured(f"CHAT_TEST_DATABASE={unknown}: sqlite or postgres")
 
 
+_DISORDERLY = {
+    "channels_redis.core.RedisChannelLayer": "tests.site.layers.DisorderlyRedisLayer",
+    "channels_redis.pubsub.RedisPubSubChannelLayer": "tests.site.layers.DisorderlyPubSubLayer",
+}
+
+
 def _layer() -> dict[str, Any]:
     match os.environ.get("CHAT_TEST_LAYER", "memory"):
         case "memory":
@@ -67,6 +74,8 @@ def _layer() -> dict[str, Any]:
             backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
         case unknown:
             raise ImproperlyConfigured(f"CHAT_TEST_LAYER={unknown}: memory, redis or pubsub")
+    if "CHAT_TEST_DISORDER" in os.environ:
+        backend = _DISORDERLY[backend]
     return {"BACKEND": backend, "CONFIG": {"hosts": [os.environ["CHAT_TEST_REDIS"]]}}
 
 

@@ -1,0 +1,527 @@
+"""PROTOCOL of ``session.resume``: what was missed, in order, and places on all that follows."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from gql_chat.models import StreamEvent
+from tests.client import Frame
+from tests.conftest import Connect, Orm, Users
+from tests.wire.rooms import (
+    Person,
+    Room,
+    another_socket,
+    channel,
+    everybody_gets,
+    group,
+    modify,
+    one_to_one,
+    people,
+    say,
+)
+
+Places = dict[str, int]
+
+
+def of_room(room: Room) -> str:
+    return f"room:{room['id']}"
+
+
+def of_user(person: Person) -> str:
+    return f"user:{person.id}"
+
+
+def reached(answer: dict[str, Any]) -> Places:
+    """Where each stream stands, as ``session.resumed`` says it."""
+    return {name: stream["seq"] for name, stream in answer.items() if "seq" in stream}
+
+
+def brief(frames: Iterable[Frame]) -> list[tuple[str, str, int]]:
+    return [(frame["eventType"], frame["stream"], frame["seq"]) for frame in frames]
+
+
+async def resume(socket: Person, streams: Places) -> tuple[list[Frame], dict[str, Any]]:
+    """Resume; returns the frames that come before the answer, and the answer's streams."""
+    await socket.send("session.resume", {"streams": streams})
+    frames = []
+    while (frame := await socket.next()).get("eventType") != "session.resumed":
+        frames.append(frame)
+    assert frame.keys() == {"eventType", "data"}
+    assert frame["data"].keys() == {"streams"}
+    return frames, frame["data"]["streams"]
+
+
+async def follow(socket: Person) -> Places:
+    """Ask for no replay; returns where the streams stand."""
+    frames, answer = await resume(socket, {})
+    assert frames == []
+    assert all(stream["recovered"] is True for stream in answer.values())
+    return reached(answer)
+
+
+async def taken_until_now(socket: Person) -> list[Frame]:
+    """Every frame until all that the socket has sent is dealt with."""
+    await socket.send("session.heartbeat")
+    frames = []
+    while (frame := await socket.next()) != {"status": "success"}:
+        frames.append(frame)
+    return frames
+
+
+def prune(stream: str, until: int) -> None:
+    StreamEvent.objects.filter(stream=stream, seq__lte=until).delete()
+
+
+# Places
+
+
+async def test_an_empty_map_replays_nothing_and_names_every_stream(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    rooms = [await group(alice, bob), await one_to_one(alice, bob), await channel(alice, bob)]
+    await group(alice)
+    await say(bob, rooms[0], "hello", alice)
+
+    frames, answer = await resume(bob, {})
+
+    assert frames == []
+    assert answer == {
+        of_user(bob): {"seq": 0, "recovered": True},
+        of_room(rooms[0]): {"seq": 2, "recovered": True},
+        of_room(rooms[1]): {"seq": 1, "recovered": True},
+        of_room(rooms[2]): {"seq": 1, "recovered": True},
+    }
+    await alice.nothing()
+
+
+async def test_frames_carry_their_places_from_then_on_to_this_socket_alone(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    beside = await another_socket(connect, bob)
+    room = await group(alice, bob, beside)
+    await follow(bob)
+
+    for number, sender in enumerate((alice, bob)):
+        await sender.send("message.send", {"room_id": room["id"], "content": str(number)})
+        message = await everybody_gets("message.dispatch", alice, beside)
+        assert await bob.next() == {
+            "eventType": "message.dispatch",
+            "data": message,
+            "stream": of_room(room),
+            "seq": number + 2,
+        }
+    # What nobody stores has no place, and neither has a private answer.
+    await alice.send("message.typing", {"room_id": room["id"]})
+    assert (await bob.next()).keys() == {"eventType", "data"}
+    await bob.send("room.list")
+    assert (await bob.next()).keys() == {"eventType", "data"}
+    await bob.send("message.send", {"room_id": room["id"], "content": ""})
+    assert (await bob.next()).keys() == {"error"}
+
+
+async def test_every_kind_of_frame_has_its_place_and_is_replayed_as_it_was(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    room = await group(alice, bob)
+    where = {"room_id": room["id"]}
+    places = await follow(bob)
+
+    message = await say(alice, room, "hello", bob)
+    which = {"message_id": message["id"]}
+    mine = await say(bob, room, "mine", alice)
+    await bob.send("message.read", which)
+    await everybody_gets("readreceipt.dispatch", alice, bob)
+    await bob.send("message.react", {**which, "type": "add", "reaction_content": "+"})
+    await everybody_gets("reaction.dispatch", alice, bob)
+    changes = {"extra_fields": {"content": "changed"}}
+    await alice.send("message.modify", {**which, "action": "update", **changes})
+    await everybody_gets("messagemodification.dispatch", alice, bob)
+    await alice.send("message.modify", {**which, "action": "delete"})
+    await everybody_gets("messagemodification.dispatch", alice, bob)
+    await alice.send("message.acknowledged", {"message_id": mine["id"]})
+    await bob.expect("messagedelivered.dispatch")
+    await alice.send("room.add_members", {**where, "members": [carol.id]})
+    await everybody_gets("roomaddmembers.dispatch", alice, bob, carol)
+    await modify(alice, room, "update", {"name": "new"}, bob, carol)
+    await carol.send("room.leave", where)
+    await everybody_gets("roomremovemembers.dispatch", alice, bob)
+    other = await group(alice, bob)
+    await alice.send("room.remove_members", {"room_id": other["id"], "members": [bob.id]})
+    await bob.expect("roomexit.dispatch")
+
+    seen = [frame for frame in bob.client.taken if "seq" in frame]
+    assert len(seen) == 12
+    frames, answer = await resume(await another_socket(connect, bob), places)
+
+    # The room that bob is out of again is not replayed, what told him so is.
+    assert frames == [frame for frame in seen if frame["stream"] != of_room(other)]
+    assert answer == {
+        of_user(bob): {"seq": 2, "recovered": True},
+        of_room(room): {"seq": 10, "recovered": True},
+    }
+
+
+async def test_a_frame_that_was_missed_comes_once_and_live_frames_follow(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room, other = await group(alice, bob), await group(alice, bob)
+    places = await follow(bob)
+    await bob.close()
+    for content in ("one", "two"):
+        await say(alice, room, content)
+        await say(alice, other, content)
+
+    back = await another_socket(connect, bob)
+    frames, answer = await resume(back, places)
+
+    assert brief(frames) == [
+        ("message.dispatch", of_room(place), seq) for seq in (2, 3) for place in (room, other)
+    ]
+    assert [frame["data"]["content"] for frame in frames] == ["one", "one", "two", "two"]
+    assert reached(answer) == {of_user(bob): 0, of_room(room): 3, of_room(other): 3}
+    await say(alice, room, "three", back)
+    assert brief(back.client.taken[-1:]) == [("message.dispatch", of_room(room), 4)]
+
+    # Up to date, there is nothing to replay.
+    frames, answer = await resume(back, {**reached(answer), of_room(room): 4})
+    assert frames == []
+    await back.nothing()
+
+
+async def test_each_stream_is_replayed_from_where_the_client_has_it(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    for number in range(3):
+        await say(alice, room, str(number), bob)
+
+    for seq in range(5):
+        frames, answer = await resume(await another_socket(connect, bob), {of_room(room): seq})
+        assert [frame["seq"] for frame in frames] == list(range(seq + 1, 5))
+        assert answer[of_room(room)] == {"seq": 4, "recovered": True}
+
+
+# Rooms that come and go
+
+
+async def test_a_room_that_is_not_named_is_replayed_from_where_the_user_joined(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    known, older = await group(alice, bob), await group(alice)
+    await say(alice, older, "before")
+    places = await follow(bob)
+    await bob.close()
+
+    new = await group(alice)
+    await say(alice, new, "not yet")
+    for room in (older, new):
+        await alice.send("room.add_members", {"room_id": room["id"], "members": [bob.id]})
+        await alice.expect("roomaddmembers.dispatch")
+        await say(alice, room, "after")
+    await alice.send("room.create", {"type": "OneToOneChat", "participants": [bob.id]})
+    pair = await alice.expect("roomcreate.dispatch")
+
+    frames, answer = await resume(await another_socket(connect, bob), places)
+
+    assert brief(frames) == [
+        ("roomaddmembers.dispatch", of_room(older), 3),
+        ("message.dispatch", of_room(older), 4),
+        ("roomaddmembers.dispatch", of_room(new), 3),
+        ("message.dispatch", of_room(new), 4),
+        ("roomcreate.dispatch", of_room(pair), 1),
+    ]
+    rooms = {of_room(room) for room in (known, older, new, pair)}
+    assert answer.keys() == {of_user(bob), *rooms}
+    assert all(stream["recovered"] for stream in answer.values())
+
+
+async def test_a_stream_of_the_user_that_is_not_named_is_not_replayed(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room, other = await group(alice, bob), await group(alice, bob)
+    await alice.send("room.remove_members", {"room_id": other["id"], "members": [bob.id]})
+    await bob.expect("roomexit.dispatch")
+
+    frames, answer = await resume(await another_socket(connect, bob), {of_room(room): 1})
+
+    assert frames == []
+    assert answer[of_user(bob)] == {"seq": 1, "recovered": True}
+
+
+async def test_a_room_that_is_gone_says_so_and_nothing_of_it_is_replayed(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    deleted, removed, left = [await group(alice, bob) for _ in range(3)]
+    places = await follow(bob)
+    for room in (deleted, removed, left):
+        await say(alice, room, "before", bob)
+    await bob.send("room.leave", {"room_id": left["id"]})
+    await bob.expect("roomexit.dispatch")
+    await alice.expect("roomremovemembers.dispatch")
+    await bob.close()
+    await alice.send("room.modify", {"room_id": deleted["id"], "action": "delete"})
+    await alice.expect("roomdelete.dispatch")
+    await alice.send("room.remove_members", {"room_id": removed["id"], "members": [bob.id]})
+    await alice.expect("roomremovemembers.dispatch")
+    await say(alice, removed, "after")
+
+    frames, answer = await resume(await another_socket(connect, bob), places)
+
+    assert brief(frames) == [
+        ("roomexit.dispatch", of_user(bob), 1),
+        ("roomexit.dispatch", of_user(bob), 2),
+    ]
+    assert answer == {
+        of_user(bob): {"seq": 2, "recovered": True},
+        **{of_room(room): {"gone": True} for room in (deleted, removed, left)},
+    }
+
+
+async def test_what_happened_while_the_user_was_out_is_not_replayed(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    data = {"room_id": room["id"], "members": [bob.id]}
+    places = await follow(bob)
+    await bob.close()
+    await say(alice, room, "before")
+    await alice.send("room.remove_members", data)
+    await alice.expect("roomremovemembers.dispatch")
+    await say(alice, room, "secret")
+    await alice.send("room.add_members", data)
+    await alice.expect("roomaddmembers.dispatch")
+    await say(alice, room, "after")
+
+    frames, answer = await resume(await another_socket(connect, bob), places)
+
+    assert brief(frames) == [
+        ("roomexit.dispatch", of_user(bob), 1),
+        ("roomaddmembers.dispatch", of_room(room), 5),
+        ("message.dispatch", of_room(room), 6),
+    ]
+    assert answer[of_room(room)]["seq"] == 6
+
+
+async def test_streams_of_others_are_not_to_be_had(connect: Connect, users: Users) -> None:
+    alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
+    room = await one_to_one(alice, bob)
+    message = await say(alice, room, "secret", bob)
+    await bob.send("message.acknowledged", {"message_id": message["id"]})
+    await alice.expect("messagedelivered.dispatch")
+    named = [of_room(room), of_user(alice), f"room:{uuid4()}", "room:", "user:", "", "x"]
+
+    frames, answer = await resume(stranger, dict.fromkeys(named, 0))
+
+    assert frames == []
+    assert answer == {
+        of_user(stranger): {"seq": 0, "recovered": True},
+        **{name: {"gone": True} for name in named},
+    }
+    await say(alice, room, "more", bob)
+    await stranger.nothing()
+
+
+# What the log has no more
+
+
+async def test_a_stream_that_the_log_no_longer_reaches_is_not_recovered(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room, other = await group(alice, bob), await group(alice, bob)
+    places = await follow(bob)
+    await bob.close()
+    for content in ("one", "two", "three"):
+        await say(alice, room, content)
+        await say(alice, other, content)
+    orm(prune, of_room(room), 3)
+
+    back = await another_socket(connect, bob)
+    frames, answer = await resume(back, places)
+
+    # Nothing of it rather than a part of it.
+    assert brief(frames) == [("message.dispatch", of_room(other), seq) for seq in (2, 3, 4)]
+    assert answer == {
+        of_user(bob): {"seq": 0, "recovered": True},
+        of_room(room): {"seq": 4, "recovered": False},
+        of_room(other): {"seq": 4, "recovered": True},
+    }
+    await say(alice, room, "four", back)
+    assert brief(back.client.taken[-1:]) == [("message.dispatch", of_room(room), 5)]
+
+
+@pytest.mark.parametrize(("seq", "recovered"), [(1, False), (2, False), (3, True), (4, True)])
+async def test_only_what_the_client_has_not_got_needs_to_be_in_the_log(
+    seq: int, recovered: bool, connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    for content in ("one", "two", "three"):
+        await say(alice, room, content, bob)
+    orm(prune, of_room(room), 3)
+
+    frames, answer = await resume(await another_socket(connect, bob), {of_room(room): seq})
+
+    assert answer[of_room(room)] == {"seq": 4, "recovered": recovered}
+    assert [frame["seq"] for frame in frames] == ([4] if seq == 3 else [])
+
+
+async def test_a_log_that_is_empty_recovers_who_missed_nothing(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    await say(alice, room, "hello", bob)
+    orm(prune, of_room(room), 2)
+
+    frames, answer = await resume(bob, {of_room(room): 2})
+
+    assert frames == []
+    assert answer[of_room(room)] == {"seq": 2, "recovered": True}
+
+
+# What is no resumption
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"streams": None},
+        {"streams": []},
+        {"streams": "all"},
+        {"streams": 1},
+        *({"streams": {"x": seq}} for seq in (None, "1", -1, 1.5, True, [], {}, 2**63, 10**30)),
+        [],
+        "streams",
+        None,
+    ],
+)
+async def test_malformed_data_is_a_validation_error_and_changes_nothing(
+    data: Any, connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+
+    await bob.client.send_raw(json.dumps({"event_type": "session.resume", "data": data}))
+
+    assert await bob.error(4003)
+    await alice.send("message.send", {"room_id": room["id"], "content": "hello"})
+    assert (await bob.next()).keys() == {"eventType", "data"}
+
+
+# While others write
+
+
+def placed(frames: Iterable[Frame]) -> dict[str, list[int]]:
+    """The places of frames, by stream, in the order in which they came."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for frame in frames:
+        if "seq" in frame:
+            places[frame["stream"]].append(frame["seq"])
+    return places
+
+
+async def chatter(sender: Person, rooms: list[Room], count: int) -> None:
+    """Send many messages without waiting for anything."""
+    for number in range(count):
+        room = rooms[number % len(rooms)]
+        data = {"room_id": room["id"], "content": f"{sender.name} {number}"}
+        await sender.send("message.send", data)
+
+
+@pytest.mark.parametrize("name_streams", [True, False])
+async def test_there_is_no_gap_and_no_repeat_while_others_write(
+    name_streams: bool, connect: Connect, users: Users
+) -> None:
+    alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
+    rooms = [await group(alice, bob, carol, dave) for _ in range(3)]
+    senders, count = (alice, carol, dave), 15
+    places = {of_room(room): 1 for room in rooms}
+
+    async def come_and_go() -> list[tuple[Places, Person, list[Frame]]]:
+        """Resume on one new socket after the other, in the midst of it all."""
+        visits = []
+        for _ in range(6):
+            socket = await another_socket(connect, bob)
+            frames, answer = await resume(socket, places if name_streams else {})
+            after = places if name_streams else reached(answer)
+            visits.append((after, socket, frames))
+        return visits
+
+    *_, visits = await asyncio.gather(
+        *(chatter(sender, rooms, count) for sender in senders), come_and_go()
+    )
+
+    written = len(senders) * count // len(rooms)
+    for sender in senders:
+        await taken_until_now(sender)
+    for after, socket, frames in visits:
+        found, live = placed(frames), placed(await taken_until_now(socket))
+        for room in rooms:
+            name = of_room(room)
+            places_of_it = found[name] + live[name]
+            # With an empty map, what is live while the server reads comes before its answer.
+            first = after[name] + 1 if name_streams else min(places_of_it[0], after[name] + 1)
+            assert places_of_it == list(range(first, written + 2))
+
+
+async def test_resuming_again_and_again_on_one_socket_leaves_no_gap_and_repeats_nothing(
+    connect: Connect, users: Users
+) -> None:
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    rooms = [await group(alice, bob, carol) for _ in range(2)]
+    names = [of_room(room) for room in rooms]
+    count = 20
+
+    async def resume_often() -> list[Frame]:
+        frames, answer = await resume(bob, dict.fromkeys(names, 1))
+        places = reached(answer)
+        for _ in range(6):
+            more, answer = await resume(bob, places)
+            frames += more
+            places = reached(answer)
+        return frames
+
+    *_, frames = await asyncio.gather(
+        *(chatter(sender, rooms, count) for sender in (alice, carol)), resume_often()
+    )
+    for sender in (alice, carol):
+        await taken_until_now(sender)
+    frames += await taken_until_now(bob)
+
+    found = placed(frames)
+    for name in names:
+        assert found[name] == list(range(2, count + 2))
+
+
+async def test_all_sockets_see_one_order(connect: Connect, users: Users) -> None:
+    everybody = await people(connect, users, "alice", "bob", "carol", "dave")
+    room = await group(*everybody)
+    for person in everybody:
+        await follow(person)
+
+    await asyncio.gather(*(chatter(person, [room], 10) for person in everybody))
+
+    first, *others = [await taken_until_now(person) for person in everybody]
+    # Behind every answer to a sender stands what others have sent meanwhile.
+    for index, person in enumerate(everybody):
+        rest = await taken_until_now(person)
+        (first if index == 0 else others[index - 1]).extend(rest)
+    assert [frame["seq"] for frame in first] == list(range(2, 42))
+    for other in others:
+        assert other == first
