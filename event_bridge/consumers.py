@@ -58,6 +58,7 @@ class ChatConsumer:
         self.rate = limits.Rate()
         self.resumption: Resumption | None = None
         self.resumed = False
+        self.reached: dict[str, int] = {}
         self.session_key: str | None = getattr(scope.get("session"), "session_key", None)
         self._receive = receive
         self._send = send
@@ -124,23 +125,30 @@ class ChatConsumer:
         """Join delivery, register the session, send what waits; tell whether that worked."""
         try:
             positions, notifications = await self.hub.threads.run(self._open_session)
-        except Exception as error:
+        except BaseException as error:
             self.hub.cancel(self)
-            problem = self._explain(error)
-            self.outbox.write(protocol.error(problem))
-            unauthenticated = isinstance(problem, NotAuthenticated)
-            await self.close(protocol.CLOSE_NOT_AUTHENTICATED if unauthenticated else 1011)
+            if not isinstance(error, Exception):
+                raise
+            await self._refuse(self._explain(error))
             return False
         self.hub.enter(self, positions)
         await self.hub.subscribed()
         if chat_settings.ENABLE_NOTIFICATION:
             pending = {room["room_id"]: room["notifications"] for room in notifications}
             self.outbox.write(protocol.event("chat.notifications", pending))
+        if self.state is not State.OPENING:
+            return False  # dismissed meanwhile
         self.state = State.OPEN
         held, self._held = self._held, []
         for frame in held:
             self.deliver(frame)
         return True
+
+    async def _refuse(self, problem: ChatError) -> None:
+        """Close a socket that cannot be opened, with the code that says why."""
+        if not isinstance(problem, NotAuthenticated):
+            self.outbox.write(protocol.error(problem))
+        await self.close(protocol.CLOSE_CODES.get(problem.code, protocol.CLOSE_ERROR))
 
     def _open_session(self) -> tuple[Any, Any]:
         self._run_lifecycle("open")
@@ -180,21 +188,23 @@ class ChatConsumer:
 
     async def receive(self, text: str | None) -> None:
         """Answer one frame; `text` is None for a binary one."""
-        request_id: protocol.RequestId = None
+        try:
+            frame: Frame | Malformed = protocol.parse(text)
+        except Malformed as malformed:
+            frame = malformed
         try:
             self.rate.check()
-            frame = protocol.parse(text)
-            request_id = frame.request_id
+            if isinstance(frame, Malformed):
+                raise frame
             await self.handle(frame)
         except limits.Ignored:
             await self.close(protocol.CLOSE_TOO_MANY)
-        except Malformed as malformed:
-            self.outbox.write(protocol.error(malformed, malformed.request_id))
         except Exception as error:
             problem = self._explain(error)
-            self.outbox.write(protocol.error(problem, request_id))
             if isinstance(problem, NotAuthenticated):
                 await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
+            else:
+                self.outbox.write(protocol.error(problem, frame.request_id))
 
     async def handle(self, frame: Frame) -> None:
         """Answer one well-formed frame. A project's consumer may answer events of its own first.
@@ -237,7 +247,7 @@ class ChatConsumer:
             self._held.append(frame)
         elif self.resumption is not None:
             self.resumption.hold(frame)
-        else:
+        elif not 0 < frame.envelope.seq <= self.reached.get(frame.envelope.stream, 0):
             self.outbox.write(frame.placed() if self.resumed else frame.plain())
 
     def dismiss(self, login: str | None = None) -> None:
@@ -247,11 +257,17 @@ class ChatConsumer:
         ):
             self.hub.spawn(self.close(protocol.CLOSE_NOT_AUTHENTICATED))
 
+    def interrupt(self) -> None:
+        """Close, so that the client reconnects and resumes."""
+        self.hub.spawn(self.close(protocol.CLOSE_RESTART))
+
     def _overflowed(self) -> None:
         self.hub.spawn(self.close(protocol.CLOSE_TOO_SLOW))
 
     async def _resume(self, frame: Frame) -> None:
-        resumption = self.resumption = Resumption.parse(frame.data)
+        delivered = self.hub.positions(self.user_key)
+        delivered = {name: max(seq, self.reached.get(name, 0)) for name, seq in delivered.items()}
+        resumption = self.resumption = Resumption.parse(frame.data, delivered)
         try:
             replay = await self.hub.threads.run(resumption.read, self._read_positions)
         except BaseException:
@@ -262,15 +278,13 @@ class ChatConsumer:
         for missed in replay.frames:
             self.outbox.write(missed.placed())
             await self.outbox.drain()
-        before, after = resumption.split(replay)
-        for held in before:
-            self.outbox.write(held.placed())
+        self.reached = replay.reached
         self.outbox.write(
             protocol.event("session.resumed", {"streams": replay.answer}, frame.request_id)
         )
         self.resumed = True
         self.resumption = None
-        for held in after:
+        for held in resumption.held:
             self.deliver(held)
 
     def _read_positions(self) -> Any:

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -40,8 +40,17 @@ GAP_SECONDS = 0.1
 SUBSCRIBE_SECONDS = 2.0
 """How long a new socket waits for the channel layer, which may be away."""
 
+PAUSE_SECONDS = 0.2
+"""How long the hub lets a channel layer be that failed at once."""
+
 CLOCK_DIFFERENCE = timedelta(seconds=10)
 """How far servers' clocks may differ, and a transaction may last, for joins to be seen."""
+
+PROBE_TYPE = "chat.probe"
+"""The `type` of what a hub sends itself over the channel layer."""
+
+PROBES = 2
+"""How many of those may get lost until the hub takes it that the layer has forgotten it."""
 
 REPLAY_SIZE = 500
 """How many frames are read from the log at once."""
@@ -93,6 +102,9 @@ class Listener(Protocol):
 
     def dismiss(self, login: str | None = None) -> None:
         """Close, as not authenticated any more; with `login`, if opened with that login session."""
+
+    def interrupt(self) -> None:
+        """Close, so that the client reconnects and resumes."""
 
 
 @dataclass(slots=True)
@@ -182,6 +194,11 @@ class Hub:
         else:
             stream.users.add(user)
         self._streams_of[user].add(name)
+
+    def positions(self, user: str) -> dict[str, int]:
+        """Return the place up to which each stream has been delivered to a local user."""
+        followed = [(name, self._streams.get(name)) for name in self._streams_of.get(user, ())]
+        return {name: stream.position for name, stream in followed if stream and user in stream.users}
 
     async def subscribed(self) -> None:
         """Wait until the channel layer rings for all streams; not for ever, it may be away."""
@@ -352,8 +369,10 @@ class Hub:
                     streams.read_log, name, stream.position, REPLAY_SIZE
                 )
                 if envelopes and envelopes[0].seq > stream.position + 1:
-                    # The log was pruned further than this hub has come: go on where it begins.
+                    # The log was pruned further than this hub has come: what is lost here is
+                    # for the clients to fetch, as resuming will tell them.
                     stream.position = envelopes[0].seq - 1
+                    self._interrupt(stream)
                 self.take(envelopes)
                 self._apply_early(name)
                 if len(envelopes) < REPLAY_SIZE:
@@ -370,6 +389,11 @@ class Hub:
             user in self._listeners for user in change.get("joined", ())
         ):
             self.spawn(self._read_members(envelope.stream))
+
+    def _interrupt(self, stream: Stream) -> None:
+        for user in stream.users:
+            for listener in tuple(self._listeners.get(user, ())):
+                listener.interrupt()
 
     def _dismiss(self, user: str, login: str | None = None) -> None:
         for listener in tuple(self._listeners.get(user, ())):
@@ -406,7 +430,6 @@ class Hub:
         for name, seq in heads.items():
             stream = self._streams.get(name)
             if stream is not None and seq > stream.position:
-                self._layer.renew(name)
                 self._heal(name)
 
     async def look_for_joins(self) -> None:
@@ -481,7 +504,6 @@ class Hub:
         """Rest: nobody is connected. The next socket starts the hub again."""
         self._running = False
         streams.unsubscribe(self.receive)
-        self._layer.stop()
         for task in tuple(self._tasks):
             task.cancel()
         for name in list(self._streams):
@@ -493,29 +515,36 @@ class _Layer:
     """The hub's ear and bell on the channel layer.
 
     Groups are settled in the background, level by level: what the hub wants is compared with
-    what the layer was told, so that coming and going fast ends right.
+    what the layer was told, so that coming and going fast ends right. A layer forgets groups
+    (restarted, emptied, or after a day), so the hub rings for itself now and then, and joins
+    all its groups again when it does not hear that.
+
+    It listens on one channel for the life of the event loop: each new one would stay in its
+    groups, and `receive()` of the Pub/Sub layer must not be cancelled while it is in use.
     """
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._wanted: set[str] = set()
         self._joined: set[str] = set()
+        self._doubted: set[str] = set()
         self._changed: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._outgoing: asyncio.Queue[list[Envelope]] = asyncio.Queue()
         self._active = False
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._unheard = PROBES
 
     def start(self) -> None:
         self._active = streams.reaches_other_processes()
-        if self._active:
-            self._joined.clear()
+        if self._active and not self._tasks:
             self._idle.set()
-            self._hub.spawn(self._listen())
-            self._hub.spawn(self._ring_on())
+            self._run(self._ring_on())
+            self._run(self._open(get_channel_layer()))
 
-    def stop(self) -> None:
-        self._active = False
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(self._hub.loop.create_task(work))
 
     def want(self, name: str) -> None:
         self._wanted.add(name)
@@ -523,11 +552,6 @@ class _Layer:
 
     def unwant(self, name: str) -> None:
         self._wanted.discard(name)
-        self._note(name)
-
-    def renew(self, name: str) -> None:
-        """Join a group again: the layer seems to have forgotten it."""
-        self._joined.discard(name)
         self._note(name)
 
     def _note(self, name: str) -> None:
@@ -549,22 +573,64 @@ class _Layer:
 
     async def _ring_on(self) -> None:
         while True:
-            await streams.send_to_layer(await self._outgoing.get())
+            if not await streams.send_to_layer(await self._outgoing.get()):
+                # What waits is in the log, where other processes look by themselves.
+                while not self._outgoing.empty():
+                    self._outgoing.get_nowait()
 
-    async def _listen(self) -> None:
-        layer: Any = get_channel_layer()
-        channel = await layer.new_channel("chat.hub")
-        self._hub.spawn(self._settle(layer, channel))
+    async def _open(self, layer: Any) -> None:
+        while True:
+            try:
+                channel = await layer.new_channel("chat.hub")
+                break
+            except Exception as error:
+                logger.warning("The channel layer is away: %r", error)
+                await asyncio.sleep(PAUSE_SECONDS)
+        self._run(self._listen(layer, channel))
+        self._run(self._settle(layer, channel))
+        self._run(self._ring_for_itself(layer, channel))
+
+    async def _listen(self, layer: Any, channel: str) -> None:
         while True:
             try:
                 message = await layer.receive(channel)
             except Exception as error:
                 logger.warning("The channel layer is away: %r", error)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            # What this process sent has come without the layer.
-            if message.get("process") != streams.process_name():
-                self._hub.take([Envelope.from_message(message)])
+            try:
+                self._hear(message)
+            except Exception:
+                logger.exception("A message of the channel layer could not be taken.")
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == PROBE_TYPE:
+            self._unheard = 0
+        # What this process sent has come without the layer.
+        elif message.get("process") != streams.process_name():
+            self._hub.take([Envelope.from_message(message)])
+
+    async def _ring_for_itself(self, layer: Any, channel: str) -> None:
+        group = f"chat.hub.{self._hub.name}"
+        while True:
+            try:
+                async with asyncio.timeout(streams.LAYER_SECONDS):
+                    if self._unheard >= PROBES:
+                        await layer.group_discard(group, channel)
+                        await layer.group_add(group, channel)
+                        self._renew()
+                    self._unheard += 1
+                    await layer.group_send(group, {"type": PROBE_TYPE})
+            except Exception as error:
+                logger.warning("The channel layer is away: %r", error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _renew(self) -> None:
+        """Join all groups again: the layer seems to have forgotten them."""
+        self._unheard = 0
+        self._doubted |= self._joined
+        for name in self._joined:
+            self._note(name)
 
     async def _settle(self, layer: Any, channel: str) -> None:
         while True:
@@ -574,14 +640,14 @@ class _Layer:
             self._changed.clear()
             try:
                 joined = await self._settle_groups(layer, channel, names)
+                if joined:
+                    await self._hub.look()
             except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
+                logger.warning("Groups could not be settled: %r", error)
                 self._changed.update(dict.fromkeys(names))
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS)
                 self._wake.set()
                 continue
-            if joined:
-                await self._hub.look()
             if not self._changed:
                 self._idle.set()
 
@@ -589,13 +655,15 @@ class _Layer:
         """Join and leave groups as wanted; tell whether one was joined."""
         joined = False
         for name in names:
-            if name in self._wanted and name not in self._joined:
-                await layer.group_add(group_name(name), channel)
+            wanted, group = name in self._wanted, group_name(name)
+            if name in self._joined and (not wanted or name in self._doubted):
+                await layer.group_discard(group, channel)
+                self._joined.discard(name)
+            if wanted and name not in self._joined:
+                await layer.group_add(group, channel)
                 self._joined.add(name)
                 joined = True
-            elif name not in self._wanted and name in self._joined:
-                await layer.group_discard(group_name(name), channel)
-                self._joined.discard(name)
+            self._doubted.discard(name)
         return joined
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from gql_chat.errors import RateLimited
 
 PATIENCE = 50
 """How many events over the rate are answered with an error until the socket is closed."""
+
+_EPSILON = 1e-6
 
 
 def is_too_large(text: str | None, data: bytes | None) -> bool:
@@ -20,7 +23,9 @@ def is_too_large(text: str | None, data: bytes | None) -> bool:
     if text is None:
         return len(data or b"") > limit
     # A character is one to four bytes: most frames are judged without encoding them.
-    return len(text) > limit or (4 * len(text) > limit and len(text.encode()) > limit)
+    return len(text) > limit or (
+        4 * len(text) > limit and len(text.encode(errors="surrogatepass")) > limit
+    )
 
 
 class Ignored(Exception):
@@ -53,14 +58,13 @@ class Rate:
         now = self._clock()
         filled = events if self._filled is None else self._filled + (now - self._at) * speed
         self._filled, self._at = min(filled, events), now
-        if self._filled >= 1:
+        if self._filled >= 1 - _EPSILON:
             self._filled -= 1
             self._refused = 0
             return
         self._refused += 1
         if self._refused > PATIENCE:
             raise Ignored
-        wait = (1 - self._filled) / speed
-        raise RateLimited(
-            {"message": "Too many events in too short a time.", "retry_after": round(wait, 3)}
-        )
+        # Rounded up: who waits as long as told is not refused again.
+        wait = math.ceil((1 - self._filled - _EPSILON) / speed * 1000) / 1000
+        raise RateLimited({"message": "Too many events in too short a time.", "retry_after": wait})

@@ -24,7 +24,7 @@ from graphql import (
 
 from gql_chat.conf import SETTING, chat_settings
 from gql_chat.errors import Invalid
-from gql_chat.schema import Context, Document, get_graphql_schema, select_all
+from gql_chat.schema import Context, Document, get_graphql_schema, rendering, select_all
 from gql_chat.streams import Envelope
 
 from .protocol import DISPATCHES
@@ -319,6 +319,13 @@ def events() -> Table:
 def lifecycle() -> Table:
     """Return the table of what the socket itself asks for, its documents prepared."""
     return Table(get_graphql_schema(), LIFECYCLE)
+
+
+def prepare() -> None:
+    """Prepare every document, so that no event and no connection waits for it."""
+    events()
+    lifecycle()
+    rendering.prepare()
 
 
 def _forget_on_change(*, setting: str, **_: Any) -> None:

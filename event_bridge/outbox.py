@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
+from inspect import iscoroutine
 from types import coroutine
 from typing import Any
 
@@ -51,6 +52,8 @@ class Outbox:
                 self._on_overflow()
             return
         sending: Any = self._send({"type": "websocket.send", "text": text})
+        if not iscoroutine(sending):
+            sending = _wait_for(sending)
         try:
             pause = sending.send(None)
         except StopIteration:
@@ -83,6 +86,11 @@ class Outbox:
             self._waiting.clear()
         finally:
             self._task = None
+
+
+async def _wait_for(sending: Awaitable[None]) -> None:
+    """Await what a server's `send` returned that is no coroutine."""
+    await sending
 
 
 @coroutine

@@ -25,13 +25,11 @@ class Replay:
         frames: the missed frames, in order.
         answer: what `session.resumed` says of each stream.
         reached: where each stream stood; what is live goes on from there.
-        replayed: the streams of which frames are replayed.
     """
 
     frames: list[Delivered]
     answer: dict[str, dict[str, Any]]
     reached: dict[str, int]
-    replayed: set[str]
 
 
 @dataclass(slots=True)
@@ -40,14 +38,16 @@ class Resumption:
 
     Attributes:
         wanted: for each stream that the client knows, the last place it has.
+        delivered: for each stream that the socket hears, the last place it was given.
         held: what arrived meanwhile.
     """
 
     wanted: Mapping[str, int]
+    delivered: Mapping[str, int]
     held: list[Delivered] = field(default_factory=list)
 
     @classmethod
-    def parse(cls, data: Any) -> Resumption:
+    def parse(cls, data: Any, delivered: Mapping[str, int]) -> Resumption:
         """Read the data of `session.resume`.
 
         Raises:
@@ -61,7 +61,7 @@ class Resumption:
         for name, seq in wanted.items():
             if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq < 2**63:
                 raise Invalid({f"streams.{name}": "A whole number from 0 up is needed."})
-        return cls(wanted)
+        return cls(wanted, delivered)
 
     def hold(self, frame: Delivered) -> None:
         """Keep a frame back until the replay is done."""
@@ -95,7 +95,7 @@ class Resumption:
         for name in ranges.keys() - whole:
             answer[name]["recovered"] = False
         frames = [Delivered(envelope) for envelope in envelopes if envelope.stream in whole]
-        return Replay(frames, answer, reached, whole)
+        return Replay(frames, answer, reached)
 
     def _last_place(self, name: str, seq: int, joined_seq: int) -> int:
         """Return the place after which a stream is replayed."""
@@ -103,18 +103,5 @@ class Resumption:
             return max(self.wanted[name], joined_seq - 1)
         if self.wanted and name.startswith("room:"):
             return joined_seq - 1
-        return seq
-
-    def split(self, replay: Replay) -> tuple[list[Delivered], list[Delivered]]:
-        """Return the held frames that belong before `session.resumed`, and those after it.
-
-        What the replay has shown already is in neither.
-        """
-        before, after = [], []
-        for frame in self.held:
-            name, seq = frame.envelope.stream, frame.envelope.seq
-            if seq > replay.reached.get(name, 0) or seq == 0:
-                after.append(frame)
-            elif name not in replay.replayed:
-                before.append(frame)
-        return before, after
+        # What the server itself has not heard of yet: the socket is entitled to it.
+        return min(seq, self.delivered.get(name, joined_seq - 1))

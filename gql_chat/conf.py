@@ -66,7 +66,7 @@ DEFAULTS: dict[str, Any] = {
     "MAX_FRAME_BYTES": 1024 * 1024,
     "MAX_PAGE_SIZE": 100,
     "RATE_LIMIT": None,
-    "MAX_SESSIONS_PER_USER": None,
+    "MAX_SESSIONS_PER_USER": 100,
     "EVENT_LOG_RETENTION": 7 * 24 * 3600,
 }
 

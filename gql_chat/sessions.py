@@ -15,6 +15,7 @@ from django.utils import timezone
 from . import streams
 from .conf import chat_settings
 from .models import get_model
+from .operations.base import active
 
 
 def vouch(channel_names: Iterable[str]) -> None:
@@ -39,8 +40,8 @@ def find_inactive(user_ids: Iterable[str]) -> set[str]:
     """Return those of the users whose accounts are gone or deactivated. One query."""
     wanted = set(user_ids)
     users: Any = get_user_model()._default_manager
-    active = users.filter(pk__in=wanted, is_active=True).values_list("pk", flat=True)
-    return wanted - {str(user_id) for user_id in active}
+    found = users.filter(pk__in=wanted, **active()).values_list("pk", flat=True)
+    return wanted - {str(user_id) for user_id in found}
 
 
 def fingerprint(session_key: str) -> str:
@@ -49,7 +50,12 @@ def fingerprint(session_key: str) -> str:
 
 
 def is_signed_in(session_key: str) -> bool:
-    """Tell whether the login session that a socket was opened with still exists."""
+    """Tell whether the login session that a socket was opened with still exists.
+
+    Sessions in signed cookies exist nowhere but in the browser, so they never end here.
+    """
+    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
+        return True
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore
     return bool(store().exists(session_key))
 

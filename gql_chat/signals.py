@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import models
+from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
@@ -25,6 +25,7 @@ from .models import (
     get_model,
     members_changed,
 )
+from .models.memberships import locked
 from .permissions import grant, revoke, revoke_all
 from .rooms import Role, room_types
 from .sessions import announce_sign_out
@@ -109,7 +110,9 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
         return
     room = instance.room
     room.rules.check_changeable_members(room)
-    room.rules.check_room_for(room, Membership.objects.filter(room_id=room.pk).count() + 1)
+    with transaction.atomic(), locked(room):
+        count = Membership.objects.filter(room_id=room.pk).count()
+        room.rules.check_room_for(room, count + 1)
     instance.joined_seq = room.seq + 1
     if instance.role == Role.MEMBER:
         instance.role = room.rules.role_of(room, instance.user_id)

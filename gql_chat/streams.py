@@ -9,6 +9,7 @@ the channel layer. The layer may lose them; the log has them.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import os
@@ -41,6 +42,9 @@ logger = logging.getLogger("gql_chat")
 
 MESSAGE_TYPE = "chat.envelope"
 """The `type` of the package's messages on the channel layer."""
+
+LAYER_SECONDS = 2.0
+"""How long the channel layer may take for an event."""
 
 _STREAMS_AT_ONCE = 100
 _GROUP_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
@@ -369,17 +373,24 @@ def reaches_other_processes() -> bool:
     return layer is not None and not isinstance(layer, InMemoryChannelLayer)
 
 
-async def send_to_layer(envelopes: list[Envelope]) -> None:
-    """Ring other processes' bells. A layer that is away is logged: they will look at the log."""
+async def send_to_layer(envelopes: list[Envelope]) -> bool:
+    """Ring other processes' bells; tell whether the layer took it.
+
+    A layer that is away, or takes long, is logged: the others will look at the log.
+    """
     layer = get_channel_layer()
     assert layer is not None
     try:
-        for envelope in envelopes:
-            message = envelope.to_message()
-            for group in envelope.groups():
-                await layer.group_send(group, message)
+        # Clients of a layer try again and again by themselves: nobody shall wait for that.
+        async with asyncio.timeout(LAYER_SECONDS):
+            for envelope in envelopes:
+                message = envelope.to_message()
+                for group in envelope.groups():
+                    await layer.group_send(group, message)
     except Exception as error:
         logger.warning("The channel layer did not take an event: %r", error)
+        return False
+    return True
 
 
 def parse_payload(payload: str) -> Any:

@@ -75,6 +75,7 @@ class DatabaseThreads:
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:
+    checked = time.monotonic()
     while True:
         try:
             job = jobs.get(timeout=IDLE_SECONDS)
@@ -85,6 +86,9 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
             connections.close_all()
             return
         loop, future, function, args = job
+        if checked < _outage.seen_at:
+            checked = time.monotonic()
+            _check_connections()
         try:
             result = function(*args)
         except BaseException as error:
@@ -112,6 +116,22 @@ def _settle(
         loop.call_soon_threadsafe(settle)
 
 
+class _Outage:
+    """When a connection was last found broken: what broke it broke those of other threads, too."""
+
+    seen_at = float("-inf")
+
+
+_outage = _Outage()
+
+
+def _check_connections() -> None:
+    """Close connections that broke while they were idle."""
+    for connection in connections.all(initialized_only=True):
+        connection.errors_occurred = True
+        connection.close_if_unusable_or_obsolete()
+
+
 def _tidy_connections() -> None:
     """Close connections that broke, that grew too old, or that belong to a pool."""
     for connection in connections.all(initialized_only=True):
@@ -121,3 +141,5 @@ def _tidy_connections() -> None:
             connection.close()
         elif connection.errors_occurred:
             connection.close_if_unusable_or_obsolete()
+            if connection.connection is None:
+                _outage.seen_at = time.monotonic()

@@ -1,6 +1,7 @@
 """The models: abstract bases for projects, and the concrete ones that serve by default."""
 
 from ..conf import chat_settings as _settings
+from . import bulk
 from .memberships import Membership, members_changed
 from .messages import (
     MEDIA_TYPES,
@@ -71,6 +72,7 @@ __all__ = [
     "Session",
     "StreamEvent",
     "UserStream",
+    "bulk",
     "get_model",
     "members_changed",
 ]

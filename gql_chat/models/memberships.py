@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models, router
-from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+from django.db import models, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
 from ..rooms import Role
+from . import bulk
+from .registry import get_model
 
 if TYPE_CHECKING:
     from .rooms import AbstractRoom
@@ -31,21 +33,21 @@ class MembershipManager(models.Manager["Membership"]):
     def add(self, room: AbstractRoom, user_ids: Iterable[Any]) -> list[Membership]:
         """Make users members of `room`, skipping those who are; return the new memberships.
 
-        The creator of the room enters as its leader. Where the caps have to hold against
-        others, the caller has locked the room's row.
+        The creator of the room enters as its leader.
 
         Raises:
             Invalid: the room's members are fixed, or would be more than its cap.
         """
         room.rules.check_changeable_members(room)
-        present = set(self.filter(room_id=room.pk).values_list("user_id", flat=True))
         field = self.model._meta.get_field("user").target_field
         wanted = dict.fromkeys(field.to_python(user_id) for user_id in user_ids)
-        absent = [user_id for user_id in wanted if user_id not in present]
-        if not absent:
-            return []
-        room.rules.check_room_for(room, len(present) + len(absent))
-        return self.enter(room, absent)
+        with transaction.atomic(), locked(room):
+            present = set(self.filter(room_id=room.pk).values_list("user_id", flat=True))
+            absent = [user_id for user_id in wanted if user_id not in present]
+            if not absent:
+                return []
+            room.rules.check_room_for(room, len(present) + len(absent))
+            return self.enter(room, absent)
 
     def enter(self, room: AbstractRoom, user_ids: Iterable[Any]) -> list[Membership]:
         """Write the memberships of users who are known to be none yet, asking no rule."""
@@ -62,27 +64,8 @@ class MembershipManager(models.Manager["Membership"]):
             )
             for user_id in user_ids
         ]
-        using = router.db_for_write(self.model)
-        for membership in memberships:
-            membership.room = room
-            membership.in_bulk = True
-            pre_save.send(
-                sender=self.model,
-                instance=membership,
-                raw=False,
-                using=using,
-                update_fields=None,
-            )
-        self.bulk_create(memberships)
-        for membership in memberships:
-            post_save.send(
-                sender=self.model,
-                instance=membership,
-                created=True,
-                raw=False,
-                using=using,
-                update_fields=None,
-            )
+        _as_one(room, memberships)
+        bulk.insert(memberships)
         members_changed.send(sender=self.model, room=room, added=memberships)
         return memberships
 
@@ -95,19 +78,12 @@ class MembershipManager(models.Manager["Membership"]):
             Invalid: the room's members are fixed.
         """
         room.rules.check_changeable_members(room)
-        memberships = list(self.filter(room_id=room.pk, user_id__in=list(user_ids)))
-        if not memberships:
-            return []
-        using = router.db_for_write(self.model)
-        queryset = self.filter(pk__in=[membership.pk for membership in memberships])
-        for membership in memberships:
-            membership.room = room
-            membership.in_bulk = True
-            pre_delete.send(sender=self.model, instance=membership, using=using, origin=queryset)
-        queryset._raw_delete(using)
-        for membership in memberships:
-            post_delete.send(sender=self.model, instance=membership, using=using, origin=queryset)
-        members_changed.send(sender=self.model, room=room, removed=memberships)
+        with transaction.atomic(), locked(room):
+            memberships = list(self.filter(room_id=room.pk, user_id__in=list(user_ids)))
+            if memberships:
+                _as_one(room, memberships)
+                bulk.delete(memberships)
+                members_changed.send(sender=self.model, room=room, removed=memberships)
         return memberships
 
     def set_role(self, room: AbstractRoom, user_ids: Iterable[Any], role: str) -> list[Membership]:
@@ -115,40 +91,39 @@ class MembershipManager(models.Manager["Membership"]):
 
         Users who are no members are skipped, and so is the creator, who always leads.
         """
-        memberships = list(
-            self.filter(room_id=room.pk, user_id__in=list(user_ids)).exclude(role=role)
-        )
-        changed = [
-            m
-            for m in memberships
-            if role == room.rules.role_of(room, m.user_id) or m.user_id != room.creator_id
-        ]
-        if not changed:
-            return []
-        using = router.db_for_write(self.model)
-        for membership in changed:
-            membership.room = room
-            membership.in_bulk = True
-            membership.role = role
-            pre_save.send(
-                sender=self.model,
-                instance=membership,
-                raw=False,
-                using=using,
-                update_fields=frozenset(["role"]),
-            )
-        self.filter(pk__in=[membership.pk for membership in changed]).update(role=role)
-        for membership in changed:
-            post_save.send(
-                sender=self.model,
-                instance=membership,
-                created=False,
-                raw=False,
-                using=using,
-                update_fields=frozenset(["role"]),
-            )
-        members_changed.send(sender=self.model, room=room, roles=changed)
+        with transaction.atomic(), locked(room):
+            others = self.filter(room_id=room.pk, user_id__in=list(user_ids)).exclude(role=role)
+            changed = [
+                membership
+                for membership in others
+                if membership.user_id != room.creator_id
+                or role == room.rules.role_of(room, membership.user_id)
+            ]
+            if changed:
+                _as_one(room, changed)
+                bulk.update(changed, role=role)
+                members_changed.send(sender=self.model, room=room, roles=changed)
         return changed
+
+
+def _as_one(room: AbstractRoom, memberships: list[Membership]) -> None:
+    for membership in memberships:
+        membership.room = room
+        membership.in_bulk = True
+
+
+@contextmanager
+def locked(room: AbstractRoom) -> Iterator[None]:
+    """Lock a room's row and read its position, so that caps hold and memberships begin there.
+
+    Inside an operation the room is locked already, and its position is known.
+    """
+    from ..streams import is_running
+
+    if not is_running():
+        rooms = get_model("Room").objects.filter(pk=room.pk).select_for_update(no_key=True)
+        room.seq = rooms.values_list("seq", flat=True).first() or room.seq
+    yield
 
 
 class Membership(models.Model):

@@ -212,6 +212,7 @@ class AbstractRoom(models.Model):
 
     objects: ClassVar[RoomManager[Self]] = RoomManager()
 
+    property: AbstractRoomProperty
     rules: ClassVar[RoomRules]
     defaults: ClassVar[dict[str, Any]] = {}
     """What the columns of one type start as; those of other types stay NULL."""

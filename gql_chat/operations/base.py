@@ -112,8 +112,11 @@ class Operations:
         """Raise `PermissionDenied` unless the user is in all of these rooms."""
         if not room_ids:
             return
-        joined = Membership.objects.filter(user_id=self.user_id, room_id__in=room_ids)
+        joined = Membership.objects.filter(
+            user_id=self.user_id, room_id__in=room_ids, **active("user__")
+        )
         if joined.count() < len(room_ids):
+            check_active(self.user)
             raise PermissionDenied("You are not a member of this room.")
 
     def find_users(self, field: str, user_ids: Iterable[Any]) -> dict[Any, Any]:
@@ -147,6 +150,12 @@ class Operations:
         if len(found) < len(wanted):
             raise NotFound("There is no such user.")
         return {user_id: found[user_id] for user_id in wanted}
+
+
+def active(prefix: str = "") -> dict[str, bool]:
+    """Return the filter for accounts that are active, as far as the user model knows that."""
+    fields = {field.name for field in get_user_model()._meta.fields}
+    return {f"{prefix}is_active": True} if "is_active" in fields else {}
 
 
 def check_active(user: Any) -> Any:

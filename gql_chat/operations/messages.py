@@ -23,6 +23,7 @@ from ..models import (
     AbstractMessage,
     AbstractRoom,
     ClientMessage,
+    bulk,
     get_model,
 )
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH, URL_LENGTH
@@ -180,7 +181,7 @@ class MessageOperations(Operations):
             ids = [message.pk for message in messages]
             rows = get_model("Message").objects.filter(pk__in=ids)
             if chat_settings.MESSAGE_SOFT_DELETE:
-                rows.update(is_deleted=True, updated_at=timezone.now())
+                bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
             else:
                 rows.delete()
@@ -267,8 +268,7 @@ class MessageOperations(Operations):
     def _attach(message: AbstractMessage, assets: list[Any]) -> None:
         for asset in assets:
             asset.message = message
-        if assets:
-            get_model("MessageMediaAsset").objects.bulk_create(assets)
+        bulk.insert(assets)
 
     @staticmethod
     def _next_time(room: AbstractRoom) -> datetime:

@@ -8,13 +8,12 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
 from .. import streams
 from ..errors import Conflict
 from ..events import MessagesDelivered, MessagesRead
-from ..models import Delivery, Membership, get_model
+from ..models import Delivery, Membership, bulk, get_model
 from ..relations import load_messages
 from .base import Operations
 
@@ -104,22 +103,12 @@ class ReceiptOperations(Operations):
     def _write_receipts(self, messages: list[Any]) -> None:
         receipts = get_model("ReadReceipt")
         now = timezone.now()
-        rows = [
-            receipts(message_id=message.pk, reader_id=self.user_id, read_at=now)
-            for message in messages
-        ]
-        for row in rows:
-            pre_save.send(sender=receipts, instance=row, raw=False, using=None, update_fields=None)
-        receipts.objects.bulk_create(rows)
-        for row in rows:
-            post_save.send(
-                sender=receipts,
-                instance=row,
-                created=True,
-                raw=False,
-                using=row._state.db,
-                update_fields=None,
-            )
+        bulk.insert(
+            [
+                receipts(message_id=message.pk, reader_id=self.user_id, read_at=now)
+                for message in messages
+            ]
+        )
 
     def _move_unread_mark(self, room_ids: set[Any]) -> None:
         """Move the time before which nothing is unread, so that counting stays short."""

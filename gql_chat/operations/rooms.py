@@ -27,7 +27,7 @@ from ..models import AbstractMessage, AbstractRoom, Membership, get_model
 from ..permissions import grant, revoke
 from ..relations import load_messages, load_rooms, members_of
 from ..rooms import NAME_LENGTH, Role, room_model, room_types
-from .base import Operations
+from .base import Operations, check_active
 
 _check_url = URLValidator(schemes=["http", "https"])
 _LARGEST = 2**31 - 1
@@ -75,6 +75,7 @@ class RoomOperations(Operations):
         Each has `last_message` (the newest that is not deleted, or None), `peer` (the other
         user of a one-to-one chat, or None) and `unread_count`.
         """
+        check_active(self.user)
         newest = (
             get_model("Message")
             .objects.filter(room_id=OuterRef("pk"), is_deleted=False)
@@ -258,9 +259,8 @@ class RoomOperations(Operations):
                 rules.check_room_for(room, len(others) + 1)
                 Membership.objects.enter(room, others)
             if preferences is not None:
-                get_model("RoomProperty").objects.filter(room_id=room.pk).update(
-                    preferences=preferences
-                )
+                room.property.preferences = preferences
+                room.property.save(update_fields=["preferences"])
             load_rooms([room])
             members_in = [membership.user_id for membership in members_of(room)]
             outbox.broadcast(room, RoomCreated(room), joined=members_in)
@@ -402,9 +402,8 @@ class RoomOperations(Operations):
                 setattr(room, name, value)
             room.save(update_fields=[*changes, "updated_at"])
             if preferences is not None:
-                get_model("RoomProperty").objects.filter(room_id=room.pk).update(
-                    preferences=preferences
-                )
+                room.property.preferences = preferences
+                room.property.save(update_fields=["preferences"])
             load_rooms([room])
             outbox.broadcast(room, RoomUpdated(room))
         return room

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from .. import streams
+from ..conf import chat_settings
+from ..errors import RETRY_AFTER, RateLimited
 from ..models import Membership, UserStream, get_model
 from .base import Operations
 
@@ -35,9 +38,22 @@ class SessionOperations(Operations):
 
         Raises:
             NotAuthenticated: the account is gone or was deactivated.
+            RateLimited: the user has `MAX_SESSIONS_PER_USER` open sockets already.
         """
         with streams.transaction():
+            self._check_count()
             return get_model("Session").objects.create(user=self.user, channel_name=channel_name)
+
+    def _check_count(self) -> None:
+        limit = chat_settings.MAX_SESSIONS_PER_USER
+        if limit is None:
+            return
+        since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
+        sessions = get_model("Session").objects.filter(user_id=self.user_id, alive_at__gte=since)
+        if sessions.count() >= limit:
+            raise RateLimited(
+                {"message": f"At most {limit} sockets are allowed.", "retry_after": RETRY_AFTER}
+            )
 
     def heartbeat(self, channel_name: str) -> None:
         """Note that the socket's client is there; a session that was cleaned up comes back.

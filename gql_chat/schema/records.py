@@ -8,12 +8,18 @@ from strawberry import auto
 
 from ..errors import PermissionDenied
 from ..models import get_model
-from .context import Context
-from .scalars import Time, UserID
+from .scalars import Timestamp, UserID
 
 _MessageModel: Any = get_model("Message")
 _RoomModel: Any = get_model("Room")
 _SessionModel: Any = get_model("Session")
+
+
+def _for_staff(records: Any, info: Any) -> Any:
+    """Return the records, or raise `PermissionDenied` where the user is no staff."""
+    if not info.context.handler.user.is_staff:
+        raise PermissionDenied("Only staff may query records.")
+    return records
 
 
 @strawberry_django.filter_type(_RoomModel, lookups=True)
@@ -33,8 +39,13 @@ class RoomRecord:
     type: auto
     name: auto
     seq: auto
-    last_activity: Time
-    created_at: Time
+    last_activity: Timestamp
+    created_at: Timestamp
+
+    @classmethod
+    def get_queryset(cls, queryset: Any, info: Any, **kwargs: Any) -> Any:
+        """Return rooms for staff, the most recently active first."""
+        return _for_staff(queryset, info).order_by("-last_activity", "pk")
 
 
 @strawberry_django.filter_type(_MessageModel, lookups=True)
@@ -58,7 +69,12 @@ class MessageRecord:
     content: auto
     is_deleted: auto
     is_edited: auto
-    created_at: Time
+    created_at: Timestamp
+
+    @classmethod
+    def get_queryset(cls, queryset: Any, info: Any, **kwargs: Any) -> Any:
+        """Return messages for staff, the newest first."""
+        return _for_staff(queryset, info).order_by("-created_at", "-pk")
 
 
 @strawberry_django.type(_SessionModel, pagination=True)
@@ -68,32 +84,18 @@ class SessionRecord:
     id: auto
     user_id: UserID
     channel_name: auto
-    last_seen: Time
+    last_seen: Timestamp
 
-
-def _check_staff(info: strawberry.Info[Context, Any]) -> None:
-    if not info.context.handler.user.is_staff:
-        raise PermissionDenied("Only staff may query records.")
+    @classmethod
+    def get_queryset(cls, queryset: Any, info: Any, **kwargs: Any) -> Any:
+        """Return open sockets for staff, the newest first."""
+        return _for_staff(queryset, info).order_by("-last_seen", "pk")
 
 
 @strawberry.type
 class RecordQuery:
     """Rows for internal tools. Staff only."""
 
-    @strawberry_django.field
-    def room_records(self, info: strawberry.Info[Context, Any]) -> list[RoomRecord]:
-        """Rooms, the most recently active first."""
-        _check_staff(info)
-        return _RoomModel.objects.order_by("-last_activity", "pk")  # type: ignore[no-any-return]
-
-    @strawberry_django.field
-    def message_records(self, info: strawberry.Info[Context, Any]) -> list[MessageRecord]:
-        """Messages, the newest first."""
-        _check_staff(info)
-        return _MessageModel.objects.order_by("-created_at", "-pk")  # type: ignore[no-any-return]
-
-    @strawberry_django.field
-    def session_records(self, info: strawberry.Info[Context, Any]) -> list[SessionRecord]:
-        """Open sockets, the newest first."""
-        _check_staff(info)
-        return _SessionModel.objects.order_by("-last_seen", "pk")  # type: ignore[no-any-return]
+    room_records: list[RoomRecord] = strawberry_django.field()
+    message_records: list[MessageRecord] = strawberry_django.field()
+    session_records: list[SessionRecord] = strawberry_django.field()

@@ -10,7 +10,7 @@ import strawberry
 UserID = NewType("UserID", object)
 """A user's primary key: a number where it is one, else a string. Inputs take both."""
 
-Time = NewType("Time", datetime)
+Timestamp = NewType("Timestamp", datetime)
 """A moment, in ISO 8601, UTC, with a trailing `Z`."""
 
 Bytes = NewType("Bytes", int)
@@ -87,8 +87,8 @@ SCALARS: dict[object, Any] = {
         serialize=_write_user_id,
         parse_value=_read_user_id,
     ),
-    Time: strawberry.scalar(
-        name="Time",
+    Timestamp: strawberry.scalar(
+        name="Timestamp",
         description="A moment in ISO 8601, UTC, with a trailing Z.",
         serialize=_write_time,
         parse_value=_read_time,

@@ -12,7 +12,7 @@ import strawberry
 from ..models import AbstractMessage, AbstractRoom, Membership
 from ..relations import members_of, relations_of
 from ..rooms import ChannelRules, GroupRules, OneToOneRules
-from .scalars import Bytes, JSONObject, Time, UserID
+from .scalars import Bytes, JSONObject, Timestamp, UserID
 
 _MODULE = "gql_chat.schema.serializers"
 
@@ -84,7 +84,7 @@ class ReadReceipt:
     """That a member has read a message."""
 
     reader: UserRef
-    read_at: Time
+    read_at: Timestamp
 
 
 @strawberry.type
@@ -94,7 +94,7 @@ class Reaction:
     id: UUID
     user: UserRef
     reaction_content: str
-    created_at: Time
+    created_at: Timestamp
 
 
 def _room_of(root: AbstractMessage) -> RoomReference:
@@ -154,8 +154,8 @@ class QuotedMessage:
     read_receipts: list[ReadReceiptRef] = strawberry.field(resolver=_read_receipts)
     reactions: list[ReactionRef] = strawberry.field(resolver=_reactions)
     attachments: list[AttachmentRef] = strawberry.field(resolver=_attachments)
-    created_at: Time
-    updated_at: Time
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 @strawberry.type
@@ -179,8 +179,8 @@ class Message:
     read_receipts: list[ReadReceiptRef] = strawberry.field(resolver=_read_receipts)
     reactions: list[ReactionRef] = strawberry.field(resolver=_reactions)
     attachments: list[AttachmentRef] = strawberry.field(resolver=_attachments)
-    created_at: Time
-    updated_at: Time
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 @strawberry.type
@@ -235,8 +235,8 @@ class Room:
 
     type: str
     id: UUID
-    created_at: Time
-    updated_at: Time
+    created_at: Timestamp
+    updated_at: Timestamp
     property: RoomPropertyRef
 
 
@@ -285,8 +285,8 @@ class RoomSummary:
 
     type: str
     id: UUID
-    created_at: Time
-    updated_at: Time
+    created_at: Timestamp
+    updated_at: Timestamp
     last_message: Optional[MessageRef]  # noqa: UP045
     unread_count: int
 

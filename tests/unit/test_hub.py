@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule

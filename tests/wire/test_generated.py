@@ -92,6 +92,11 @@ def deep_object(depth: int, core: str = "1") -> Raw:
 IDS = ["room", "foreign_room", "message", "own_message", "foreign_message"]
 USERS = ["alice", "bob", "carol", "dave"]
 
+
+def long(text: str) -> Raw:
+    return Raw(json.dumps(text))
+
+
 EDGES: list[Any] = [
     None,
     True,
@@ -135,20 +140,20 @@ EDGES: list[Any] = [
     "-1",
     "1e3",
     "9" * 30,
-    "9" * 5000,
+    long("9" * 5000),
     "\u0661\u0662",
     "\u202e\ufeff\u2028",
     "\U0010ffff",
     "x" * 65,
-    "x" * 10_001,
-    "x" * 20_000,
-    "<b>" * 3000,
-    "&" * 500,
+    long("x" * 10_001),
+    long("x" * 20_000),
+    long("<b>" * 3000),
+    long("&" * 500),
     "<a href='javascript:alert(1)'>x</a><script>",
     "http://",
     "http://[",
     "http://[::1",
-    "https://example.com/" + "x" * 3000,
+    long("https://example.com/" + "x" * 3000),
     "00000000-0000-0000-0000-000000000000",
     "{00000000000000000000000000000000}",
     "urn:uuid:00000000-0000-0000-0000-000000000000",

@@ -1,0 +1,59 @@
+"""Writes many rows in one statement, with the signals that rows written one by one send.
+
+Django's bulk methods send none; but what projects hook into shall not depend on how many rows
+an operation happens to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import models, router
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+
+
+def insert(rows: Sequence[models.Model]) -> None:
+    """Insert rows of one model."""
+    if rows:
+        model, using = _place(rows)
+        _send(pre_save, rows, using, raw=False, update_fields=None)
+        model._default_manager.bulk_create(rows)
+        _send(post_save, rows, using, raw=False, update_fields=None, created=True)
+
+
+def update(rows: Sequence[models.Model], **values: Any) -> None:
+    """Set the same values on rows of one model."""
+    if rows:
+        model, using = _place(rows)
+        fields = frozenset(values)
+        for row in rows:
+            for name, value in values.items():
+                setattr(row, name, value)
+        _send(pre_save, rows, using, raw=False, update_fields=fields)
+        _these(model, rows).update(**values)
+        _send(post_save, rows, using, raw=False, update_fields=fields, created=False)
+
+
+def delete(rows: Sequence[models.Model]) -> None:
+    """Delete rows of one model, to which no other rows refer."""
+    if rows:
+        model, using = _place(rows)
+        these = _these(model, rows)
+        _send(pre_delete, rows, using, origin=these)
+        these._raw_delete(using)
+        _send(post_delete, rows, using, origin=these)
+
+
+def _place(rows: Sequence[models.Model]) -> tuple[type[models.Model], str]:
+    model = type(rows[0])
+    return model, router.db_for_write(model)
+
+
+def _these(model: type[models.Model], rows: Sequence[models.Model]) -> Any:
+    return model._default_manager.filter(pk__in=[row.pk for row in rows])
+
+
+def _send(signal: Any, rows: Sequence[models.Model], using: str, **details: Any) -> None:
+    for row in rows:
+        signal.send(sender=type(row), instance=row, using=using, **details)

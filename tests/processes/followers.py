@@ -1,0 +1,215 @@
+"""Clients that come back: what every app has to do where servers are restarted and killed."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
+
+from django.contrib.auth.models import AbstractUser
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from tests.client import Frame
+from tests.timing import LOOK, PATIENCE, eventually
+
+UNAVAILABLE = 4503
+
+
+class LostError(Exception):
+    """The socket ended before the answer came."""
+
+
+class Follower:
+    """A user's client that reconnects, elsewhere if need be, resumes, and resends until confirmed.
+
+    It drops nothing itself: what arrives twice is recorded twice.
+
+    Attributes:
+        contents: the messages it was sent, in order.
+        places: for each stream the last place it has.
+        sequences: for each stream all places, as they came.
+        others: the names of all other dispatches, in order.
+        refusals: the details of the errors 4503 it was answered with.
+        connections: how often it has connected.
+    """
+
+    def __init__(self, user: AbstractUser, *urls: str, resumes: bool = True) -> None:
+        """Takes the user, where to connect, one address after the other, and whether it resumes."""
+        self.user = user
+        self.contents: list[str] = []
+        self.places: dict[str, int] = {}
+        self.sequences: dict[str, list[int]] = {}
+        self.others: list[str] = []
+        self.refusals: list[Any] = []
+        self.unrecovered: list[str] = []
+        self.connections = 0
+        self._urls = urls
+        self._resumes = resumes
+        self._numbers = itertools.count(1)
+        self._answers: dict[str, asyncio.Future[Frame]] = {}
+        self._socket: ClientConnection | None = None
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._come_back())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._ready.wait()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _come_back(self) -> None:
+        for url in itertools.cycle(self._urls):
+            try:
+                async with connect(
+                    f"{url}?{urlencode({'user': str(self.user.pk)})}",
+                    origin=f"http://{urlsplit(url).netloc}",  # type: ignore[arg-type]
+                    proxy=None,
+                    max_queue=None,
+                    max_size=None,
+                    open_timeout=PATIENCE,
+                ) as socket:
+                    await self._follow(socket)
+            except (OSError, WebSocketException):
+                # A server that is down refuses at once: a breath between two attempts.
+                await asyncio.sleep(LOOK)
+            finally:
+                self._ready.clear()
+                self._socket = None
+                for answer in self._answers.values():
+                    if not answer.done():
+                        answer.set_exception(LostError())
+
+    async def _follow(self, socket: ClientConnection) -> None:
+        self.connections += 1
+        self._socket = socket
+        opening: asyncio.Task[None] | None = None
+        try:
+            async for text in socket:
+                frame = json.loads(text)
+                if frame.get("eventType") == "chat.notifications":
+                    opening = asyncio.create_task(self._open(socket))
+                elif "request_id" in frame:
+                    self._take_answer(frame)
+                elif "error" not in frame:
+                    self._take(frame)
+        finally:
+            if opening is not None:
+                opening.cancel()
+
+    async def _open(self, socket: ClientConnection) -> None:
+        if self._resumes:
+            with suppress(LostError, WebSocketException):
+                answer = await self._ask("session.resume", {"streams": dict(self.places)})
+                if "error" in answer:
+                    self._note_refusal(answer)
+                    await socket.close()
+                    return
+                self._ready.set()
+        else:
+            self._ready.set()
+
+    def _take_answer(self, frame: Frame) -> None:
+        if frame.get("eventType") == "session.resumed":
+            for stream, place in frame["data"]["streams"].items():
+                if not place.get("gone"):
+                    self.places.setdefault(stream, place["seq"])
+                    if not place["recovered"]:
+                        self.unrecovered.append(stream)
+        answer = self._answers.pop(frame["request_id"])
+        if not answer.done():
+            answer.set_result(frame)
+
+    def _take(self, frame: Frame) -> None:
+        if "seq" in frame:
+            self.places[frame["stream"]] = frame["seq"]
+            self.sequences.setdefault(frame["stream"], []).append(frame["seq"])
+        if frame["eventType"] == "message.dispatch":
+            self.contents.append(frame["data"]["content"])
+        else:
+            self.others.append(frame["eventType"])
+
+    def _note_refusal(self, answer: Frame) -> None:
+        error = answer["error"]
+        if error["code"] != UNAVAILABLE:
+            raise AssertionError(f"not {UNAVAILABLE}: {answer}")
+        self.refusals.append(error["detail"])
+
+    async def _ask(self, event_type: str, data: Any) -> Frame:
+        if self._socket is None:
+            raise LostError
+        request_id = f"request {next(self._numbers)}"
+        answer = self._answers[request_id] = asyncio.get_running_loop().create_future()
+        frame = {"event_type": event_type, "data": data, "request_id": request_id}
+        await self._socket.send(json.dumps(frame))
+        return await answer
+
+    async def request(self, event_type: str, data: Any = None) -> Frame:
+        """Send an event until it is answered with anything but 4503; returns the answer."""
+        data = {} if data is None else data
+        while True:
+            await self._ready.wait()
+            try:
+                answer = await self._ask(event_type, data)
+            except (LostError, WebSocketException):
+                await asyncio.sleep(0)
+                continue
+            error = answer.get("error")
+            if not isinstance(error, dict) or error["code"] != UNAVAILABLE:
+                return answer
+            self._note_refusal(answer)
+            # Sooner than the server asks for: no test is to depend on its kindness.
+            await asyncio.sleep(LOOK)
+
+    async def say(self, room_id: Any, content: str) -> None:
+        """Send a message until it is confirmed, always with the same ``client_id``."""
+        data = {"room_id": str(room_id), "content": content, "client_id": str(uuid4())}
+        answer = await self.request("message.send", data)
+        # The first confirmation may have been lost: a repeat is answered with the message.
+        assert answer.get("status") == "success" or answer["data"]["content"] == content, answer
+
+    async def talk(self, room_id: Any, contents: Iterable[str]) -> None:
+        """Say one thing after the other."""
+        for content in contents:
+            await self.say(room_id, content)
+
+
+@asynccontextmanager
+async def following(*followers: Follower) -> AsyncIterator[None]:
+    """Connect all of these, until the end of the block."""
+    async with AsyncExitStack() as stack:
+        for follower in followers:
+            await stack.enter_async_context(follower)
+        yield
+
+
+async def everybody_has(contents: Iterable[str], *followers: Follower) -> None:
+    """Wait until each has as many messages, and make sure that they are these, in one order."""
+    expected = sorted(contents)
+
+    def complete() -> bool:
+        return all(len(follower.contents) >= len(expected) for follower in followers)
+
+    with suppress(TimeoutError):
+        await eventually(complete, "everybody has every message")
+    first, *others = followers
+    assert sorted(first.contents) == expected
+    for other in others:
+        assert other.contents == first.contents
+    for follower in followers:
+        assert follower.unrecovered == []
+        for places in follower.sequences.values():
+            assert places == list(range(places[0], places[0] + len(places)))

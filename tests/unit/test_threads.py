@@ -1,0 +1,175 @@
+"""The database threads."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+from django.db import DatabaseError, connection
+
+from gql_chat.threads import DatabaseThreads, default_size
+from tests.timing import PATIENCE, eventually
+
+
+@pytest.fixture
+async def threads() -> AsyncIterator[DatabaseThreads]:
+    """Two database threads, closed after the test."""
+    threads = DatabaseThreads(2)
+    yield threads
+    threads.close()
+
+
+def current() -> threading.Thread:
+    return threading.current_thread()
+
+
+async def test_a_result_comes_back(threads: DatabaseThreads) -> None:
+    assert await threads.run(divmod, 7, 2) == (3, 1)
+
+
+async def test_an_exception_comes_back(threads: DatabaseThreads) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await threads.run(divmod, 1, 0)
+
+    assert await threads.run(divmod, 7, 2) == (3, 1)
+
+
+async def test_work_runs_in_threads_of_its_own_as_many_as_said(threads: DatabaseThreads) -> None:
+    # Two that wait for each other can only end in two threads.
+    barrier = threading.Barrier(2)
+
+    def meet() -> threading.Thread:
+        barrier.wait(PATIENCE)
+        return current()
+
+    one, other = await asyncio.gather(threads.run(meet), threads.run(meet))
+
+    assert len({one, other, current()}) == 3
+    assert {await threads.run(current) for _ in range(10)} <= {one, other}
+
+
+async def test_one_thread_works_in_the_order_of_the_asking() -> None:
+    threads = DatabaseThreads(1)
+    done: list[int] = []
+
+    await asyncio.gather(*(threads.run(done.append, number) for number in range(50)))
+    threads.close()
+
+    assert done == list(range(50))
+
+
+async def test_work_goes_on_when_whoever_waits_is_cancelled(threads: DatabaseThreads) -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+        done.set()
+
+    waiter = asyncio.create_task(threads.run(work))
+    await eventually(begun.is_set, "the work has begun")
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    go_on.set()
+
+    await eventually(done.is_set, "the work is done")
+    assert await threads.run(divmod, 7, 2) == (3, 1)
+
+
+async def test_closed_threads_finish_what_waits_and_end(threads: DatabaseThreads) -> None:
+    workers = {await threads.run(current) for _ in range(20)}
+    go_on = threading.Event()
+    waiting = [asyncio.create_task(threads.run(go_on.wait, PATIENCE)) for _ in range(5)]
+    await asyncio.sleep(0)
+
+    threads.close()
+    go_on.set()
+
+    assert await asyncio.gather(*waiting) == [True] * 5
+    await eventually(lambda: not any(w.is_alive() for w in workers), "the threads have ended")
+
+
+async def test_closed_threads_start_again_with_the_next_work(threads: DatabaseThreads) -> None:
+    before = await threads.run(current)
+    threads.close()
+
+    after = await threads.run(current)
+
+    assert before is not after
+    threads.close()
+    threads.close()
+
+
+def test_work_of_a_loop_that_is_gone_harms_nobody() -> None:
+    threads = DatabaseThreads(1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    async def leave() -> None:
+        task = asyncio.create_task(threads.run(work))
+        await eventually(begun.is_set, "the work has begun")
+        task.cancel()
+
+    asyncio.run(leave())
+    go_on.set()
+
+    assert asyncio.run(threads.run(divmod, 7, 2)) == (3, 1)
+    threads.close()
+
+
+async def test_a_thread_keeps_its_connection(committed_database: None) -> None:
+    threads = DatabaseThreads(1)
+
+    def connected() -> int:
+        connection.ensure_connection()
+        return id(connection.connection)
+
+    assert await threads.run(connected) == await threads.run(connected)
+    threads.close()
+
+
+@pytest.mark.parametrize("usable", [True, False])
+async def test_after_an_error_a_connection_is_replaced_if_it_is_of_no_more_use(
+    usable: bool, committed_database: None
+) -> None:
+    threads = DatabaseThreads(1)
+
+    def fail() -> object:
+        connection.ensure_connection()
+        # The connection is this thread's own and goes with it.
+        connection.is_usable = lambda: usable
+        broken = connection.connection
+        with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("nonsense")
+        return broken
+
+    def answer() -> object:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return connection.connection
+
+    broken = await threads.run(fail)
+    assert (await threads.run(answer) is broken) == usable
+    threads.close()
+
+
+async def test_connections_are_closed_with_the_threads(committed_database: None) -> None:
+    threads = DatabaseThreads(1)
+
+    def connect() -> object:
+        connection.ensure_connection()
+        return connection
+
+    wrapper = await threads.run(connect)
+    threads.close()
+
+    await eventually(lambda: wrapper.connection is None, "the connection is closed")
+
+
+def test_sqlite_has_one_thread_and_other_databases_several() -> None:
+    assert default_size() == (1 if connection.vendor == "sqlite" else 8)
