@@ -198,7 +198,9 @@ class Hub:
     def positions(self, user: str) -> dict[str, int]:
         """Return the place up to which each stream has been delivered to a local user."""
         followed = [(name, self._streams.get(name)) for name in self._streams_of.get(user, ())]
-        return {name: stream.position for name, stream in followed if stream and user in stream.users}
+        return {
+            name: stream.position for name, stream in followed if stream and user in stream.users
+        }
 
     async def subscribed(self) -> None:
         """Wait until the channel layer rings for all streams; not for ever, it may be away."""

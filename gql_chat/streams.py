@@ -428,16 +428,12 @@ def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[s
 
     The position is None where the room is gone.
     """
-    rows = list(
-        get_model("Room")
-        .objects.annotate(
-            local=FilteredRelation(
-                "memberships", condition=Q(memberships__user_id__in=list(user_ids))
-            )
-        )
-        .filter(pk=room_id)
-        .values_list("seq", "local__user_id")
-    )
+    rooms = get_model("Room").objects.filter(pk=room_id)
+    user_ids = list(user_ids)
+    if not user_ids:  # which Django takes for a query with no result
+        return rooms.values_list("seq", flat=True).first(), set()
+    local = FilteredRelation("memberships", condition=Q(memberships__user_id__in=user_ids))
+    rows = list(rooms.annotate(local=local).values_list("seq", "local__user_id"))
     if not rows:
         return None, set()
     return rows[0][0], {str(user_id) for _, user_id in rows if user_id is not None}

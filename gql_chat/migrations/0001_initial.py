@@ -5,6 +5,7 @@ It depends on nothing, so a project's own models may come before or after it.
 
 import uuid
 
+import django.core.validators
 import django.utils.timezone
 from django.db import migrations, models
 
@@ -52,7 +53,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("position", models.PositiveSmallIntegerField(default=0, editable=False)),
-                ("media_url", models.URLField(max_length=2000)),
+                (
+                    "media_url",
+                    models.CharField(
+                        max_length=2000,
+                        validators=[django.core.validators.URLValidator(schemes=["http", "https"])],
+                    ),
+                ),
                 (
                     "media_type",
                     models.CharField(
@@ -157,7 +164,15 @@ class Migration(migrations.Migration):
                 ("type", models.CharField(editable=False, max_length=64)),
                 ("name", models.CharField(blank=True, default="", max_length=64)),
                 ("description", models.TextField(blank=True, null=True)),
-                ("avatar", models.URLField(blank=True, max_length=2000, null=True)),
+                (
+                    "avatar",
+                    models.CharField(
+                        blank=True,
+                        max_length=2000,
+                        null=True,
+                        validators=[django.core.validators.URLValidator(schemes=["http", "https"])],
+                    ),
+                ),
                 ("max_participants", models.PositiveIntegerField(blank=True, null=True)),
                 ("join_approval_required", models.BooleanField(blank=True, null=True)),
                 ("group_locked", models.BooleanField(blank=True, null=True)),

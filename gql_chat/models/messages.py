@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ..conf import model_setting
 from .constraints import check_constraint, partial_index
+from .links import LINK_LENGTH, check_link
 
 if TYPE_CHECKING:
     from ..relations import MessageRelations
@@ -33,7 +34,6 @@ MIME_TYPES = (
 )
 
 CAPTION_LENGTH = 1024
-URL_LENGTH = 2000
 CLIENT_ID_LENGTH = 64
 
 
@@ -113,7 +113,7 @@ class AbstractMessageMediaAsset(models.Model):
         settings.GQL_CHAT_MESSAGE_MODEL, on_delete=models.CASCADE, related_name="attachments"
     )
     position = models.PositiveSmallIntegerField(default=0, editable=False)
-    media_url = models.URLField(max_length=URL_LENGTH)
+    media_url = models.CharField(max_length=LINK_LENGTH, validators=[check_link])
     media_type = models.CharField(max_length=16, choices=[(kind, kind) for kind in MEDIA_TYPES])
     file_size = models.PositiveBigIntegerField(default=0)
     mime_type = models.CharField(max_length=128)

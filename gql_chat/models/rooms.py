@@ -24,6 +24,7 @@ from ..rooms import (
     room_model,
 )
 from .constraints import check_constraint
+from .links import LINK_LENGTH, check_link
 
 if TYPE_CHECKING:
     from .memberships import Membership
@@ -175,7 +176,7 @@ def pair_key(first: Any, second: Any) -> str:
     keys = sorted(str(getattr(user, "pk", user)) for user in (first, second))
     if keys[0] == keys[1]:
         raise Invalid("A one-to-one chat needs two different users.")
-    return ":".join(keys)
+    return ":".join(key.replace("%", "%25").replace(":", "%3A") for key in keys)
 
 
 class AbstractRoom(models.Model):
@@ -191,7 +192,9 @@ class AbstractRoom(models.Model):
     type = models.CharField(max_length=64, editable=False)
     name = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
     description = models.TextField(null=True, blank=True)
-    avatar = models.URLField(max_length=2000, null=True, blank=True)
+    avatar = models.CharField(
+        max_length=LINK_LENGTH, validators=[check_link], null=True, blank=True
+    )
     creator = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,

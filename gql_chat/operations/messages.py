@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -26,13 +25,13 @@ from ..models import (
     bulk,
     get_model,
 )
-from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH, URL_LENGTH
+from ..models.links import LINK_LENGTH, check_link
+from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..relations import MessageRelations, load_messages
 from ..sanitize import clean
 from .base import Operations
 
 _TICK = timedelta(microseconds=1)
-_check_url = URLValidator(schemes=["http", "https"])
 
 
 @dataclass(slots=True)
@@ -249,11 +248,11 @@ class MessageOperations(Operations):
         """
         problems = {}
         try:
-            _check_url(item["media_url"])
+            check_link(item["media_url"])
         except ValidationError:
             problems["media_url"] = "This is not an http or https link."
-        if len(item["media_url"]) > URL_LENGTH:
-            problems["media_url"] = f"At most {URL_LENGTH} characters are allowed."
+        if len(item["media_url"]) > LINK_LENGTH:
+            problems["media_url"] = f"At most {LINK_LENGTH} characters are allowed."
         if item["media_type"] not in MEDIA_TYPES:
             problems["media_type"] = f"One of {', '.join(MEDIA_TYPES)} is needed."
         if item["mime_type"] not in MIME_TYPES:

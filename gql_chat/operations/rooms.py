@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
@@ -24,12 +23,12 @@ from ..events import (
     RoomUpdated,
 )
 from ..models import AbstractMessage, AbstractRoom, Membership, get_model
+from ..models.links import LINK_LENGTH, check_link
 from ..permissions import grant, revoke
 from ..relations import load_messages, load_rooms, members_of
 from ..rooms import NAME_LENGTH, Role, room_model, room_types
 from .base import Operations, check_active
 
-_check_url = URLValidator(schemes=["http", "https"])
 _LARGEST = 2**31 - 1
 
 
@@ -536,10 +535,10 @@ def _check_avatar(value: Any) -> str | None:
     if value is None:
         return None
     try:
-        _check_url(value)
+        check_link(value)
     except ValidationError:
         return "This is not an http or https link."
-    return "At most 2000 characters are allowed." if len(value) > 2000 else None
+    return f"At most {LINK_LENGTH} characters are allowed." if len(value) > LINK_LENGTH else None
 
 
 def _check_cap(value: Any) -> str | None:

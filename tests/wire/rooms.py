@@ -15,6 +15,13 @@ Message = dict[str, Any]
 
 ONE_TO_ONE, GROUP, CHANNEL = ROOM_TYPES = ("OneToOneChat", "GroupChat", "Channel")
 
+#: What a type calls its members, and what is said where there is no place for one more.
+MEMBERS = {GROUP: "participants", CHANNEL: "subscribers", ONE_TO_ONE: "participants"}
+FULL = {
+    GROUP: "Maximum number of group participants exceeded",
+    CHANNEL: "Maximum number of channel subscribers exceeded",
+}
+
 #: An id that nothing has.
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -174,3 +181,18 @@ def _stored(room_ids: Sequence[str]) -> dict[str, Any]:
     }.items():
         found[name] = list(rows.order_by("pk").values())
     return found
+
+
+def member_names(room: Room) -> list[str]:
+    """The usernames of the members that a room's detail shows."""
+    return [user["username"] for user in room[MEMBERS[room["type"]]]]
+
+
+def member_ids(room: Room) -> set[Any]:
+    """The ids of the members that are stored; to be asked through ``orm``."""
+    return set(Membership.objects.filter(room_id=room["id"]).values_list("user_id", flat=True))
+
+
+def stored_room(room: Room) -> Any:
+    """The row of a room; to be asked for through ``orm``."""
+    return get_model("Room").objects.get(pk=room["id"])

@@ -1,50 +1,37 @@
-"""PROTOCOL of coming and going: who joins, leaves, is added and removed, and who hears of it."""
+"""PROTOCOL of ``room.add_members`` and ``room.remove_members``: who may, and who hears of it."""
 
 import asyncio
 from typing import Any
 
 import pytest
-from guardian.shortcuts import assign_perm, get_perms, remove_perm
+from guardian.shortcuts import assign_perm, remove_perm
 
-from gql_chat.models import Membership, get_model
 from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
+    CHANNEL,
+    FULL,
+    GROUP,
     Person,
     Room,
     another_socket,
-    channel,
     everybody_gets,
     group,
+    member_ids,
+    member_names,
     one_to_one,
     people,
+    room_of_type,
     say,
+    stored_room,
 )
 
 NOBODY = 2**31 - 1
-MAKE = {"GroupChat": group, "Channel": channel}
-MEMBERS = {"GroupChat": "participants", "Channel": "subscribers"}
 CAP = {"GroupChat": "max_participants", "Channel": "max_subscribers"}
-FULL = {
-    "GroupChat": "Maximum number of group participants exceeded",
-    "Channel": "Maximum number of channel subscribers exceeded",
-}
 ADD = {"GroupChat": "can_add_new_participants", "Channel": "can_add_new_subscribers"}
 REMOVE = {"GroupChat": "can_remove_participants", "Channel": "can_remove_subscribers"}
 
-both_types = pytest.mark.parametrize("type", MAKE)
+both_types = pytest.mark.parametrize("type", [GROUP, CHANNEL])
 both_changes = pytest.mark.parametrize("event_type", ["room.add_members", "room.remove_members"])
-
-
-def names(room: Room) -> list[str]:
-    return [user["username"] for user in room[MEMBERS[room["type"]]]]
-
-
-def members(room: Room) -> set[Any]:
-    return set(Membership.objects.filter(room_id=room["id"]).values_list("user_id", flat=True))
-
-
-def row(room: Room) -> Any:
-    return get_model("Room").objects.get(pk=room["id"])
 
 
 async def change(event_type: str, person: Person, room: Room, *others: Person) -> None:
@@ -60,197 +47,6 @@ async def send_remove(person: Person, room: Room, *others: Person) -> None:
     await change("room.remove_members", person, room, *others)
 
 
-# Joining
-
-
-async def test_joining_a_public_channel_is_told_to_all_its_members(
-    connect: Connect, users: Users
-) -> None:
-    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    carol_too = await another_socket(connect, carol)
-    room = await channel(alice, bob, is_public=True)
-
-    await carol.send("room.join", {"room_id": room["id"]})
-
-    data = await everybody_gets("roomaddmembers.dispatch", alice, bob, carol, carol_too)
-    assert data.keys() == {"room", "new_members", "added_by"}
-    assert data["new_members"] == [carol.name]
-    assert data["added_by"] == "self"
-    assert data["room"].keys() == room.keys()
-    assert names(data["room"]) == [alice.name, bob.name, carol.name]
-    assert [user["username"] for user in data["room"]["moderators"]] == [alice.name]
-    await say(alice, room, "welcome", bob, carol, carol_too)
-
-
-async def test_who_joined_has_no_say_in_the_channel(connect: Connect, users: Users) -> None:
-    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await channel(alice, is_public=True)
-    await bob.send("room.join", {"room_id": room["id"]})
-    await everybody_gets("roomaddmembers.dispatch", alice, bob)
-
-    await bob.refused(4002, "message.send", {"room_id": room["id"], "content": "hello"})
-    await bob.refused(4002, "room.add_members", {"room_id": room["id"], "members": [carol.id]})
-
-
-async def test_nobody_joins_by_themselves_what_is_not_public(
-    connect: Connect, users: Users, orm: Orm
-) -> None:
-    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    private = await channel(alice)
-    closed = await group(alice)
-    pair = await one_to_one(alice, bob)
-
-    assert await carol.refused(4003, "room.join", {"room_id": private["id"]})
-    detail = await carol.refused(4003, "room.join", {"room_id": closed["id"]})
-    assert detail == "Ask an admin to add you to the group"
-    assert await carol.refused(4003, "room.join", {"room_id": pair["id"]})
-
-    await alice.nothing()
-    for room in (private, closed, pair):
-        assert carol.id not in orm(members, room)
-
-
-async def test_nobody_joins_twice(connect: Connect, users: Users, orm: Orm) -> None:
-    alice, bob = await people(connect, users, "alice", "bob")
-    room = await channel(alice, is_public=True)
-    await bob.send("room.join", {"room_id": room["id"]})
-    await everybody_gets("roomaddmembers.dispatch", alice, bob)
-
-    for person in (bob, alice):
-        await person.refused(4003, "room.join", {"room_id": room["id"]})
-
-    await alice.nothing()
-    assert orm(members, room) == {alice.id, bob.id}
-
-
-async def test_nobody_joins_a_full_channel(connect: Connect, users: Users, orm: Orm) -> None:
-    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await channel(alice, bob, is_public=True, max_subscribers=2)
-
-    assert await carol.refused(4003, "room.join", {"room_id": room["id"]}) == FULL["Channel"]
-
-    await alice.nothing()
-    assert orm(members, room) == {alice.id, bob.id}
-
-
-async def test_the_cap_holds_when_many_join_at_once(
-    connect: Connect, users: Users, orm: Orm
-) -> None:
-    alice, *crowd = await people(connect, users, "alice", *["guest"] * 6)
-    room = await channel(alice, is_public=True, max_subscribers=4)
-
-    await asyncio.gather(*(guest.send("room.join", {"room_id": room["id"]}) for guest in crowd))
-
-    joined: list[str] = []
-    for _ in range(3):
-        joined += (await alice.expect("roomaddmembers.dispatch"))["new_members"]
-    inside = [guest for guest in crowd if guest.name in joined]
-    assert len(inside) == 3
-    for guest in crowd:
-        if guest in inside:
-            assert guest.name in (await guest.expect("roomaddmembers.dispatch"))["new_members"]
-        else:
-            assert await guest.error(4003) == FULL["Channel"]
-    await alice.nothing()
-    assert orm(members, room) == {alice.id, *(guest.id for guest in inside)}
-
-
-# Leaving
-
-
-@both_types
-async def test_leaving_is_told_to_the_leaver_and_to_those_who_remain(
-    type: str, connect: Connect, users: Users
-) -> None:
-    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    bob_too = await another_socket(connect, bob)
-    room = await MAKE[type](alice, bob, bob_too, carol, name="the room")
-
-    await bob.send("room.leave", {"room_id": room["id"]})
-
-    exited = await everybody_gets("roomexit.dispatch", bob, bob_too)
-    assert exited.keys() == {"room", "message"}
-    assert exited["message"] == "You left the room"
-    assert exited["room"].keys() == room.keys()
-    assert exited["room"]["id"] == room["id"]
-    removed = await everybody_gets("roomremovemembers.dispatch", alice, carol)
-    assert removed.keys() == {"room", "removed_members", "removed_by"}
-    assert removed["removed_members"] == [bob.name]
-    assert removed["removed_by"] == "self"
-    assert names(removed["room"]) == [alice.name, carol.name]
-    await say(alice, room, "gone", carol)
-    await bob.nothing()
-    await bob_too.nothing()
-
-
-@both_types
-async def test_the_last_one_out_deletes_the_room(
-    type: str, connect: Connect, users: Users, orm: Orm
-) -> None:
-    alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob, name="the room")
-    await say(alice, room, "hello", bob)
-    await bob.send("room.leave", {"room_id": room["id"]})
-    await bob.expect("roomexit.dispatch")
-    await alice.expect("roomremovemembers.dispatch")
-
-    await alice.send("room.leave", {"room_id": room["id"]})
-
-    exited = await alice.expect("roomexit.dispatch")
-    assert exited["message"] == "You left the room"
-    assert names(exited["room"]) == []
-    assert await alice.expect("roomdelete.dispatch") == {"room_id": room["id"]}
-    await alice.nothing()
-    await bob.nothing()
-    await alice.refused(4004, "room.info", {"room_id": room["id"]})
-    assert orm(get_model("Message").objects.filter(room_id=room["id"]).count) == 0
-
-
-@both_types
-async def test_leaving_drops_the_role_and_the_permissions(
-    type: str, connect: Connect, users: Users, orm: Orm
-) -> None:
-    alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
-    leaders = {"GroupChat": "admins", "Channel": "moderators"}[type]
-    action = {"GroupChat": "add_admin", "Channel": "add_moderator"}[type]
-    data = {"room_id": room["id"], "action": action, "data": {"users": [bob.id]}}
-    await alice.send("room.modify", data)
-    await everybody_gets("roomupdate.dispatch", alice, bob)
-    assert ADD[type] in orm(get_perms, bob.user, orm(row, room))
-
-    await bob.send("room.leave", {"room_id": room["id"]})
-    await bob.expect("roomexit.dispatch")
-    removed = await alice.expect("roomremovemembers.dispatch")
-
-    assert [user["username"] for user in removed["room"][leaders]] == [alice.name]
-    assert orm(get_perms, bob.user, orm(row, room)) == []
-    await send_add(alice, room, bob)
-    added = await everybody_gets("roomaddmembers.dispatch", alice, bob)
-    assert [user["username"] for user in added["room"][leaders]] == [alice.name]
-    assert orm(get_perms, bob.user, orm(row, room)) == []
-
-
-async def test_nobody_leaves_a_one_to_one_chat(connect: Connect, users: Users, orm: Orm) -> None:
-    alice, bob = await people(connect, users, "alice", "bob")
-    room = await one_to_one(alice, bob)
-
-    await bob.refused(4003, "room.leave", {"room_id": room["id"]})
-
-    await alice.nothing()
-    assert orm(members, room) == {alice.id, bob.id}
-
-
-@both_types
-async def test_who_is_not_in_cannot_leave(type: str, connect: Connect, users: Users) -> None:
-    alice, stranger = await people(connect, users, "alice", "stranger")
-    room = await MAKE[type](alice)
-
-    await stranger.refused(4002, "room.leave", {"room_id": room["id"]})
-
-    await alice.nothing()
-
-
 # Adding
 
 
@@ -260,7 +56,7 @@ async def test_adding_is_told_to_all_the_new_ones_included(
 ) -> None:
     alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
     carol_too = await another_socket(connect, carol)
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     await send_add(alice, room, carol, dave)
 
@@ -270,7 +66,7 @@ async def test_adding_is_told_to_all_the_new_ones_included(
     assert data["new_members"] == [carol.name, dave.name]
     assert data["added_by"] == alice.name
     assert data["room"].keys() == room.keys()
-    assert names(data["room"]) == [alice.name, bob.name, carol.name, dave.name]
+    assert member_names(data["room"]) == [alice.name, bob.name, carol.name, dave.name]
     await say(alice, room, "welcome", bob, carol, carol_too, dave)
 
 
@@ -279,7 +75,7 @@ async def test_those_who_are_in_already_are_skipped(
     type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     await send_add(alice, room, alice, bob, carol, carol)
     data = await everybody_gets("roomaddmembers.dispatch", alice, bob, carol)
@@ -299,7 +95,7 @@ async def test_removing_is_told_to_the_removed_and_to_those_who_remain(
 ) -> None:
     alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
     bob_too = await another_socket(connect, bob)
-    room = await MAKE[type](alice, bob, bob_too, carol, dave)
+    room = await room_of_type(type, alice, bob, bob_too, carol, dave)
 
     await send_remove(alice, room, bob, carol)
 
@@ -311,7 +107,7 @@ async def test_removing_is_told_to_the_removed_and_to_those_who_remain(
     assert removed.keys() == {"room", "removed_members", "removed_by"}
     assert sorted(removed["removed_members"]) == sorted([bob.name, carol.name])
     assert removed["removed_by"] == alice.name
-    assert names(removed["room"]) == [alice.name, dave.name]
+    assert member_names(removed["room"]) == [alice.name, dave.name]
 
 
 async def test_the_removed_get_nothing_of_the_room_afterwards(
@@ -411,7 +207,7 @@ async def test_who_was_removed_and_is_added_again_hears_the_room_again(
 @both_types
 async def test_those_who_are_not_in_are_skipped(type: str, connect: Connect, users: Users) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     await send_remove(alice, room, stranger)
     await send_remove(alice, room, stranger, bob, bob)
@@ -427,15 +223,15 @@ async def test_the_creator_is_never_removed_by_others(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await MAKE[type](alice, bob, carol)
-    orm(assign_perm, REMOVE[type], bob.user, orm(row, room))
+    room = await room_of_type(type, alice, bob, carol)
+    orm(assign_perm, REMOVE[type], bob.user, orm(stored_room, room))
 
     await send_remove(bob, room, alice, carol)
 
     await carol.expect("roomexit.dispatch")
     removed = await everybody_gets("roomremovemembers.dispatch", alice, bob)
     assert removed["removed_members"] == [carol.name]
-    assert orm(members, room) == {alice.id, bob.id}
+    assert orm(member_ids, room) == {alice.id, bob.id}
 
 
 # Who may
@@ -447,13 +243,13 @@ async def test_a_plain_member_changes_nobody(
     type: str, event_type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, carol, stranger = await people(connect, users, "alice", "bob", "carol", "stranger")
-    room = await MAKE[type](alice, bob, carol)
+    room = await room_of_type(type, alice, bob, carol)
 
     await change(event_type, bob, room, carol, stranger)
 
     await bob.error(4002)
     await alice.nothing()
-    assert orm(members, room) == {alice.id, bob.id, carol.id}
+    assert orm(member_ids, room) == {alice.id, bob.id, carol.id}
 
 
 @both_types
@@ -462,7 +258,7 @@ async def test_a_stranger_changes_nobody(
     type: str, event_type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     await change(event_type, stranger, room, stranger, bob)
 
@@ -473,7 +269,7 @@ async def test_a_stranger_changes_nobody(
 @both_types
 async def test_the_role_lets_add_and_remove(type: str, connect: Connect, users: Users) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     action = {"GroupChat": "add_admin", "Channel": "add_moderator"}[type]
     data = {"room_id": room["id"], "action": action, "data": {"users": [bob.id]}}
     await alice.send("room.modify", data)
@@ -493,8 +289,8 @@ async def test_an_object_permission_lets_add_or_remove_as_long_as_it_is_held(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await MAKE[type](alice, bob)
-    found = orm(row, room)
+    room = await room_of_type(type, alice, bob)
+    found = orm(stored_room, room)
 
     orm(assign_perm, ADD[type], bob.user, found)
     await send_add(bob, room, carol)
@@ -516,8 +312,8 @@ async def test_a_permission_on_one_room_is_none_on_another(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room, other = await MAKE[type](alice, bob), await MAKE[type](alice, bob)
-    orm(assign_perm, ADD[type], bob.user, orm(row, other))
+    room, other = await room_of_type(type, alice, bob), await room_of_type(type, alice, bob)
+    orm(assign_perm, ADD[type], bob.user, orm(stored_room, other))
 
     await send_add(bob, room, carol)
 
@@ -541,7 +337,7 @@ async def test_the_participants_of_a_one_to_one_chat_stay(
     await change(event_type, carol, room, carol)
     await carol.error(4002)
     await bob.nothing()
-    assert orm(members, room) == {alice.id, bob.id}
+    assert orm(member_ids, room) == {alice.id, bob.id}
 
 
 @both_types
@@ -550,14 +346,14 @@ async def test_an_unknown_user_is_not_found_and_nothing_happens(
     type: str, event_type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     data = {"room_id": room["id"], "members": [bob.id, carol.id, NOBODY]}
     await alice.refused(4004, event_type, data)
 
     await bob.nothing()
     await carol.nothing()
-    assert orm(members, room) == {alice.id, bob.id}
+    assert orm(member_ids, room) == {alice.id, bob.id}
 
 
 @both_changes
@@ -595,11 +391,11 @@ async def test_the_cap_refuses_all_that_are_named_together(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
-    room = await MAKE[type](alice, bob, **{CAP[type]: 3})
+    room = await room_of_type(type, alice, bob, **{CAP[type]: 3})
 
     await send_add(alice, room, carol, dave)
     assert await alice.error(4003) == FULL[type]
-    assert orm(members, room) == {alice.id, bob.id}
+    assert orm(member_ids, room) == {alice.id, bob.id}
 
     # Those who are in already take no place.
     await send_add(alice, room, alice, bob, carol)
@@ -620,7 +416,7 @@ async def test_the_cap_holds_when_many_add_at_once(
 ) -> None:
     alice, *guests = await people(connect, users, "alice", *["guest"] * 6)
     adders = [await another_socket(connect, alice) for _ in guests]
-    room = await MAKE[type](alice, *adders, **{CAP[type]: 4})
+    room = await room_of_type(type, alice, *adders, **{CAP[type]: 4})
 
     await asyncio.gather(
         *(send_add(adder, room, guest) for adder, guest in zip(adders, guests, strict=True))
@@ -636,4 +432,4 @@ async def test_the_cap_holds_when_many_add_at_once(
         expected = [] if guest.name in inside else [{"code": 4003, "detail": FULL[type]}]
         assert errors == expected
         await adder.nothing()
-    assert len(orm(members, room)) == 4
+    assert len(orm(member_ids, room)) == 4

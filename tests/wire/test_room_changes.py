@@ -17,11 +17,12 @@ from tests.wire.rooms import (
     modify,
     one_to_one,
     people,
+    room_of_type,
     say,
+    stored_room,
 )
 
 NOBODY = 2**31 - 1
-MAKE = {"GroupChat": group, "Channel": channel}
 LEADERS = {"GroupChat": "admins", "Channel": "moderators"}
 ADD = {"GroupChat": "add_admin", "Channel": "add_moderator"}
 REMOVE = {"GroupChat": "remove_admin", "Channel": "remove_moderator"}
@@ -30,7 +31,7 @@ PERMISSIONS = {
     "Channel": {"can_add_new_subscribers", "can_remove_subscribers", "can_send_messages"},
 }
 
-both_types = pytest.mark.parametrize("type", MAKE)
+both_types = pytest.mark.parametrize("type", PERMISSIONS)
 
 
 async def ask_for(person: Person, room: Room, action: str, data: Any = None) -> None:
@@ -48,10 +49,9 @@ def leaders(room: Room) -> list[str]:
 
 
 def permissions(person: Person, room: Room) -> set[str]:
-    found = get_model("Room").objects.get(pk=room["id"])
     # A user of their own: permissions are cached on it.
     user = type(person.user).objects.get(pk=person.id)
-    return set(get_perms(user, found))
+    return set(get_perms(user, stored_room(room)))
 
 
 # Updating
@@ -80,7 +80,7 @@ async def test_an_update_changes_what_is_named_and_nothing_else(
     type: str, changes: dict[str, Any], connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     changed = await modify(alice, room, "update", changes, bob)
 
@@ -135,7 +135,7 @@ async def test_a_wrong_update_is_a_validation_error_and_changes_nothing(
     type: str, changes: Any, connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     await ask_for(alice, room, "update", changes)
 
@@ -212,7 +212,7 @@ async def test_who_leads_nothing_modifies_nothing(
     type: str, action: str, data: Any, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     # Permissions to handle members are no role.
     given = {"users": [bob.id], "permission": sorted(PERMISSIONS[type])}
     await modify(alice, room, "add_permission", given, bob)
@@ -233,7 +233,7 @@ async def test_who_leads_modifies(
     type: str, action: str, data: Any, connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     await make_leader(alice, room, bob)
 
     await ask_for(bob, room, action, data)
@@ -309,7 +309,7 @@ async def test_a_role_that_the_type_does_not_know_is_a_validation_error(
     type: str, action: str, connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await {**MAKE, "OneToOneChat": one_to_one}[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     await ask_for(alice, room, action, {"users": [bob.id]})
 
@@ -336,7 +336,7 @@ async def test_an_unknown_user_is_not_found_and_nobody_changes(
     type: str, write: Any, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     named = {"users": [bob.id, write(NOBODY)]}
     permission = {"permission": sorted(PERMISSIONS[type])}
 
@@ -356,7 +356,7 @@ async def test_a_role_comes_and_goes_with_its_permissions(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     changed = await modify(alice, room, ADD[type], {"users": [str(bob.id)]}, bob)
     assert changed.keys() == room.keys()
@@ -376,7 +376,7 @@ async def test_users_who_are_no_members_are_skipped(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     both = {"users": [stranger.id, bob.id]}
 
     changed = await modify(alice, room, ADD[type], both, bob)
@@ -396,7 +396,7 @@ async def test_the_creators_role_and_permissions_cannot_be_taken(
     type: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     await make_leader(alice, room, bob)
     both = {"users": [alice.id, bob.id]}
     permission = {**both, "permission": sorted(PERMISSIONS[type])}
@@ -415,13 +415,13 @@ async def test_the_creators_role_and_permissions_cannot_be_taken(
 
 @pytest.mark.parametrize(
     ("type", "permission"),
-    [(type, permission) for type in MAKE for permission in sorted(PERMISSIONS[type])],
+    [(type, permission) for type in PERMISSIONS for permission in sorted(PERMISSIONS[type])],
 )
 async def test_a_permission_is_given_and_taken_by_itself(
     type: str, permission: str, connect: Connect, users: Users, orm: Orm
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     data = {"users": [bob.id], "permission": [permission]}
 
     for _ in range(2):  # again changes nothing
@@ -451,7 +451,7 @@ async def test_a_permission_takes_effect_at_once(connect: Connect, users: Users)
 @both_types
 async def test_who_leads_loses_what_is_taken(type: str, connect: Connect, users: Users) -> None:
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
     await make_leader(alice, room, bob)
     data = {"users": [bob.id], "permission": sorted(PERMISSIONS[type])}
     await modify(alice, room, "remove_permission", data, bob)
@@ -470,7 +470,7 @@ async def test_the_creator_deletes_the_room_for_everybody(
 ) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
     bob_too = await another_socket(connect, bob)
-    room = await MAKE[type](alice, bob, bob_too)
+    room = await room_of_type(type, alice, bob, bob_too)
     message = await say(bob, room, "hello", alice, bob_too) if type == "GroupChat" else None
 
     await ask_for(alice, room, "delete")

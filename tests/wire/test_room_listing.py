@@ -8,6 +8,7 @@ from pytest_django import Settings
 
 from tests.conftest import Connect, Users
 from tests.wire.rooms import (
+    ROOM_TYPES,
     Person,
     another_socket,
     channel,
@@ -15,6 +16,7 @@ from tests.wire.rooms import (
     group,
     one_to_one,
     people,
+    room_of_type,
     say,
 )
 
@@ -25,7 +27,6 @@ KEYS = {
     "GroupChat": NAMED | {"max_participants", "join_approval_required", "group_locked"},
     "Channel": NAMED | {"max_subscribers", "is_public"},
 }
-MAKE = {"OneToOneChat": one_to_one, "GroupChat": group, "Channel": channel}
 
 
 async def listed(person: Person) -> list[Any]:
@@ -52,12 +53,12 @@ async def test_the_list_needs_no_data(connect: Connect, users: Users) -> None:
     assert await alice.expect("roomlist.dispatch") == []
 
 
-@pytest.mark.parametrize("type", MAKE)
+@pytest.mark.parametrize("type", ROOM_TYPES)
 async def test_a_listed_room_has_the_documented_fields(
     type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     found = await only(bob)
 
@@ -213,12 +214,12 @@ async def test_what_was_written_before_one_joined_is_not_unread(
     assert (await only(bob))["unread_count"] == 1
 
 
-@pytest.mark.parametrize("type", MAKE)
+@pytest.mark.parametrize("type", ROOM_TYPES)
 async def test_info_is_the_detail_of_the_room_for_every_member(
     type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob = await people(connect, users, "alice", "bob")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     for person in (alice, bob):
         assert await person.ask("room.info", {"room_id": room["id"]}) == room
@@ -227,12 +228,12 @@ async def test_info_is_the_detail_of_the_room_for_every_member(
 
 
 @pytest.mark.parametrize("event_type", ["room.info", "room.messages"])
-@pytest.mark.parametrize("type", MAKE)
+@pytest.mark.parametrize("type", ROOM_TYPES)
 async def test_who_is_no_member_sees_nothing_of_a_room(
     type: str, event_type: str, connect: Connect, users: Users
 ) -> None:
     alice, bob, stranger = await people(connect, users, "alice", "bob", "stranger")
-    room = await MAKE[type](alice, bob)
+    room = await room_of_type(type, alice, bob)
 
     await stranger.refused(4002, event_type, {"room_id": room["id"]})
 

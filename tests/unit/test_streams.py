@@ -1,0 +1,484 @@
+"""Places in streams, the log, and what is published when."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import msgpack
+import pytest
+from channels.layers import InMemoryChannelLayer
+from django.db import connections, transaction
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gql_chat import streams
+from gql_chat.errors import Invalid, NotFound
+from gql_chat.events import RoomUpdated
+from gql_chat.models import Delivery, GroupChat, Membership, Message, Room, StreamEvent, UserStream
+from gql_chat.operations import EventHandler
+from gql_chat.relations import load_rooms
+from gql_chat.streams import Envelope, group_name, room_stream, user_stream
+from tests.conftest import Users
+from tests.unit.making import race
+
+
+class Failure(Exception):
+    """What goes wrong in a test."""
+
+
+WRITERS = 10
+EACH = 5
+
+
+@pytest.fixture
+def world(users: Users, committed_database: None) -> Any:
+    """A committed group of alice's with bob; the test works outside any transaction."""
+
+    class World:
+        alice, bob = users.make("alice", "bob")
+        group = GroupChat.objects.create(name="group", creator=alice)
+        stream = room_stream(group.pk)
+
+    World.group.participants.add(World.bob)
+    return World
+
+
+@pytest.fixture
+def published() -> Iterator[list[Envelope]]:
+    """What this process publishes while the test runs."""
+    envelopes: list[Envelope] = []
+    streams.subscribe(envelopes.extend)
+    yield envelopes
+    streams.unsubscribe(envelopes.extend)
+
+
+def of(stream: str, envelopes: list[Envelope]) -> list[tuple[int, str]]:
+    return [(found.seq, found.kind) for found in envelopes if found.stream == stream]
+
+
+def logged(stream: str) -> list[int]:
+    rows = StreamEvent.objects.filter(stream=stream).order_by("pk")
+    return list(rows.values_list("seq", flat=True))
+
+
+# Order
+
+
+def test_racing_writers_leave_no_gap_no_repeat_and_one_order(users: Users, world: Any) -> None:
+    writers = users.make(*["writer"] * WRITERS)
+    world.group.participants.add(*writers)
+    done = threading.Event()
+    views: list[list[int]] = []
+
+    def look() -> None:
+        try:
+            while not done.is_set():
+                views.append(logged(world.stream))
+        finally:
+            connections.close_all()
+
+    def write(number: int) -> list[int]:
+        handler = EventHandler(writers[number].pk)
+        return [handler.send_message(world.group.pk, f"{n}").seq for n in range(EACH)]
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    places = race(WRITERS, write)
+    done.set()
+    watcher.join()
+
+    everything = list(range(1, WRITERS * EACH + 1))
+    assert sorted(seq for own in places for seq in own) == everything
+    assert all(own == sorted(own) for own in places)
+    assert logged(world.stream) == everything
+    # Whoever looks meanwhile sees a beginning: no later place is committed before an earlier one.
+    assert all(view == everything[: len(view)] for view in views)
+    # The room's history has the order of its stream.
+    history = Message.objects.filter(room=world.group).order_by("created_at", "pk")
+    payloads = StreamEvent.objects.filter(stream=world.stream).order_by("seq")
+    assert [str(message.pk) for message in history] == [
+        json.loads(event.payload)["message"]["id"] for event in payloads
+    ]
+    world.group.refresh_from_db()
+    assert world.group.seq == len(everything)
+
+
+def test_racing_events_for_several_users_neither_block_each_other_nor_leave_gaps(
+    users: Users, world: Any
+) -> None:
+    senders, readers = users.make(*["sender"] * 3), users.make(*["reader"] * WRITERS)
+    world.group.participants.add(*senders, *readers)
+    messages = [
+        EventHandler(sender.pk).send_message(world.group.pk, "hello").message_id
+        for sender in senders
+    ]
+
+    def acknowledge(number: int) -> None:
+        order = messages if number % 2 else messages[::-1]
+        EventHandler(readers[number].pk).acknowledge_messages(order)
+
+    assert race(WRITERS, acknowledge) == [None] * WRITERS
+
+    for sender in senders:
+        assert logged(user_stream(sender.pk)) == list(range(1, WRITERS + 1))
+        assert UserStream.objects.get(user=sender).seq == WRITERS
+    assert Delivery.objects.filter(message__in=messages).count() == 3 * WRITERS
+
+
+def test_racing_writers_in_two_rooms_of_one_event_do_not_deadlock(users: Users, world: Any) -> None:
+    other = GroupChat.objects.create(name="other", creator=world.alice)
+    readers = users.make(*["reader"] * WRITERS)
+    for room in (world.group, other):
+        room.participants.add(*readers)
+    handler = EventHandler(world.alice.pk)
+    ids = [handler.send_message(room.pk, "hello").message_id for room in (world.group, other)]
+
+    def read(number: int) -> None:
+        EventHandler(readers[number].pk).read_messages(ids if number % 2 else ids[::-1])
+
+    assert race(WRITERS, read) == [None] * WRITERS
+
+    for room in (world.group, other):
+        assert logged(room_stream(room.pk)) == list(range(1, WRITERS + 2))
+
+
+# Publishing
+
+
+def test_an_operation_publishes_what_it_committed(world: Any, published: list[Envelope]) -> None:
+    EventHandler(world.alice.pk).send_message(world.group.pk, "hello")
+
+    assert of(world.stream, published) == [(1, "MessageSent")]
+    assert published[-1] == streams.read_log(world.stream, 0, 10)[0]
+
+
+def test_a_failed_operation_stores_and_publishes_nothing(
+    world: Any, published: list[Envelope]
+) -> None:
+    @streams.transaction()
+    def fail() -> None:
+        EventHandler(world.alice.pk).send_message(world.group.pk, "hello")
+        world.group.participants.remove(world.bob)
+        raise Failure
+
+    with pytest.raises(Failure):
+        fail()
+
+    assert of(world.stream, published) == []
+    assert logged(world.stream) == []
+    assert not Message.objects.filter(room=world.group).exists()
+    assert Room.objects.get(pk=world.group.pk).seq == 0
+    # The place is free again.
+    assert EventHandler(world.alice.pk).send_message(world.group.pk, "hello").seq == 1
+
+
+def test_operations_inside_one_another_are_one(world: Any, published: list[Envelope]) -> None:
+    handler = EventHandler(world.alice.pk)
+    with streams.transaction() as outer:
+        with streams.transaction() as inner:
+            assert inner is outer is streams.current()
+        handler.send_message(world.group.pk, "one")
+        handler.send_message(world.group.pk, "two")
+        assert of(world.stream, published) == []
+
+    assert of(world.stream, published) == [(1, "MessageSent"), (2, "MessageSent")]
+
+
+def test_an_error_in_an_inner_operation_undoes_the_outer_one(
+    world: Any, published: list[Envelope]
+) -> None:
+    handler = EventHandler(world.alice.pk)
+
+    @streams.transaction()
+    def fail() -> None:
+        handler.send_message(world.group.pk, "one")
+        handler.send_message(uuid4(), "nowhere")
+
+    with pytest.raises(NotFound):
+        fail()
+
+    assert (of(world.stream, published), logged(world.stream)) == ([], [])
+
+
+def test_an_outer_transaction_publishes_when_it_commits(
+    world: Any, published: list[Envelope]
+) -> None:
+    handler = EventHandler(world.alice.pk)
+    with transaction.atomic():
+        handler.send_message(world.group.pk, "one")
+        with pytest.raises(Invalid):
+            handler.send_message(world.group.pk, "")
+        handler.send_message(world.group.pk, "two")
+        assert of(world.stream, published) == []
+
+    assert of(world.stream, published) == [(1, "MessageSent"), (2, "MessageSent")]
+
+
+def test_an_outer_transaction_that_fails_publishes_nothing(
+    world: Any, published: list[Envelope]
+) -> None:
+    @transaction.atomic
+    def fail() -> None:
+        EventHandler(world.alice.pk).send_message(world.group.pk, "one")
+        raise Failure
+
+    with pytest.raises(Failure):
+        fail()
+
+    assert (of(world.stream, published), logged(world.stream)) == ([], [])
+
+
+def test_what_is_captured_is_left_to_the_caller(world: Any, published: list[Envelope]) -> None:
+    handler = EventHandler(world.alice.pk)
+    with streams.capture() as captured:
+        handler.send_message(world.group.pk, "one")
+        handler.type_in(world.group.pk)
+    handler.send_message(world.group.pk, "two")
+
+    assert of(world.stream, captured) == [(1, "MessageSent"), (0, "Typing")]
+    assert of(world.stream, published) == [(2, "MessageSent")]
+
+
+def test_what_fails_is_not_captured(world: Any) -> None:
+    with streams.capture() as captured, pytest.raises(Invalid):
+        EventHandler(world.alice.pk).send_message(world.group.pk, "")
+
+    assert captured == []
+
+
+def test_typing_takes_no_place(world: Any, published: list[Envelope]) -> None:
+    EventHandler(world.alice.pk).type_in(world.group.pk)
+
+    assert of(world.stream, published) == [(0, "Typing")]
+    assert logged(world.stream) == []
+
+
+def test_events_are_made_inside_operations_only() -> None:
+    with pytest.raises(RuntimeError):
+        streams.current()
+    assert not streams.is_running()
+    with streams.capture(), pytest.raises(RuntimeError):
+        streams.current()
+
+
+# Members who change without a frame
+
+
+def refreshes(world: Any, published: list[Envelope]) -> list[list[str]]:
+    return [
+        list(envelope.change["joined"])
+        for envelope in published
+        if envelope.stream == world.stream and envelope.change and "refresh" in envelope.change
+    ]
+
+
+def test_members_who_change_outside_operations_are_announced(
+    users: Users, world: Any, published: list[Envelope]
+) -> None:
+    one, two = users.make("one", "two")
+
+    world.group.participants.add(one, two)
+    assert refreshes(world, published) == [sorted([str(one.pk), str(two.pk)])]
+    published.clear()
+
+    world.group.participants.remove(one)
+    Membership.objects.filter(room=world.group, user=two).delete()
+    assert refreshes(world, published) == [[str(one.pk)], [str(two.pk)]]
+
+
+def test_a_room_deleted_outside_operations_is_announced(
+    world: Any, published: list[Envelope]
+) -> None:
+    world.group.delete()
+
+    assert refreshes(world, published) == [[]]
+
+
+def test_a_change_that_is_rolled_back_is_not_announced(
+    users: Users, world: Any, published: list[Envelope]
+) -> None:
+    newcomer = users()
+    with transaction.atomic():
+        world.group.participants.add(newcomer)
+        transaction.set_rollback(True)
+
+    assert refreshes(world, published) == []
+
+
+def test_an_event_that_tells_of_the_change_takes_the_announcements_place(
+    users: Users, world: Any, published: list[Envelope]
+) -> None:
+    newcomer = users()
+
+    EventHandler(world.alice.pk).add_members(world.group.pk, [newcomer.pk])
+
+    (envelope,) = [found for found in published if found.stream == world.stream]
+    assert envelope.kind == "MembersAdded"
+    assert envelope.change == {"joined": [str(newcomer.pk)]}
+
+
+def test_a_change_inside_an_operation_that_tells_nothing_of_it_is_announced(
+    users: Users, world: Any, published: list[Envelope]
+) -> None:
+    newcomer = users()
+    with streams.transaction() as outbox:
+        room = EventHandler(world.alice.pk).find_room(world.group.pk, lock=True)
+        room.participants.add(newcomer)
+        load_rooms([room])
+        outbox.broadcast(room, RoomUpdated(room))
+
+    assert of(world.stream, published) == [(1, "RoomUpdated"), (0, "")]
+    assert refreshes(world, published) == [[str(newcomer.pk)]]
+
+
+# Names
+
+
+def test_streams_are_named_as_documented() -> None:
+    assert room_stream("6a0c") == "room:6a0c"
+    assert user_stream(2) == "user:2"
+
+
+ODD = [
+    "",
+    " ",
+    "a b",
+    "a:b",
+    "ü",
+    "😀",
+    "\0",
+    "x" * 80,
+    "x" * 81,
+    "x" * 500,
+    "alice@example.com",
+    "a\n",
+    "-1",
+    "2",
+    str(uuid4()),
+]
+
+
+@pytest.mark.parametrize("key", ODD)
+@pytest.mark.parametrize("kind", ["user", "room"])
+def test_every_stream_has_a_group_that_any_layer_takes(kind: str, key: str) -> None:
+    name = group_name(f"{kind}:{key}")
+
+    assert InMemoryChannelLayer().require_valid_group_name(name)
+    assert len(name) < 100
+
+
+@given(one=st.text(), other=st.text())
+@example(one="a b", other="a_b")
+@example(one="ü", other="u")
+def test_streams_have_groups_of_their_own(one: str, other: str) -> None:
+    assert (group_name(f"user:{one}") == group_name(f"user:{other}")) == (one == other)
+    assert group_name(f"user:{one}") != group_name(f"room:{one}")
+
+
+@pytest.mark.parametrize("change", [None, {"joined": ["1", "x"]}, {"left": ["1"], "closed": True}])
+def test_an_envelope_survives_the_layer(change: Any) -> None:
+    envelope = Envelope("room:1", 2**40, "MessageSent", '{"a": "😀"}', change)
+
+    message = msgpack.unpackb(msgpack.packb(envelope.to_message()))
+
+    assert Envelope.from_message(message) == envelope
+
+
+def test_a_frame_rings_for_the_room_and_for_those_who_join() -> None:
+    envelope = Envelope("room:1", 1, "MembersAdded", "{}", {"joined": ["2", "a b"]})
+
+    assert envelope.groups() == [group_name(s) for s in ("room:1", "user:2", "user:a b")]
+    assert Envelope("room:1", 1, "MessageSent", "{}").groups() == [group_name("room:1")]
+
+
+# Reading
+
+
+@pytest.fixture
+def log(db: None) -> str:
+    """A stream of five frames, in the test's transaction."""
+    write("room:x", *range(1, 6))
+    return "room:x"
+
+
+def write(stream: str, *places: int) -> None:
+    StreamEvent.objects.bulk_create(
+        StreamEvent(stream=stream, seq=seq, kind="Typing", payload=f"{seq}", change={"left": ["1"]})
+        for seq in places
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "places"),
+    [(0, 10, [1, 2, 3, 4, 5]), (2, 10, [3, 4, 5]), (2, 2, [3, 4]), (5, 10, []), (9, 10, [])],
+)
+def test_the_log_is_read_from_a_place_on(
+    log: str, after: int, limit: int, places: list[int]
+) -> None:
+    assert streams.read_log(log, after, limit) == [
+        Envelope(log, seq, "Typing", f"{seq}", {"left": ["1"]}) for seq in places
+    ]
+
+
+def test_the_log_of_an_unknown_stream_is_empty(log: str) -> None:
+    assert streams.read_log("room:y", 0, 10) == []
+
+
+def test_heads_are_the_newest_places_of_streams_that_have_one(log: str) -> None:
+    write("user:a'b\"{},", 7)
+
+    assert streams.heads([log, "room:y", "user:a'b\"{},"]) == {log: 5, "user:a'b\"{},": 7}
+    assert streams.heads([]) == {}
+
+
+def test_heads_are_one_query_however_many_streams(log: str, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        assert streams.heads([f"room:{number}" for number in range(3000)] + [log]) == {log: 5}
+
+
+def test_what_was_missed_comes_in_the_order_of_the_log(log: str) -> None:
+    write("room:y", 1, 2)
+    write(log, 6)
+
+    missed = streams.missed({log: (3, 6), "room:y": (0, 1)}, 10)
+
+    assert [(found.stream, found.seq) for found in missed] == [
+        (log, 4),
+        (log, 5),
+        ("room:y", 1),
+        (log, 6),
+    ]
+
+
+def test_no_more_is_read_than_asked_for(log: str) -> None:
+    assert [found.seq for found in streams.missed({log: (0, 5)}, 3)] == [1, 2, 3]
+    assert streams.missed({}, 3) == []
+
+
+def test_many_streams_are_missed_at_once(log: str) -> None:
+    names = [f"room:{number}" for number in range(250)]
+    for name in names:
+        write(name, 1, 2)
+
+    missed = streams.missed(dict.fromkeys(reversed(names), (0, 1)), 1000)
+
+    assert [found.stream for found in missed] == names
+    assert len(streams.missed(dict.fromkeys(names, (0, 2)), 120)) == 120
+
+
+def test_members_are_read_with_the_rooms_position(
+    group: GroupChat, alice: Any, bob: Any, carol: Any, django_assert_num_queries: Any
+) -> None:
+    Room.objects.filter(pk=group.pk).update(seq=7)
+    keys = [str(user.pk) for user in (alice, carol)]
+
+    with django_assert_num_queries(1):
+        assert streams.members_of(group.pk, keys) == (7, {str(alice.pk)})
+    assert streams.members_of(str(group.pk), [str(carol.pk)]) == (7, set())
+    assert streams.members_of(group.pk, []) == (7, set())
+
+
+def test_a_room_that_is_gone_has_no_position(alice: Any) -> None:
+    assert streams.members_of(uuid4(), [str(alice.pk)]) == (None, set())

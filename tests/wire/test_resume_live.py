@@ -1,0 +1,133 @@
+"""PROTOCOL of ``session.resume`` while others write: no gap, no repeat, one order for all."""
+
+import asyncio
+
+import pytest
+
+from gql_chat.operations import EventHandler
+from gql_chat.streams import capture
+from tests.client import Frame
+from tests.conftest import Connect, Orm, Users
+from tests.wire.resuming import (
+    Places,
+    brief,
+    follow,
+    of_room,
+    placed,
+    reached,
+    resume,
+    taken_until_now,
+)
+from tests.wire.rooms import (
+    Person,
+    Room,
+    another_socket,
+    group,
+    people,
+)
+
+
+def write_unheard(sender: Person, room: Room, content: str) -> None:
+    """Send a message of which this process hears nothing: the bell of another one got lost."""
+    with capture():
+        EventHandler(sender.id).send_message(room["id"], content)
+
+
+async def test_what_the_server_has_not_heard_of_yet_comes_once(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    orm(write_unheard, alice, room, "unheard")
+
+    back = await another_socket(connect, bob)
+    frames, answer = await resume(back, {of_room(room): 1})
+    # The server may have noticed by itself in between; then it was live, without a place, before.
+    replayed = [frame for frame in frames if "seq" in frame]
+    assert brief(replayed) == [("message.dispatch", of_room(room), 2)]
+    assert answer[of_room(room)] == {"seq": 2, "recovered": True}
+
+    # The next message makes the server notice, for sockets that did not resume.
+    await alice.send("message.send", {"room_id": room["id"], "content": "heard"})
+    for socket in (alice, bob):
+        messages = [await socket.expect("message.dispatch") for _ in range(2)]
+        assert [message["content"] for message in messages] == ["unheard", "heard"]
+    assert brief([await back.next()]) == [("message.dispatch", of_room(room), 3)]
+    await back.nothing()
+
+
+async def test_what_the_server_has_not_heard_of_yet_comes_without_a_replay_too(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    orm(write_unheard, alice, room, "unheard")
+
+    frames, answer = await resume(bob, {})
+
+    # An open socket gets everything: what its client would take for seen comes before the answer.
+    assert [frame["data"]["content"] for frame in frames] == ["unheard"]
+    assert answer[of_room(room)] == {"seq": 2, "recovered": True}
+    await alice.send("message.send", {"room_id": room["id"], "content": "heard"})
+    assert brief([await bob.next()]) == [("message.dispatch", of_room(room), 3)]
+    await bob.nothing()
+
+
+async def chatter(sender: Person, rooms: list[Room], count: int) -> None:
+    """Send many messages without waiting for anything."""
+    for number in range(count):
+        room = rooms[number % len(rooms)]
+        data = {"room_id": room["id"], "content": f"{sender.name} {number}"}
+        await sender.send("message.send", data)
+
+
+@pytest.mark.parametrize("name_streams", [True, False])
+async def test_there_is_no_gap_and_no_repeat_while_others_write(
+    name_streams: bool, connect: Connect, users: Users
+) -> None:
+    alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
+    rooms = [await group(alice, bob, carol, dave) for _ in range(3)]
+    senders, count = (alice, carol, dave), 15
+    places = {of_room(room): 1 for room in rooms}
+
+    async def come_and_go() -> list[tuple[Person, list[Frame], Places]]:
+        """Resume on one new socket after the other, in the midst of it all."""
+        visits = []
+        for _ in range(6):
+            socket = await another_socket(connect, bob)
+            frames, answer = await resume(socket, places if name_streams else {})
+            visits.append((socket, frames, reached(answer)))
+        return visits
+
+    *_, visits = await asyncio.gather(
+        *(chatter(sender, rooms, count) for sender in senders), come_and_go()
+    )
+
+    written = len(senders) * count // len(rooms)
+    for sender in senders:
+        await taken_until_now(sender)
+    for socket, frames, end in visits:
+        before, after = placed(frames), placed(await taken_until_now(socket))
+        for name, start in places.items():
+            # With an empty map, what is live while the server reads comes before its answer.
+            replayed = end[name] - start if name_streams else len(before[name])
+            assert before[name] == list(range(end[name] - replayed + 1, end[name] + 1))
+            assert after[name] == list(range(end[name] + 1, written + 2))
+
+
+async def test_all_sockets_see_one_order(connect: Connect, users: Users) -> None:
+    everybody = await people(connect, users, "alice", "bob", "carol", "dave")
+    room = await group(*everybody)
+    for person in everybody:
+        await follow(person)
+
+    await asyncio.gather(*(chatter(person, [room], 10) for person in everybody))
+
+    first, *others = [await taken_until_now(person) for person in everybody]
+    # Behind every answer to a sender stands what others have sent meanwhile.
+    for index, person in enumerate(everybody):
+        rest = await taken_until_now(person)
+        (first if index == 0 else others[index - 1]).extend(rest)
+    assert [frame["seq"] for frame in first] == list(range(2, 42))
+    for other in others:
+        assert other == first
