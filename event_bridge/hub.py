@@ -13,10 +13,10 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
@@ -30,6 +30,8 @@ from gql_chat.threads import DatabaseThreads, default_size
 from . import protocol
 
 logger = logging.getLogger("event_bridge")
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 2.0
 """How often the hub looks whether its streams have moved on without a bell."""
@@ -119,6 +121,7 @@ class Stream:
             memberships may be older than the hub's.
         early: frames that arrived before their turn.
         healing: whether the log is being read.
+        asking: how many reads of the room's members are under way; frames wait for them.
     """
 
     position: int
@@ -127,6 +130,7 @@ class Stream:
     left: dict[str, int] = field(default_factory=dict)
     early: dict[int, Envelope] = field(default_factory=dict)
     healing: bool = False
+    asking: int = 0
 
 
 class Hub:
@@ -287,8 +291,9 @@ class Hub:
                 if self._opening and envelope.seq:
                     self._stash.append(envelope)
             elif envelope.seq == 0:
-                self._deliver(stream, envelope)
-            elif envelope.seq == stream.position + 1:
+                if not stream.asking:
+                    self._deliver(stream, envelope)
+            elif envelope.seq == stream.position + 1 and not stream.asking:
                 self._apply(envelope.stream, stream, envelope)
                 self._apply_early(envelope.stream)
             elif envelope.seq > stream.position:
@@ -330,7 +335,7 @@ class Hub:
 
     def _apply_early(self, name: str) -> None:
         stream = self._streams.get(name)
-        while stream is not None and stream.early:
+        while stream is not None and stream.early and not stream.asking:
             envelope = stream.early.pop(stream.position + 1, None)
             if envelope is None:
                 return
@@ -354,7 +359,7 @@ class Hub:
 
     def _heal_gap(self, name: str) -> None:
         stream = self._streams.get(name)
-        if stream is not None and stream.early:
+        if stream is not None and stream.early and not stream.asking:
             self._heal(name)
 
     def _heal(self, name: str) -> None:
@@ -366,7 +371,7 @@ class Hub:
     async def _read_log(self, name: str, stream: Stream) -> None:
         """Apply what the log has after the stream's position."""
         try:
-            while self._streams.get(name) is stream:
+            while self._streams.get(name) is stream and not stream.asking:
                 envelopes = await self.threads.run(
                     streams.read_log, name, stream.position, REPLAY_SIZE
                 )
@@ -390,7 +395,10 @@ class Hub:
         elif envelope.stream in self._streams or any(
             user in self._listeners for user in change.get("joined", ())
         ):
-            self.spawn(self._read_members(envelope.stream))
+            stream = self._streams.get(envelope.stream)
+            if stream is not None:
+                stream.asking += 1
+            self.spawn(self._read_members(envelope.stream, stream))
 
     def _interrupt(self, stream: Stream) -> None:
         for user in stream.users:
@@ -401,10 +409,31 @@ class Hub:
         for listener in tuple(self._listeners.get(user, ())):
             listener.dismiss(login)
 
-    async def _read_members(self, name: str) -> None:
-        users = list(self._listeners)
-        room_id = name.partition(":")[2]
-        position, members = await self.threads.run(streams.members_of, room_id, users)
+    async def _read_members(self, name: str, waiting: Stream | None) -> None:
+        """Read who is in a room; its stream goes on when that is known."""
+        try:
+            if waiting is None:
+                # What follows a join may have come before this word of it.
+                await self.look_for_joins()
+            room_id, users = name.partition(":")[2], list(self._listeners)
+            position, members = await self._insist(streams.members_of, room_id, users)
+            self._settle_members(name, position, members)
+        finally:
+            if waiting is not None:
+                waiting.asking -= 1
+                self._apply_early(name)
+                self._heal_gap(name)
+
+    async def _insist(self, function: Callable[..., T], *args: Any) -> T:
+        """Ask the database until it answers."""
+        while True:
+            try:
+                return await self.threads.run(function, *args)
+            except Exception as error:
+                logger.warning("The hub could not ask the database: %r", error)
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def _settle_members(self, name: str, position: int | None, members: set[str]) -> None:
         stream = self._streams.get(name)
         if position is None:
             if stream is not None:

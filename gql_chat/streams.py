@@ -314,8 +314,9 @@ def _refresh(stream: str, users: set[str]) -> Envelope:
 
 def _take_write_lock(connection: BaseDatabaseWrapper) -> None:
     # SQLite refuses at once to turn a reading transaction into a writing one while another
-    # writes; a transaction that begins with a write waits for its turn instead.
-    if connection.vendor == "sqlite":
+    # writes; a transaction that begins with a write waits for its turn instead. With the
+    # project's `transaction_mode` at IMMEDIATE, every transaction begins so.
+    if connection.vendor == "sqlite" and getattr(connection, "transaction_mode", "") != "IMMEDIATE":
         with connection.cursor() as cursor:
             cursor.execute(f"UPDATE {UserStream._meta.db_table} SET seq = seq WHERE 0")
 

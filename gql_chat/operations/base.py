@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -13,7 +13,20 @@ from guardian.conf import settings as guardian_settings
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import AbstractMessage, AbstractRoom, Membership, get_model
+from ..models.lookup import Lookup
 from ..permissions import PermissionHandler
+
+_rooms: Lookup[Any] = Lookup(lambda: get_model("Room").objects.all(), "id")
+_locked_rooms: Lookup[Any] = Lookup(
+    lambda: get_model("Room").objects.select_for_update(no_key=True), "id"
+)
+_memberships = Lookup(Membership.objects.all, "room_id", "user_id")
+
+
+@cache
+def _users() -> Lookup[Any]:
+    model = get_user_model()
+    return Lookup(model._default_manager.all, model._meta.pk.attname)
 
 
 class Operations:
@@ -40,8 +53,7 @@ class Operations:
         Raises:
             NotAuthenticated: the account is gone or was deactivated.
         """
-        users: Any = get_user_model()._default_manager
-        return check_active(users.filter(pk=self.user_id).first())
+        return check_active(_users().find(self.user_id))
 
     def enter(self, room_id: Any, *, lock: bool = False) -> Membership:
         """Return the acting user's membership of a room, with `room` and `user` at hand.
@@ -60,15 +72,11 @@ class Operations:
 
     def enter_found(self, room: AbstractRoom) -> Membership:
         """Return the acting user's membership of a room that is at hand (see `enter`)."""
-        membership = (
-            Membership.objects.select_related("user")
-            .filter(room_id=room.pk, user_id=self.user_id)
-            .first()
-        )
+        user = self.user
+        membership = _memberships.find(room.pk, self.user_id)
         if membership is None:
             raise PermissionDenied("You are not a member of this room.")
-        check_active(membership.user)
-        self.user = membership.user
+        membership.user = user
         membership.room = room
         return membership
 
@@ -78,10 +86,7 @@ class Operations:
         Raises:
             NotFound: there is no such room.
         """
-        rooms = get_model("Room").objects.filter(pk=room_id)
-        if lock:
-            rooms = rooms.select_for_update(no_key=True)
-        room: AbstractRoom | None = rooms.first()
+        room: AbstractRoom | None = (_locked_rooms if lock else _rooms).find(room_id)
         if room is None:
             raise NotFound("There is no such room.")
         return room

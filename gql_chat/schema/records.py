@@ -65,7 +65,7 @@ class MessageRecord:
 
     id: auto
     room: RoomRecord
-    sender_id: UserID
+    sender_id: UserID = strawberry_django.field(only=["sender_id"])
     content: auto
     is_deleted: auto
     is_edited: auto
@@ -82,7 +82,7 @@ class SessionRecord:
     """An open socket."""
 
     id: auto
-    user_id: UserID
+    user_id: UserID = strawberry_django.field(only=["user_id"])
     channel_name: auto
     last_seen: Timestamp
 

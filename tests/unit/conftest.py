@@ -53,5 +53,5 @@ def pair(alice: Any, bob: Any) -> OneToOneChat:
 
 @pytest.fixture
 def message(group: GroupChat, alice: Any) -> Message:
-    """A message of alice's in the group, without a notification."""
+    """A message of alice's in the group, which waits for bob."""
     return Message.objects.create(room=group, sender=alice, content="hello")

@@ -294,14 +294,8 @@ def test_attachments_keep_their_order(message: Message) -> None:
 @pytest.fixture
 def notification(message: Message) -> ChatNotification:
     """The notification of alice's message in the group, which waits for bob."""
-    ChatNotification.objects.all().delete()
-    return ChatNotification.objects.create(
-        notification_type=NotificationType.NEW_MESSAGE,
-        message=message,
-        room=message.room,
-        actor=message.sender,
-        created_at=message.created_at,
-    )
+    notification: ChatNotification = ChatNotification.objects.get(message=message)
+    return notification
 
 
 def test_a_message_waits_for_those_who_were_there_but_its_sender(
@@ -359,21 +353,14 @@ def test_acknowledging_shortens_the_search_and_hides_nothing_that_waits(
         sender=message.sender,
         created_at=timezone.now() + timedelta(seconds=1),
     )
-    ChatNotification.objects.all().delete()
-    kept = ChatNotification.objects.create(
-        notification_type=NotificationType.NEW_MESSAGE,
-        message=later,
-        room=group,
-        actor=later.sender,
-        created_at=later.created_at,
-    )
+    kept = ChatNotification.objects.get(message=later)
     before = group.get_member(bob).pending_from
     insert(Delivery(message=message, user=bob))
 
     ChatNotification.objects.acknowledge(bob.pk, [message.pk], [group.pk])
 
     assert group.get_member(bob).pending_from == later.created_at > before
-    assert ChatNotification.objects.pending_for(bob.pk) == [kept]
+    assert ChatNotification.objects.pending_for(bob.pk) == [kept] != [notification]
 
 
 def test_rows_say_what_they_are(group: GroupChat, message: Message, bob: Any) -> None:

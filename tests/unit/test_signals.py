@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.core import serializers
 from django.db import IntegrityError, transaction
 from django.db.models.signals import ModelSignal, post_delete, post_save
+from django.test import override_settings
 from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import assign_perm
 
@@ -52,11 +53,6 @@ def save_role(room: Any, user: Any, role: str) -> None:
     membership = room.get_member(user)
     membership.role = role
     membership.save()
-
-
-def notify(message: Message, **fields: Any) -> ChatNotification:
-    fields = {"notification_type": NotificationType.NEW_MESSAGE, "actor": message.sender, **fields}
-    return ChatNotification.objects.create(message=message, room=message.room, **fields)
 
 
 @contextmanager
@@ -380,16 +376,15 @@ def test_a_room_outlives_its_creator(group: GroupChat, alice: Any, bob: Any) -> 
 
 
 def test_a_notification_ends_with_its_last_recipient(
-    group: GroupChat, message: Message, bob: Any, carol: Any
+    group: GroupChat, alice: Any, bob: Any, carol: Any
 ) -> None:
     group.participants.add(carol)
-    later = Message.objects.create(room=group, sender=message.sender, content="later")
-    notification = notify(later)
+    message = Message.objects.create(room=group, sender=alice, content="hello")
 
-    Delivery.objects.create(message=later, user=bob)
-    assert list(ChatNotification.objects.all()) == [notification]
+    Delivery.objects.create(message=message, user=bob)
+    assert [waiting.message for waiting in ChatNotification.objects.all()] == [message]
 
-    Delivery.objects.create(message=later, user=carol)
+    Delivery.objects.create(message=message, user=carol)
     assert not ChatNotification.objects.exists()
 
 
@@ -397,32 +392,75 @@ def test_a_notification_ends_with_its_last_recipient(
 def test_a_notification_ends_when_nobody_who_waits_is_left(
     group: GroupChat, message: Message, bob: Any, carol: Any, way: Way
 ) -> None:
-    notify(message)
     group.participants.add(carol)  # who came later, so does not wait
+    assert ChatNotification.objects.exists()
 
     way(group, bob)
 
     assert not ChatNotification.objects.exists()
 
 
-def test_a_reactions_notification_waits_whatever_others_have(
-    message: Message, alice: Any, bob: Any
-) -> None:
-    reaction = notify(
-        message, notification_type=NotificationType.REACTION, actor=bob, recipient=alice
-    )
+def test_a_reactions_notification_waits_whatever_others_have(message: Message, bob: Any) -> None:
+    Reaction.objects.create(message=message, user=bob, reaction_content="+1")
 
     Delivery.objects.create(message=message, user=bob)
 
-    assert list(ChatNotification.objects.all()) == [reaction]
+    (left,) = ChatNotification.objects.all()
+    assert left.notification_type == NotificationType.REACTION
 
 
-def test_a_messages_notifications_go_with_it(message: Message) -> None:
-    notify(message)
+def test_a_messages_notifications_go_with_it(message: Message, bob: Any) -> None:
+    Reaction.objects.create(message=message, user=bob, reaction_content="+1")
+    assert ChatNotification.objects.count() == 2
 
     message.delete()
 
     assert not ChatNotification.objects.exists()
+
+
+# Notifications come about
+
+
+def waiting() -> list[tuple[str, Any, Any]]:
+    rows = ChatNotification.objects.order_by("created_at")
+    return list(rows.values_list("notification_type", "actor_id", "recipient_id"))
+
+
+def test_a_message_makes_one_notification(message: Message, alice: Any) -> None:
+    assert waiting() == [("NEW_MESSAGE", alice.pk, None)]
+
+    message.content = "another"
+    message.save()
+    assert len(waiting()) == 1
+
+
+def test_a_reply_makes_one_of_its_own_kind(message: Message, bob: Any) -> None:
+    Message.objects.create(room=message.room, sender=bob, parent_message=message)
+
+    assert waiting()[-1] == ("REPLY", bob.pk, None)
+
+
+def test_a_reaction_makes_one_for_the_sender_in_place_of_the_earlier(
+    message: Message, alice: Any, bob: Any
+) -> None:
+    for content in ("+1", "-1"):
+        Reaction.objects.create(message=message, user=bob, reaction_content=content)
+
+    assert waiting()[1:] == [("REACTION", bob.pk, alice.pk)]
+
+
+def test_a_reaction_to_a_message_of_ones_own_makes_none(message: Message, alice: Any) -> None:
+    Reaction.objects.create(message=message, user=alice, reaction_content="+1")
+
+    assert len(waiting()) == 1
+
+
+def test_switched_off_none_are_made(group: GroupChat, alice: Any, bob: Any) -> None:
+    with override_settings(REALTIME_CHAT_MESSAGING={"ENABLE_NOTIFICATION": False}):
+        message = Message.objects.create(room=group, sender=alice, content="hello")
+        Reaction.objects.create(message=message, user=bob, reaction_content="+1")
+
+    assert waiting() == []
 
 
 # One-to-one chats
@@ -464,7 +502,6 @@ def test_a_pair_goes_with_either_of_the_two(
     alice, bob = request.getfixturevalue("alice"), request.getfixturevalue("bob")
     for sender, other in ((alice, bob), (bob, alice)):
         message = Message.objects.create(room=pair, sender=sender, content="hello")
-        notify(message)
         ReadReceipt.objects.create(message=message, reader=other)
         Reaction.objects.create(message=message, user=other, reaction_content="+1")
         MessageMediaAsset.objects.create(
