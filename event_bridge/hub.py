@@ -175,8 +175,16 @@ class Hub:
             listener: the socket.
             positions: `stream`, `seq` and `joined_seq` of each, read after `register`.
         """
+        user = listener.user_key
+        here_before = streams.user_stream(user) in self._streams
         for place in positions:
-            self._admit(listener.user_key, place, place["seq"])
+            name = place["stream"]
+            # A socket of the user that was here before has not heard yet of a room that is not
+            # followed: it shall hear of it from the join on.
+            unheard = here_before and name not in self._streams
+            self._admit(user, place, place["joined_seq"] - 1 if unheard else place["seq"])
+            if unheard:
+                self._heal(name)
         self._opened()
 
     def _admit(self, user: str, place: Mapping[str, Any], position: int) -> None:

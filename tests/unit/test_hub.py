@@ -278,7 +278,10 @@ class Frames(RuleBasedStateMachine):
     @precondition(lambda self: self.opening)
     @rule(index=Index)
     def enter(self, index: int) -> None:
-        socket, positions = self.opening.pop(index % len(self.opening))
+        chosen, _ = self.opening[index % len(self.opening)]
+        # Sockets of one user enter in the order in which they opened.
+        index = [socket.user_key for socket, _ in self.opening].index(chosen.user_key)
+        socket, positions = self.opening.pop(index)
         self.hub.enter(socket, positions)
         self.sockets.append(socket)
 

@@ -49,8 +49,7 @@ def leaders(room: Room) -> list[str]:
 
 
 def permissions(person: Person, room: Room) -> set[str]:
-    # A user of their own: permissions are cached on it.
-    user = type(person.user).objects.get(pk=person.id)
+    user = type(person.user).objects.get(pk=person.id)  # afresh: permissions are cached on it
     return set(get_perms(user, stored_room(room)))
 
 
