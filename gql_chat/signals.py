@@ -110,7 +110,7 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
         return
     room = instance.room
     room.rules.check_changeable_members(room)
-    with transaction.atomic(), locked(room):
+    with transaction.atomic(savepoint=False), locked(room):
         count = Membership.objects.filter(room_id=room.pk).count()
         room.rules.check_room_for(room, count + 1)
     instance.joined_seq = room.seq + 1

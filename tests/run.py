@@ -1,5 +1,7 @@
 """All checks, step by step, ending at the first that fails: what ``make test`` runs.
 
+The suites run at the same time, each with servers and a database of its own.
+
 ``python -m tests.run [step …]`` runs only some.
 """
 
@@ -8,8 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 from xml.etree import ElementTree
 
 PYTHON = sys.executable
@@ -54,6 +59,9 @@ STEPS: dict[str, Step] = {
 }
 
 
+SUITES = ("sqlite-memory", "postgres-redis", "postgres-pubsub")
+
+
 @dataclass
 class Count:
     """How many tests ended how, over all runs."""
@@ -79,13 +87,13 @@ def main(names: list[str]) -> int:
     began = time.monotonic()
     count = Count()
     broken: str | None = None
-    for name in names or STEPS:
+    for name in names:
         if name not in STEPS:
             print(f"no step {name}; there are {', '.join(STEPS)}", file=sys.stderr)
             return 2
-        print(f"\n=== {name}", flush=True)
-        if not _run(STEPS[name], count):
-            broken = name
+    for group in _groups(names or list(STEPS)):
+        broken = _run_together(group, count)
+        if broken is not None:
             break
     if broken is not None:
         print(f"\nStopped at the step {broken}. Again, alone: {PYTHON} -m tests.run {broken}")
@@ -98,14 +106,51 @@ def main(names: list[str]) -> int:
     return 1 if broken is not None else 0
 
 
-def _run(step: Step, count: Count) -> bool:
+def _groups(names: list[str]) -> list[list[str]]:
+    """Put the suites together, which share nothing and mostly wait; all else stands alone."""
+    groups: list[list[str]] = []
+    for name in names:
+        if name in SUITES and groups and groups[-1][0] in SUITES:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    return groups
+
+
+def _run_together(names: list[str], count: Count) -> str | None:
+    """Run steps at the same time; returns the name of one that failed, or None."""
+    broken: str | None = None
+    with ThreadPoolExecutor(max_workers=len(names)) as pool, ExitStack() as files:
+        outputs = {
+            name: files.enter_context(tempfile.TemporaryFile("w+")) if len(names) > 1 else None
+            for name in names
+        }
+        for name in names:
+            print(f"\n=== {name}", flush=True)
+        ended = {
+            pool.submit(_run, STEPS[name], count, output): name for name, output in outputs.items()
+        }
+        for step in as_completed(ended):
+            name = ended[step]
+            output = outputs[name]
+            if output is not None:
+                output.seek(0)
+                print(f"\n=== {name}, ended\n{output.read()}", flush=True)
+            if not step.result():
+                broken = name
+    return broken
+
+
+def _run(step: Step, count: Count, output: TextIO | None) -> bool:
     environment = {**os.environ, **step.environment}
     for command in step.commands:
         with tempfile.TemporaryDirectory() as directory:
             report = Path(directory) / "report.xml"
             if "pytest" in command:
                 command = (*command, f"--junitxml={report}")
-            status = subprocess.run(command, env=environment, check=False).returncode
+            status = subprocess.run(
+                command, env=environment, check=False, stdout=output, stderr=output
+            ).returncode
             count.add(report)
         if status:
             return False

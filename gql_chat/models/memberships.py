@@ -41,7 +41,7 @@ class MembershipManager(models.Manager["Membership"]):
         room.rules.check_changeable_members(room)
         field = self.model._meta.get_field("user").target_field
         wanted = dict.fromkeys(field.to_python(user_id) for user_id in user_ids)
-        with transaction.atomic(), locked(room):
+        with transaction.atomic(savepoint=False), locked(room):
             present = set(self.filter(room_id=room.pk).values_list("user_id", flat=True))
             absent = [user_id for user_id in wanted if user_id not in present]
             if not absent:
@@ -78,7 +78,7 @@ class MembershipManager(models.Manager["Membership"]):
             Invalid: the room's members are fixed.
         """
         room.rules.check_changeable_members(room)
-        with transaction.atomic(), locked(room):
+        with transaction.atomic(savepoint=False), locked(room):
             memberships = list(self.filter(room_id=room.pk, user_id__in=list(user_ids)))
             if memberships:
                 _as_one(room, memberships)
@@ -91,7 +91,7 @@ class MembershipManager(models.Manager["Membership"]):
 
         Users who are no members are skipped, and so is the creator, who always leads.
         """
-        with transaction.atomic(), locked(room):
+        with transaction.atomic(savepoint=False), locked(room):
             others = self.filter(room_id=room.pk, user_id__in=list(user_ids)).exclude(role=role)
             changed = [
                 membership

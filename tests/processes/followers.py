@@ -192,11 +192,10 @@ class Follower:
     def problems(self, expected: list[str], order: list[str]) -> list[str]:
         """What is wrong with what it has: these messages, sorted, are expected, in that order."""
         got = Counter(self.contents)
-        missing = [content for content in expected if content not in got]
         found = {
-            "missing": missing,
+            "missing": sorted((Counter(expected) - got).elements()),
             "unexpected": sorted(got.keys() - set(expected)),
-            "more than once": [content for content, count in got.items() if count > 1],
+            "more than once": sorted((got - Counter(expected)).keys() & set(expected)),
             "not recovered": self.unrecovered,
             "out of step": [
                 f"{stream} {places}"
@@ -213,6 +212,40 @@ class Follower:
         """Say one thing after the other."""
         for content in contents:
             await self.say(room_id, content)
+
+
+@asynccontextmanager
+async def talking(room_id: Any, *talkers: Follower) -> AsyncIterator[list[str]]:
+    """Let them talk, each as fast as they are confirmed, until the end of the block.
+
+    Gives the list of what they have said, which grows.
+    """
+    said: list[str] = []
+    over = asyncio.Event()
+
+    async def talk(talker: Follower) -> None:
+        for number in itertools.count():
+            if over.is_set():
+                return
+            said.append(f"{talker.user} {number}")
+            await talker.say(room_id, said[-1])
+
+    tasks = [asyncio.create_task(talk(talker)) for talker in talkers]
+    try:
+        yield said
+        over.set()
+        # What is under way has a bounded time to be confirmed.
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def go_on(said: list[str], count: int = 20) -> None:
+    """Wait until so much more has been said."""
+    enough = len(said) + count
+    await eventually(lambda: len(said) >= enough, "the talk goes on")
 
 
 @asynccontextmanager
