@@ -13,9 +13,10 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -54,8 +55,15 @@ PROBE_TYPE = "chat.probe"
 PROBES = 2
 """How many of those may get lost until the hub takes it that the layer has forgotten it."""
 
+REMEMBERED = 10_000
+"""How many partings of local users from streams the hub remembers."""
+
 REPLAY_SIZE = 500
 """How many frames are read from the log at once."""
+
+
+GONE = 2**63
+"""A place after all others: where a room that is deleted was left."""
 
 
 class Delivered:
@@ -117,20 +125,35 @@ class Stream:
         position: the place of the last frame applied.
         users: the local users who are entitled to the next frame.
         entering: users whose entitlement begins at a place that is not reached yet.
-        left: users who left, and where: kept while a socket is opening, whose view of the
-            memberships may be older than the hub's.
+        late: users who are given, out of the log, what others here have had already.
         early: frames that arrived before their turn.
         healing: whether the log is being read.
+        settled: the place up to which the members that were read last are the truth.
         asking: how many reads of the room's members are under way; frames wait for them.
     """
 
     position: int
     users: set[str] = field(default_factory=set)
     entering: dict[str, int] = field(default_factory=dict)
-    left: dict[str, int] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
     early: dict[int, Envelope] = field(default_factory=dict)
     healing: bool = False
+    settled: int = 0
     asking: int = 0
+
+    def follows(self, user: str) -> bool:
+        """Tell whether a user hears the stream, now or soon."""
+        return user in self.users or user in self.entering or user in self.late
+
+    def is_followed(self) -> bool:
+        """Tell whether anybody does."""
+        return bool(self.users or self.entering or self.late)
+
+    def drop(self, user: str) -> None:
+        """End what a user is entitled to."""
+        self.users.discard(user)
+        self.entering.pop(user, None)
+        self.late.discard(user)
 
 
 class Hub:
@@ -149,6 +172,11 @@ class Hub:
         self._streams: dict[str, Stream] = {}
         self._streams_of: dict[str, set[str]] = defaultdict(set)
         self._opening = 0
+        # Who left what, and where: kept while memberships are read, since what is read may be
+        # older than what the hub knows by then.
+        self._left: dict[tuple[str, str], int] = {}
+        # The same for good, as far as it is remembered, of those who left by a frame.
+        self._parted: dict[tuple[str, str], int] = {}
         self._stash: list[Envelope] = []
         self._layer = _Layer(self)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -178,34 +206,40 @@ class Hub:
         user = listener.user_key
         here_before = streams.user_stream(user) in self._streams
         for place in positions:
-            name = place["stream"]
-            # A socket of the user that was here before has not heard yet of a room that is not
-            # followed: it shall hear of it from the join on.
-            unheard = here_before and name not in self._streams
-            self._admit(user, place, place["joined_seq"] - 1 if unheard else place["seq"])
-            if unheard:
-                self._heal(name)
+            # A socket of the user that was here before may not have heard yet of a room: it
+            # shall hear of it from the join on.
+            self._admit(user, place, unheard=here_before and not self._follows(user, place))
         self._opened()
 
-    def _admit(self, user: str, place: Mapping[str, Any], position: int) -> None:
+    def _admit(self, user: str, place: Mapping[str, Any], *, unheard: bool) -> None:
         """Entitle a user to a stream from where the membership began.
 
         Args:
             user: a local user.
             place: `stream`, `seq` and `joined_seq`, read together.
-            position: where to begin with the stream if it is not followed yet.
+            unheard: whether an open socket of the user has missed the join, if it is over.
         """
         name, joined_seq = place["stream"], place["joined_seq"]
+        if self._left.get((name, user), 0) > place["seq"]:
+            return
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._track(name, position)
-        elif stream.left.get(user, 0) > place["seq"]:
-            return  # what was read is older than what the stream has told since
+            stream = self._track(name, joined_seq - 1 if unheard else place["seq"])
+        elif user in stream.late:
+            return
+        self._streams_of[user].add(name)
         if joined_seq > stream.position + 1:
             stream.entering[user] = joined_seq
+        elif unheard and joined_seq <= stream.position:
+            self._bring_up(name, stream, user, joined_seq - 1)
         else:
             stream.users.add(user)
-        self._streams_of[user].add(name)
+        if unheard:
+            self._heal(name)
+
+    def _follows(self, user: str, place: Mapping[str, Any]) -> bool:
+        stream = self._streams.get(place["stream"])
+        return stream is not None and stream.follows(user)
 
     def positions(self, user: str) -> dict[str, int]:
         """Return the place up to which each stream has been delivered to a local user."""
@@ -230,8 +264,7 @@ class Hub:
         if self._opening:
             return
         self._stash = []
-        for stream in self._streams.values():
-            stream.left.clear()
+        self._left.clear()
         if self._running and not self._listeners:
             self._stop()
 
@@ -253,9 +286,8 @@ class Hub:
         stream = self._streams.get(name)
         if stream is None:
             return
-        stream.users.discard(user)
-        stream.entering.pop(user, None)
-        if not stream.users and not stream.entering:
+        stream.drop(user)
+        if not stream.is_followed():
             self._untrack(name)
 
     def _track(self, name: str, position: int) -> Stream:
@@ -307,29 +339,37 @@ class Hub:
             elif envelope.seq > stream.position:
                 stream.early[envelope.seq] = envelope
                 self.loop.call_later(GAP_SECONDS, self._heal_gap, envelope.stream)
+            else:
+                self._join_late(stream, envelope)
 
     def _begin(self, envelope: Envelope) -> Stream | None:
         """Start to follow a stream that a local user joins with this very frame."""
         joined = (envelope.change or {}).get("joined", ())
-        if envelope.seq == 0 or not any(user in self._listeners for user in joined):
-            return None
-        return self._track(envelope.stream, envelope.seq - 1)
+        if any(self._is_new(user, envelope) for user in joined):
+            return self._track(envelope.stream, envelope.seq - 1)
+        return None
+
+    def _is_new(self, user: str, envelope: Envelope) -> bool:
+        """Tell whether a frame by which a user joins is no late repeat of one they have had."""
+        parted = self._parted.get((envelope.stream, user), 0)
+        return user in self._listeners and envelope.seq > parted
+
+    def _join_late(self, stream: Stream, envelope: Envelope) -> None:
+        """Take a join of which the word came after that of what followed it."""
+        for user in (envelope.change or {}).get("joined", ()):
+            if self._is_new(user, envelope) and not stream.follows(user):
+                self._bring_up(envelope.stream, stream, user, envelope.seq - 1)
+
+    def _bring_up(self, name: str, stream: Stream, user: str, after: int) -> None:
+        stream.late.add(user)
+        self._streams_of[user].add(name)
+        self.spawn(self._catch_up(name, stream, user, after))
 
     def _apply(self, name: str, stream: Stream, envelope: Envelope) -> None:
         stream.position = envelope.seq
         change = envelope.change or {}
-        for user in change.get("joined", ()):
-            if user in self._listeners:
-                stream.users.add(user)
-                stream.entering.pop(user, None)
-                self._streams_of[user].add(name)
-        for user in change.get("left", ()):
-            stream.users.discard(user)
-            stream.entering.pop(user, None)
-            if user in self._streams_of:
-                self._streams_of[user].discard(name)
-            if self._opening:
-                stream.left[user] = envelope.seq
+        if envelope.seq > stream.settled:
+            self._change_members(name, stream, envelope.seq, change)
         if stream.entering:
             for user, seq in list(stream.entering.items()):
                 if seq <= envelope.seq:
@@ -338,8 +378,23 @@ class Hub:
         self._deliver(stream, envelope)
         if change.get("closed"):
             self._close(name, stream)
-        elif not stream.users and not stream.entering:
+        elif not stream.is_followed():
             self._untrack(name)
+
+    def _change_members(
+        self, name: str, stream: Stream, seq: int, change: Mapping[str, Any]
+    ) -> None:
+        for user in change.get("joined", ()):
+            if user in self._listeners:
+                stream.drop(user)
+                stream.users.add(user)
+                self._left.pop((name, user), None)
+                self._streams_of[user].add(name)
+        for user in change.get("left", ()):
+            stream.drop(user)
+            if user in self._streams_of:
+                self._streams_of[user].discard(name)
+            self._note_left(name, user, seq)
 
     def _apply_early(self, name: str) -> None:
         stream = self._streams.get(name)
@@ -350,9 +405,19 @@ class Hub:
             self._apply(name, stream, envelope)
             stream = self._streams.get(name)
 
+    def _note_left(self, name: str, user: str, seq: int) -> None:
+        if self._opening:
+            self._left[name, user] = seq
+        if user in self._listeners:
+            self._parted.pop((name, user), None)
+            self._parted[name, user] = seq
+            if len(self._parted) > REMEMBERED:
+                del self._parted[next(iter(self._parted))]
+
     def _close(self, name: str, stream: Stream) -> None:
-        for user in stream.users:
+        for user in (*stream.users, *stream.entering, *stream.late):
             self._streams_of[user].discard(name)
+            self._note_left(name, user, stream.position)
         self._untrack(name)
 
     def _deliver(self, stream: Stream, envelope: Envelope) -> None:
@@ -360,8 +425,11 @@ class Hub:
             return
         frame = Delivered(envelope)
         for user in stream.users:
-            for listener in tuple(self._listeners.get(user, ())):
-                listener.deliver(frame)
+            self._send(user, frame)
+
+    def _send(self, user: str, frame: Delivered) -> None:
+        for listener in tuple(self._listeners.get(user, ())):
+            listener.deliver(frame)
 
     # What no bell told
 
@@ -395,6 +463,22 @@ class Hub:
         finally:
             stream.healing = False
 
+    async def _catch_up(self, name: str, stream: Stream, user: str, after: int) -> None:
+        """Give a user what others here have had since a place, then let them follow."""
+        while user in stream.late:
+            if after >= stream.position:
+                stream.late.discard(user)
+                stream.users.add(user)
+                return
+            read = partial(self.threads.run, streams.read_log, name, after, REPLAY_SIZE)
+            found = await self._insist(read)
+            due = [envelope for envelope in found if envelope.seq <= stream.position]
+            if user in stream.late:
+                for envelope in due:
+                    self._send(user, Delivered(envelope))
+            # Where the log was pruned there is nothing to give.
+            after = due[-1].seq if due else stream.position
+
     def _obey(self, envelope: Envelope) -> None:
         """Follow words between hubs."""
         change = envelope.change or {}
@@ -422,9 +506,10 @@ class Hub:
         try:
             if waiting is None:
                 # What follows a join may have come before this word of it.
-                await self.look_for_joins()
+                await self._insist(self.look_for_joins)
             room_id, users = name.partition(":")[2], list(self._listeners)
-            position, members = await self._insist(streams.members_of, room_id, users)
+            read = partial(self.threads.run, streams.members_of, room_id, users)
+            position, members = await self._insist(read)
             self._settle_members(name, position, members)
         finally:
             if waiting is not None:
@@ -432,16 +517,21 @@ class Hub:
                 self._apply_early(name)
                 self._heal_gap(name)
 
-    async def _insist(self, function: Callable[..., T], *args: Any) -> T:
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the database until it answers."""
         while True:
             try:
-                return await self.threads.run(function, *args)
+                return await ask()
             except Exception as error:
                 logger.warning("The hub could not ask the database: %r", error)
                 await asyncio.sleep(LOOK_SECONDS)
 
     def _settle_members(self, name: str, position: int | None, members: set[str]) -> None:
+        if self._opening:
+            # A socket may be opening that was read as a member before.
+            ended = GONE if position is None else position + 1
+            for user in self._listeners.keys() - members:
+                self._left[name, user] = ended
         stream = self._streams.get(name)
         if position is None:
             if stream is not None:
@@ -454,10 +544,16 @@ class Hub:
         for user in stream.users - members:
             if user in self._streams_of:
                 self._streams_of[user].discard(name)
+        stream.settled = position
+        for user in [*stream.entering, *stream.late]:
+            if user not in members:
+                stream.drop(user)
         stream.users = {user for user in members if user in self._listeners}
+        stream.users -= stream.entering.keys() | stream.late
         for user in stream.users:
             self._streams_of[user].add(name)
-        if not stream.users:
+            self._left.pop((name, user), None)
+        if not stream.is_followed():
             self._untrack(name)
 
     async def look(self) -> None:
@@ -480,17 +576,12 @@ class Hub:
                 streams.find_joined, list(self._listeners), self._joins_known_until
             )
             for place in joined:
-                if place["user"] in self._listeners and not self._follows(place):
-                    self._admit(place["user"], place, place["joined_seq"] - 1)
-                    self._heal(place["stream"])
+                user = place["user"]
+                if user in self._listeners and not self._follows(user, place):
+                    self._admit(user, place, unheard=True)
         finally:
             self._opened()
         self._joins_known_until = now - CLOCK_DIFFERENCE
-
-    def _follows(self, place: Mapping[str, Any]) -> bool:
-        stream = self._streams.get(place["stream"])
-        user = place["user"]
-        return stream is not None and (user in stream.users or user in stream.entering)
 
     async def keep(self) -> None:
         """Dismiss users who may not be here any more; vouch for the sockets of those who may."""
@@ -547,6 +638,7 @@ class Hub:
             task.cancel()
         for name in list(self._streams):
             self._untrack(name)
+        self._parted.clear()
         self.threads.close()
 
 

@@ -232,7 +232,6 @@ class Frames(RuleBasedStateMachine):
         self.wire: list[Envelope] = []
         self.opening: list[tuple[Socket, list[dict[str, Any]]]] = []
         self.sockets: list[Socket] = []
-        self.lost_joins: set[tuple[str, str]] = set()
 
     def commit(self, stream: str, **change: Any) -> None:
         self.wire.append(self.world.commit(stream, **change))
@@ -273,8 +272,7 @@ class Frames(RuleBasedStateMachine):
     @precondition(lambda self: self.wire)
     @rule(index=Index)
     def lose(self, index: int) -> None:
-        lost = self.wire.pop(index % len(self.wire))
-        self.lost_joins |= {(lost.stream, user) for user in (lost.change or {}).get("joined", ())}
+        self.wire.pop(index % len(self.wire))
 
     @rule(user=User)
     def open(self, user: str) -> None:
@@ -336,13 +334,9 @@ class Frames(RuleBasedStateMachine):
         """Everything that came after the socket's streams were read."""
         user = socket.user_key
         for stream in STREAMS:
-            if (stream, user) in self.lost_joins and not self.world.is_in(user, stream):
-                continue  # a membership of which no bell told, and that is over, is not found
-            due = {
-                seq
-                for seq in self.world.entitled(user, stream)
-                if seq > socket.heads[stream]
-            }
+            if not self.world.is_in(user, stream) and not socket.of(stream):
+                continue  # a membership that was over before any word of it came is not found
+            due = {seq for seq in self.world.entitled(user, stream) if seq > socket.heads[stream]}
             assert due <= set(socket.of(stream)), (stream, due, socket.of(stream))
 
     def teardown(self) -> None:
