@@ -408,8 +408,8 @@ class Refreshes(Frames):
 
 
 RUNS = settings(
-    max_examples=300,
-    stateful_step_count=40,
+    max_examples=80,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
