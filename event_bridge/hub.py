@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -129,7 +129,6 @@ class Stream:
         early: frames that arrived before their turn.
         healing: whether the log is being read.
         settled: the place up to which the members that were read last are the truth.
-        asking: how many reads of the room's members are under way; frames wait for them.
     """
 
     position: int
@@ -139,7 +138,6 @@ class Stream:
     early: dict[int, Envelope] = field(default_factory=dict)
     healing: bool = False
     settled: int = 0
-    asking: int = 0
 
     def follows(self, user: str) -> bool:
         """Tell whether a user hears the stream, now or soon."""
@@ -172,6 +170,8 @@ class Hub:
         self._streams: dict[str, Stream] = {}
         self._streams_of: dict[str, set[str]] = defaultdict(set)
         self._opening = 0
+        # Of which rooms the members are read just now, how often: their frames wait for it.
+        self._asking: Counter[str] = Counter()
         # Who left what, and where: kept while memberships are read, since what is read may be
         # older than what the hub knows by then.
         self._left: dict[tuple[str, str], int] = {}
@@ -204,7 +204,7 @@ class Hub:
             positions: `stream`, `seq` and `joined_seq` of each, read after `register`.
         """
         user = listener.user_key
-        here_before = streams.user_stream(user) in self._streams
+        here_before = self._is_here(user)
         for place in positions:
             # A socket of the user that was here before may not have heard yet of a room: it
             # shall hear of it from the join on.
@@ -222,20 +222,26 @@ class Hub:
         name, joined_seq = place["stream"], place["joined_seq"]
         if self._left.get((name, user), 0) > place["seq"]:
             return
+        # What was read may be older than what others here have had already.
+        after = joined_seq - 1 if unheard else max(joined_seq - 1, place["seq"])
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._track(name, joined_seq - 1 if unheard else place["seq"])
+            stream = self._track(name, after if unheard else place["seq"])
         elif user in stream.late:
             return
         self._streams_of[user].add(name)
         if joined_seq > stream.position + 1:
             stream.entering[user] = joined_seq
-        elif unheard and joined_seq <= stream.position:
-            self._bring_up(name, stream, user, joined_seq - 1)
+        elif after < stream.position and user not in stream.users:
+            self._bring_up(name, stream, user, after)
         else:
             stream.users.add(user)
         if unheard:
             self._heal(name)
+
+    def _is_here(self, user: str) -> bool:
+        """Tell whether a socket of the user has entered, with the user's own stream."""
+        return streams.user_stream(user) in self._streams
 
     def _follows(self, user: str, place: Mapping[str, Any]) -> bool:
         stream = self._streams.get(place["stream"])
@@ -331,9 +337,9 @@ class Hub:
                 if self._opening and envelope.seq:
                     self._stash.append(envelope)
             elif envelope.seq == 0:
-                if not stream.asking:
+                if envelope.stream not in self._asking:
                     self._deliver(stream, envelope)
-            elif envelope.seq == stream.position + 1 and not stream.asking:
+            elif envelope.seq == stream.position + 1 and envelope.stream not in self._asking:
                 self._apply(envelope.stream, stream, envelope)
                 self._apply_early(envelope.stream)
             elif envelope.seq > stream.position:
@@ -391,19 +397,23 @@ class Hub:
                 self._left.pop((name, user), None)
                 self._streams_of[user].add(name)
         for user in change.get("left", ()):
-            stream.drop(user)
-            if user in self._streams_of:
-                self._streams_of[user].discard(name)
-            self._note_left(name, user, seq)
+            self._forget(name, stream, user, seq)
 
     def _apply_early(self, name: str) -> None:
         stream = self._streams.get(name)
-        while stream is not None and stream.early and not stream.asking:
+        while stream is not None and stream.early and name not in self._asking:
             envelope = stream.early.pop(stream.position + 1, None)
             if envelope is None:
                 return
             self._apply(name, stream, envelope)
             stream = self._streams.get(name)
+
+    def _forget(self, name: str, stream: Stream, user: str, seq: int) -> None:
+        """End what a user is entitled to of a stream, from a place on."""
+        stream.drop(user)
+        if user in self._streams_of:
+            self._streams_of[user].discard(name)
+        self._note_left(name, user, seq)
 
     def _note_left(self, name: str, user: str, seq: int) -> None:
         if self._opening:
@@ -435,7 +445,7 @@ class Hub:
 
     def _heal_gap(self, name: str) -> None:
         stream = self._streams.get(name)
-        if stream is not None and stream.early and not stream.asking:
+        if stream is not None and stream.early and name not in self._asking:
             self._heal(name)
 
     def _heal(self, name: str) -> None:
@@ -447,7 +457,7 @@ class Hub:
     async def _read_log(self, name: str, stream: Stream) -> None:
         """Apply what the log has after the stream's position."""
         try:
-            while self._streams.get(name) is stream and not stream.asking:
+            while self._streams.get(name) is stream and name not in self._asking:
                 envelopes = await self.threads.run(
                     streams.read_log, name, stream.position, REPLAY_SIZE
                 )
@@ -473,8 +483,12 @@ class Hub:
             read = partial(self.threads.run, streams.read_log, name, after, REPLAY_SIZE)
             found = await self._insist(read)
             due = [envelope for envelope in found if envelope.seq <= stream.position]
-            if user in stream.late:
-                for envelope in due:
+            for envelope in due:
+                if user not in stream.late:
+                    break
+                if user in (envelope.change or {}).get("left", ()):
+                    self._forget(name, stream, user, envelope.seq)
+                else:
                     self._send(user, Delivered(envelope))
             # Where the log was pruned there is nothing to give.
             after = due[-1].seq if due else stream.position
@@ -487,10 +501,8 @@ class Hub:
         elif envelope.stream in self._streams or any(
             user in self._listeners for user in change.get("joined", ())
         ):
-            stream = self._streams.get(envelope.stream)
-            if stream is not None:
-                stream.asking += 1
-            self.spawn(self._read_members(envelope.stream, stream))
+            self._asking[envelope.stream] += 1
+            self.spawn(self._read_members(envelope.stream))
 
     def _interrupt(self, stream: Stream) -> None:
         for user in stream.users:
@@ -501,21 +513,27 @@ class Hub:
         for listener in tuple(self._listeners.get(user, ())):
             listener.dismiss(login)
 
-    async def _read_members(self, name: str, waiting: Stream | None) -> None:
+    async def _read_members(self, name: str) -> None:
         """Read who is in a room; its stream goes on when that is known."""
         try:
-            if waiting is None:
+            if name not in self._streams:
                 # What follows a join may have come before this word of it.
                 await self._insist(self.look_for_joins)
             room_id, users = name.partition(":")[2], list(self._listeners)
             read = partial(self.threads.run, streams.members_of, room_id, users)
             position, members = await self._insist(read)
-            self._settle_members(name, position, members)
+            self._settle_members(name, position, members, set(users))
+            if self._opening:
+                # A socket may be opening that was read as a member before.
+                ended = GONE if position is None else position + 1
+                for user in set(users) - members:
+                    self._left[name, user] = ended
         finally:
-            if waiting is not None:
-                waiting.asking -= 1
-                self._apply_early(name)
-                self._heal_gap(name)
+            self._asking[name] -= 1
+            if self._asking[name] <= 0:
+                del self._asking[name]
+            self._apply_early(name)
+            self._heal_gap(name)
 
     async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the database until it answers."""
@@ -526,12 +544,10 @@ class Hub:
                 logger.warning("The hub could not ask the database: %r", error)
                 await asyncio.sleep(LOOK_SECONDS)
 
-    def _settle_members(self, name: str, position: int | None, members: set[str]) -> None:
-        if self._opening:
-            # A socket may be opening that was read as a member before.
-            ended = GONE if position is None else position + 1
-            for user in self._listeners.keys() - members:
-                self._left[name, user] = ended
+    def _settle_members(
+        self, name: str, position: int | None, members: set[str], asked: set[str]
+    ) -> None:
+        """Let a room's members hear it, and others not, of those who were asked for."""
         stream = self._streams.get(name)
         if position is None:
             if stream is not None:
@@ -541,14 +557,11 @@ class Hub:
             if not members:
                 return
             stream = self._track(name, position)
-        for user in stream.users - members:
-            if user in self._streams_of:
-                self._streams_of[user].discard(name)
         stream.settled = position
-        for user in [*stream.entering, *stream.late]:
-            if user not in members:
-                stream.drop(user)
-        stream.users = {user for user in members if user in self._listeners}
+        for user in asked & {*stream.users, *stream.entering, *stream.late} - members:
+            self._forget(name, stream, user, position)
+        stream.users -= asked
+        stream.users |= members & self._listeners.keys()
         stream.users -= stream.entering.keys() | stream.late
         for user in stream.users:
             self._streams_of[user].add(name)
@@ -577,7 +590,7 @@ class Hub:
             )
             for place in joined:
                 user = place["user"]
-                if user in self._listeners and not self._follows(user, place):
+                if self._is_here(user) and not self._follows(user, place):
                     self._admit(user, place, unheard=True)
         finally:
             self._opened()
@@ -639,6 +652,7 @@ class Hub:
         for name in list(self._streams):
             self._untrack(name)
         self._parted.clear()
+        self._asking.clear()  # of tasks that had not begun
         self.threads.close()
 
 

@@ -1,11 +1,12 @@
 """The hub as a state machine: whatever way frames come, everybody gets what they may, once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -86,6 +87,9 @@ class World:
         members: who is in each room now, and the place from which on.
         slowness: how many turns of the loop a query takes after it has read.
         looked_at: the streams whose heads the hub asked for last.
+        pruned: how many frames of each stream the log has no more.
+        inactive: the users who may not be here.
+        sockets: those that were opened with nothing between.
     """
 
     def __init__(self) -> None:
@@ -94,6 +98,9 @@ class World:
         self.closed: set[str] = set()
         self.slowness = 0
         self.looked_at: list[str] = []
+        self.pruned = 0
+        self.inactive: list[str] = []
+        self.sockets: list[Socket] = []
         self.loop = Loop()
         self.hub: Any = Hub(self.loop)  # type: ignore[arg-type]
         self.hub.threads.run = self._run
@@ -120,7 +127,7 @@ class World:
             streams.heads: self._heads,
             streams.members_of: self._members_of,
             streams.find_joined: self._find_joined,
-            sessions.find_inactive: lambda users: [],
+            sessions.find_inactive: lambda users: self.inactive,
             sessions.vouch: lambda names: None,
             sessions.delete_dead: lambda: 0,
         }[function](*args)
@@ -129,7 +136,7 @@ class World:
         return result
 
     def _read_log(self, stream: str, after: int, limit: int) -> list[Envelope]:
-        return self.log[stream][after : after + limit]
+        return self.log[stream][max(after, self.pruned) :][:limit]
 
     def _heads(self, names: list[str]) -> dict[str, int]:
         self.looked_at = names
@@ -190,8 +197,28 @@ class World:
         """A socket that opens with nothing between."""
         socket, positions = self.read(user)
         self.hub.register(socket)
+        return self.enter(socket, positions)
+
+    def enter(self, socket: Socket, positions: list[dict[str, Any]]) -> Socket:
         self.hub.enter(socket, positions)
+        self.sockets.append(socket)
         return socket
+
+    def leave_all(self) -> None:
+        for socket in self.sockets:
+            self.hub.leave(socket)
+
+    def tell(self, stream: str, **change: Any) -> Envelope:
+        """Commit a frame and ring its bell."""
+        envelope = self.commit(stream, **change)
+        self.hub.take([envelope])
+        return envelope
+
+    def followed(self) -> list[str]:
+        """The streams that the hub follows."""
+        self.looked_at = []
+        self.loop.real.run_until_complete(self.hub.look())
+        return sorted(self.looked_at)
 
     def settle(self) -> None:
         """Give the hub all the time it wants."""
@@ -232,6 +259,8 @@ class Frames(RuleBasedStateMachine):
         self.wire: list[Envelope] = []
         self.opening: list[tuple[Socket, list[dict[str, Any]]]] = []
         self.sockets: list[Socket] = []
+        # A room that everybody is in already, so that its frames matter to all.
+        self.world.commit(ROOMS[0], joined=list(USERS))
 
     def commit(self, stream: str, **change: Any) -> None:
         self.wire.append(self.world.commit(stream, **change))
@@ -358,10 +387,8 @@ class Frames(RuleBasedStateMachine):
             self.check_nothing_wrong(socket)
             self.check_nothing_missing(socket)
         # Streams that nobody here listens to any more cost nothing.
-        self.world.looked_at = []
-        self.world.loop.real.run_until_complete(self.hub.look())
         here = {socket.user_key for socket in self.sockets}
-        assert set(self.world.looked_at) == {
+        assert set(self.world.followed()) == {
             stream for stream in STREAMS if any(self.world.is_in(user, stream) for user in here)
         }
 
@@ -408,8 +435,9 @@ class Refreshes(Frames):
 
 
 RUNS = settings(
-    max_examples=80,
-    stateful_step_count=30,
+    max_examples=40,
+    stateful_step_count=25,
+    derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -421,3 +449,277 @@ class TestFrames(Frames.TestCase):
 
 class TestRefreshes(Refreshes.TestCase):
     settings = RUNS
+
+
+# What the machines would find by chance
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world of the test's own; its sockets leave with it."""
+    world = World()
+    yield world
+    world.leave_all()
+    world.close()
+
+
+A = "room:a"
+
+
+def test_a_frame_reaches_every_socket_of_every_member_and_nobody_else(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    phone, laptop, other, stranger = (world.open(user) for user in ("1", "1", "2", "3"))
+
+    world.tell(A)
+
+    assert [socket.of(A) for socket in (phone, laptop, other, stranger)] == [[2], [2], [2], []]
+
+
+def test_a_frame_that_tells_nothing_lasting_is_delivered_as_it_comes(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket = world.open("1")
+
+    for _ in range(2):
+        world.hub.take([Envelope(A, 0, "Typing", "{}")])
+
+    assert socket.of(A) == [0, 0]
+
+
+def test_frames_in_disorder_are_put_in_order(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket = world.open("1")
+    two, three, four = (world.commit(A) for _ in range(3))
+
+    world.hub.take([four, three, four])
+    assert socket.of(A) == []
+    world.hub.take([two])
+
+    assert socket.of(A) == [2, 3, 4]
+
+
+def test_a_gap_is_filled_from_the_log(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket = world.open("1")
+    world.commit(A)
+
+    world.tell(A)
+    assert socket.of(A) == []
+    world.loop.fire()
+    world.loop.turn(10)
+
+    assert socket.of(A) == [2, 3]
+
+
+def test_what_no_bell_told_is_found(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket = world.open("1")
+    for _ in range(hub_module.REPLAY_SIZE + 5):
+        world.commit(A)
+
+    world.settle()
+
+    assert socket.of(A) == list(range(2, hub_module.REPLAY_SIZE + 7))
+
+
+def test_a_log_that_was_pruned_too_far_interrupts_those_who_lost_something(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket, stranger = world.open("1"), world.open("2")
+    for _ in range(5):
+        world.commit(A)
+    world.pruned = 4
+
+    world.settle()
+
+    assert (socket.interrupted, stranger.interrupted) == (True, False)
+    assert socket.of(A) == [5, 6]
+
+
+def test_who_leaves_gets_nothing_more_and_who_joins_nothing_before(world: World) -> None:
+    world.commit(A, joined=["1"])
+    one, two = world.open("1"), world.open("2")
+    for change in ({}, {"joined": ["2"]}, {}, {"left": ["1"]}, {}):
+        world.tell(A, **change)
+
+    assert (one.of(A), two.of(A)) == ([2, 3, 4], [3, 4, 5, 6])
+
+
+def test_the_last_frame_of_a_room_reaches_its_members(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket = world.open("1")
+
+    world.tell(A, closed=True)
+
+    assert socket.of(A) == [2]
+    assert world.followed() == ["user:1"]
+
+
+def test_the_echo_of_a_join_begins_nothing_again(world: World) -> None:
+    socket = world.open("1")
+    joined = world.tell(A, joined=["1"])
+    world.tell(A, closed=True)
+
+    world.hub.take([joined])
+    world.settle()
+
+    assert socket.of(A) == [1, 2]
+    assert world.followed() == ["user:1"]
+
+
+def test_a_socket_that_opens_misses_nothing_after_its_streams_were_read(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("2")
+    socket, positions = world.read("1")
+    world.hub.register(socket)
+    world.tell(A)  # the hub is ahead of what was read
+
+    world.enter(socket, positions)
+    world.tell(A)
+    world.settle()
+
+    assert socket.of(A) == [2, 3]
+
+
+def test_a_socket_whose_user_left_while_it_opened_is_no_member(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("2")
+    socket, positions = world.read("1")
+    world.hub.register(socket)
+    world.tell(A, left=["1"])
+
+    world.enter(socket, positions)
+    world.tell(A)
+    world.settle()
+
+    assert socket.of(A) == []
+
+
+def test_another_socket_of_a_user_gets_nothing_twice_when_one_opens_late(world: World) -> None:
+    world.commit(A, joined=["1"])
+    phone = world.open("1")
+    laptop, positions = world.read("1")
+    world.hub.register(laptop)
+    world.tell(A)
+    world.tell(A, closed=True)
+
+    world.enter(laptop, positions)
+    world.settle()
+
+    assert phone.of(A) == [2, 3]
+
+
+def test_a_socket_hears_of_a_join_though_another_opened_after_it(world: World) -> None:
+    phone = world.open("1")
+    world.commit(A, joined=["1"])  # the bell is late
+
+    world.open("1")
+    world.settle()
+
+    assert phone.of(A) == [1]
+
+
+def test_a_socket_that_opens_while_members_are_read_is_not_forgotten(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("1")
+    world.slowness = 5
+    world.hub.take([world.refresh(A, "3")])
+    world.loop.turn(2)  # the members have been asked for, those who are here by now
+
+    socket = world.open("2")
+    world.loop.turn(20)
+    world.tell(A)
+
+    assert socket.of(A) == [2]
+
+
+@pytest.mark.parametrize("word", ["joins", "leaves"])
+def test_a_change_without_a_frame_holds_once_it_is_announced(world: World, word: str) -> None:
+    world.commit(A, joined=["1", "2"] if word == "leaves" else ["1"])
+    world.open("1")
+    socket = world.open("2")
+
+    if word == "joins":
+        world.members[A]["2"] = 2
+    else:
+        del world.members[A]["2"]
+    world.hub.take([world.refresh(A, "2")])
+    world.loop.turn(20)
+    world.tell(A)
+
+    assert socket.of(A) == ([2] if word == "joins" else [])
+
+
+def test_a_room_deleted_without_a_frame_is_followed_no_more(world: World) -> None:
+    world.commit(A, joined=["1"])
+    world.open("1")
+
+    world.closed.add(A)
+    world.hub.take([world.refresh(A)])
+    world.loop.turn(20)
+
+    assert world.followed() == ["user:1"]
+
+
+def test_streams_are_followed_while_somebody_listens(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    one, two = world.open("1"), world.open("2")
+    assert world.followed() == [A, "user:1", "user:2"]
+
+    world.hub.leave(one)
+    assert world.followed() == [A, "user:2"]
+
+    world.tell(A, left=["2"])
+    assert world.followed() == ["user:2"]
+    world.hub.leave(two)
+    world.hub.leave(two)
+
+
+def test_a_hub_without_sockets_rests_and_the_next_socket_wakes_it(world: World) -> None:
+    world.commit(A, joined=["1"])
+    world.hub.leave(world.open("1"))
+    assert world.hub.receive not in streams.subscribers()
+
+    socket = world.open("1")
+    assert world.hub.receive in streams.subscribers()
+    world.tell(A)
+
+    assert socket.of(A) == [2]
+
+
+def test_a_socket_that_fails_to_open_leaves_nothing_behind(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket, _ = world.read("1")
+    world.hub.register(socket)
+
+    world.hub.cancel(socket)
+
+    assert world.hub.receive not in streams.subscribers()
+
+
+def test_who_logged_out_is_dismissed_by_login(world: World) -> None:
+    one, other = world.open("1"), world.open("2")
+
+    world.hub.take([Envelope("user:1", 0, "", "", {"signed_out": "a login"})])
+
+    assert (one.dismissed, other.dismissed) == (["a login"], [])
+
+
+def test_who_may_not_be_here_any_more_is_dismissed(world: World) -> None:
+    one, other = world.open("1"), world.open("2")
+    world.inactive = ["2"]
+
+    world.loop.real.run_until_complete(world.hub.keep())
+
+    assert (one.dismissed, other.dismissed) == ([], [None])
+
+
+def test_a_frame_is_encoded_once_and_placed_only_if_it_has_a_place() -> None:
+    frame = Delivered(Envelope(A, 3, "RoomDeleted", '{"room_id": "a"}'))
+    assert frame.plain() == '{"eventType":"roomdelete.dispatch","data":{"room_id":"a"}}'
+    assert frame.placed() == (
+        '{"eventType":"roomdelete.dispatch","data":{"room_id":"a"},"stream":"room:a","seq":3}'
+    )
+    assert frame.plain() is frame.plain()
+    assert frame.placed() is frame.placed()
+
+    fleeting = Delivered(Envelope(A, 0, "Typing", '{"username": "x"}'))
+    assert fleeting.placed() == fleeting.plain()
