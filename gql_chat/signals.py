@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import models, transaction
+from django.db import models
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
@@ -110,7 +110,7 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
         return
     room = instance.room
     room.rules.check_changeable_members(room)
-    with transaction.atomic(savepoint=False), locked(room):
+    with locked(room):
         count = Membership.objects.filter(room_id=room.pk).count()
         room.rules.check_room_for(room, count + 1)
     instance.joined_seq = room.seq + 1

@@ -41,7 +41,7 @@ class MembershipManager(models.Manager["Membership"]):
         room.rules.check_changeable_members(room)
         field = self.model._meta.get_field("user").target_field
         wanted = dict.fromkeys(field.to_python(user_id) for user_id in user_ids)
-        with transaction.atomic(savepoint=False), locked(room):
+        with locked(room):
             present = set(self.filter(room_id=room.pk).values_list("user_id", flat=True))
             absent = [user_id for user_id in wanted if user_id not in present]
             if not absent:
@@ -78,7 +78,7 @@ class MembershipManager(models.Manager["Membership"]):
             Invalid: the room's members are fixed.
         """
         room.rules.check_changeable_members(room)
-        with transaction.atomic(savepoint=False), locked(room):
+        with locked(room):
             memberships = list(self.filter(room_id=room.pk, user_id__in=list(user_ids)))
             if memberships:
                 _as_one(room, memberships)
@@ -91,7 +91,7 @@ class MembershipManager(models.Manager["Membership"]):
 
         Users who are no members are skipped, and so is the creator, who always leads.
         """
-        with transaction.atomic(savepoint=False), locked(room):
+        with locked(room):
             others = self.filter(room_id=room.pk, user_id__in=list(user_ids)).exclude(role=role)
             changed = [
                 membership
@@ -116,14 +116,17 @@ def _as_one(room: AbstractRoom, memberships: list[Membership]) -> None:
 def locked(room: AbstractRoom) -> Iterator[None]:
     """Lock a room's row and read its position, so that caps hold and memberships begin there.
 
-    Inside an operation the room is locked already, and its position is known.
+    Inside an operation, which is a transaction, the room is locked and its position is known.
     """
     from ..streams import is_running
 
-    if not is_running():
+    if is_running():
+        yield
+        return
+    with transaction.atomic():
         rooms = get_model("Room").objects.filter(pk=room.pk).select_for_update(no_key=True)
         room.seq = rooms.values_list("seq", flat=True).first() or room.seq
-    yield
+        yield
 
 
 class Membership(models.Model):
