@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_bridge import protocol
@@ -153,6 +153,7 @@ def test_as_deep_as_allowed_is_taken_and_one_level_more_is_not() -> None:
 
 
 @given(text=st.text() | JSON.map(json.dumps))
+@settings(deadline=None)
 def test_any_text_is_a_frame_or_malformed(text: str) -> None:
     try:
         frame = parse(text)
@@ -164,6 +165,7 @@ def test_any_text_is_a_frame_or_malformed(text: str) -> None:
 
 
 @given(data=JSON, request_id=st.none() | st.text(max_size=64) | st.integers(-(2**63), 2**63 - 1))
+@settings(deadline=None)
 def test_whatever_is_parsed_can_be_written_again(data: Any, request_id: Any) -> None:
     text = json.dumps({"event_type": "x", "data": data, "request_id": request_id})
     try:

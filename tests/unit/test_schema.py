@@ -16,7 +16,7 @@ from graphql import (
     parse,
     validate,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gql_chat import events
@@ -161,6 +161,7 @@ def test_an_object_may_be_deep_but_not_without_end() -> None:
         ),
     )
 )
+@settings(deadline=None)
 def test_an_object_is_kept_as_it_is(value: dict[str, Any]) -> None:
     assert write(JSONObject, read(JSONObject, value)) == value
 

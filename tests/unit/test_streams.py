@@ -10,7 +10,7 @@ import msgpack
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.db import connections, transaction
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gql_chat import streams
@@ -372,6 +372,7 @@ def test_every_stream_has_a_group_that_any_layer_takes(kind: str, key: str) -> N
 @given(one=st.text(), other=st.text())
 @example(one="a b", other="a_b")
 @example(one="ü", other="u")
+@settings(deadline=None)
 def test_streams_have_groups_of_their_own(one: str, other: str) -> None:
     assert (group_name(f"user:{one}") == group_name(f"user:{other}")) == (one == other)
     assert group_name(f"user:{one}") != group_name(f"room:{one}")
