@@ -16,7 +16,8 @@ from gql_chat.errors import ChatError, NotAuthenticated
 from gql_chat.schema import Context
 
 from . import limits, protocol
-from .hub import Delivered, get_hub
+from .delivery import Delivered
+from .hub import get_hub
 from .operations import Answer, Prepared, events, lifecycle
 from .outbox import LIMIT, Outbox
 from .protocol import Frame, Malformed
@@ -123,15 +124,16 @@ class ChatConsumer:
 
     async def _open(self) -> bool:
         """Join delivery, register the session, send what waits; tell whether that worked."""
-        try:
-            positions, notifications = await self.hub.threads.run(self._open_session)
-        except BaseException as error:
-            self.hub.cancel(self)
-            if not isinstance(error, Exception):
-                raise
-            await self._refuse(self._explain(error))
-            return False
-        self.hub.enter(self, positions)
+        async with self.hub.turn(self.user_key):
+            try:
+                positions, notifications = await self.hub.threads.run(self._open_session)
+            except BaseException as error:
+                self.hub.cancel(self)
+                if not isinstance(error, Exception):
+                    raise
+                await self._refuse(self._explain(error))
+                return False
+            self.hub.enter(self, positions)
         await self.hub.subscribed()
         if chat_settings.ENABLE_NOTIFICATION:
             pending = {room["room_id"]: room["notifications"] for room in notifications}

@@ -13,22 +13,22 @@ import asyncio
 import logging
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
-from gql_chat.streams import Envelope, group_name
+from gql_chat.streams import Envelope
 from gql_chat.threads import DatabaseThreads, default_size
 
-from . import protocol
+from .delivery import Delivered, Listener
+from .layer import LayerLink
 
 logger = logging.getLogger("event_bridge")
 
@@ -40,20 +40,8 @@ LOOK_SECONDS = 2.0
 GAP_SECONDS = 0.1
 """How long a frame may wait for the one before it until the log is read."""
 
-SUBSCRIBE_SECONDS = 2.0
-"""How long a new socket waits for the channel layer, which may be away."""
-
-PAUSE_SECONDS = 0.2
-"""How long the hub lets a channel layer be that failed at once."""
-
 CLOCK_DIFFERENCE = timedelta(seconds=10)
 """How far servers' clocks may differ, and a transaction may last, for joins to be seen."""
-
-PROBE_TYPE = "chat.probe"
-"""The `type` of what a hub sends itself over the channel layer."""
-
-PROBES = 2
-"""How many of those may get lost until the hub takes it that the layer has forgotten it."""
 
 REMEMBERED = 10_000
 """How many partings of local users from streams the hub remembers."""
@@ -61,60 +49,8 @@ REMEMBERED = 10_000
 REPLAY_SIZE = 500
 """How many frames are read from the log at once."""
 
-
 GONE = 2**63
 """A place after all others: where a room that is deleted was left."""
-
-
-class Delivered:
-    """An envelope on its way to local sockets, encoded at most once for all of them."""
-
-    __slots__ = ("_data", "_placed", "_plain", "envelope", "name")
-
-    def __init__(self, envelope: Envelope) -> None:
-        dispatch = protocol.DISPATCHES[envelope.kind]
-        self.envelope = envelope
-        self.name = dispatch.name
-        self._data = dispatch.data(streams.parse_payload(envelope.payload))
-        self._plain: str | None = None
-        self._placed: str | None = None
-
-    def plain(self) -> str:
-        """Return the frame as documented."""
-        if self._plain is None:
-            self._plain = protocol.encode({"eventType": self.name, "data": self._data})
-        return self._plain
-
-    def placed(self) -> str:
-        """Return the frame with its place in its stream, for sockets that resumed."""
-        if self.envelope.seq == 0:
-            return self.plain()
-        if self._placed is None:
-            self._placed = protocol.encode(
-                {
-                    "eventType": self.name,
-                    "data": self._data,
-                    "stream": self.envelope.stream,
-                    "seq": self.envelope.seq,
-                }
-            )
-        return self._placed
-
-
-class Listener(Protocol):
-    """A local socket, as the hub sees it."""
-
-    user_key: str
-    channel_name: str
-
-    def deliver(self, frame: Delivered) -> None:
-        """Take a frame that the socket's user is entitled to."""
-
-    def dismiss(self, login: str | None = None) -> None:
-        """Close, as not authenticated any more; with `login`, if opened with that login session."""
-
-    def interrupt(self) -> None:
-        """Close, so that the client reconnects and resumes."""
 
 
 @dataclass(slots=True)
@@ -170,6 +106,7 @@ class Hub:
         self._streams: dict[str, Stream] = {}
         self._streams_of: dict[str, set[str]] = defaultdict(set)
         self._opening = 0
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Of which rooms the members are read just now, how often: their frames wait for it.
         self._asking: Counter[str] = Counter()
         # Who left what, and where: kept while memberships are read, since what is read may be
@@ -178,7 +115,7 @@ class Hub:
         # The same for good, as far as it is remembered, of those who left by a frame.
         self._parted: dict[tuple[str, str], int] = {}
         self._stash: list[Envelope] = []
-        self._layer = _Layer(self)
+        self._layer = LayerLink(self.name, loop, self.take, self.look)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running = False
         self._vouch_at = 0.0
@@ -195,6 +132,14 @@ class Hub:
             self._start()
         self._opening += 1
         self._listeners[listener.user_key].add(listener)
+
+    def turn(self, user: str) -> asyncio.Lock:
+        """Return the lock under which each socket of a user reads its streams and enters.
+
+        One after the other: what is read for a socket is then never older than what was read
+        for another of the same user that has entered before.
+        """
+        return self._turns.setdefault(user, asyncio.Lock())
 
     def enter(self, listener: Listener, positions: Iterable[Any]) -> None:
         """Let a registered socket hear its user's streams.
@@ -654,162 +599,6 @@ class Hub:
         self._parted.clear()
         self._asking.clear()  # of tasks that had not begun
         self.threads.close()
-
-
-class _Layer:
-    """The hub's ear and bell on the channel layer.
-
-    Groups are settled in the background, level by level: what the hub wants is compared with
-    what the layer was told, so that coming and going fast ends right. A layer forgets groups
-    (restarted, emptied, or after a day), so the hub rings for itself now and then, and joins
-    all its groups again when it does not hear that.
-
-    It listens on one channel for the life of the event loop: each new one would stay in its
-    groups, and `receive()` of the Pub/Sub layer must not be cancelled while it is in use.
-    """
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._wanted: set[str] = set()
-        self._joined: set[str] = set()
-        self._doubted: set[str] = set()
-        self._changed: dict[str, None] = {}
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._outgoing: asyncio.Queue[list[Envelope]] = asyncio.Queue()
-        self._active = False
-        self._tasks: list[asyncio.Task[Any]] = []
-        self._unheard = PROBES
-
-    def start(self) -> None:
-        self._active = streams.reaches_other_processes()
-        if self._active and not self._tasks:
-            self._idle.set()
-            self._run(self._ring_on())
-            self._run(self._open(get_channel_layer()))
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(self._hub.loop.create_task(work))
-
-    def want(self, name: str) -> None:
-        self._wanted.add(name)
-        self._note(name)
-
-    def unwant(self, name: str) -> None:
-        self._wanted.discard(name)
-        self._note(name)
-
-    def _note(self, name: str) -> None:
-        if self._active:
-            self._changed[name] = None
-            self._idle.clear()
-            self._wake.set()
-
-    def ring(self, envelopes: list[Envelope]) -> None:
-        if self._active and envelopes:
-            self._outgoing.put_nowait(envelopes)
-
-    async def settled(self) -> None:
-        if self._active:
-            try:
-                await asyncio.wait_for(self._idle.wait(), SUBSCRIBE_SECONDS)
-            except TimeoutError:
-                logger.warning("The channel layer is away; the log serves until it is back.")
-
-    async def _ring_on(self) -> None:
-        while True:
-            if not await streams.send_to_layer(await self._outgoing.get()):
-                # What waits is in the log, where other processes look by themselves.
-                while not self._outgoing.empty():
-                    self._outgoing.get_nowait()
-
-    async def _open(self, layer: Any) -> None:
-        while True:
-            try:
-                channel = await layer.new_channel("chat.hub")
-                break
-            except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
-                await asyncio.sleep(PAUSE_SECONDS)
-        self._run(self._listen(layer, channel))
-        self._run(self._settle(layer, channel))
-        self._run(self._ring_for_itself(layer, channel))
-
-    async def _listen(self, layer: Any, channel: str) -> None:
-        while True:
-            try:
-                message = await layer.receive(channel)
-            except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
-            try:
-                self._hear(message)
-            except Exception:
-                logger.exception("A message of the channel layer could not be taken.")
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        if message["type"] == PROBE_TYPE:
-            self._unheard = 0
-        # What this process sent has come without the layer.
-        elif message.get("process") != streams.process_name():
-            self._hub.take([Envelope.from_message(message)])
-
-    async def _ring_for_itself(self, layer: Any, channel: str) -> None:
-        group = f"chat.hub.{self._hub.name}"
-        while True:
-            try:
-                async with asyncio.timeout(streams.LAYER_SECONDS):
-                    if self._unheard >= PROBES:
-                        await layer.group_discard(group, channel)
-                        await layer.group_add(group, channel)
-                        self._renew()
-                    self._unheard += 1
-                    await layer.group_send(group, {"type": PROBE_TYPE})
-            except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
-            await asyncio.sleep(LOOK_SECONDS)
-
-    def _renew(self) -> None:
-        """Join all groups again: the layer seems to have forgotten them."""
-        self._unheard = 0
-        self._doubted |= self._joined
-        for name in self._joined:
-            self._note(name)
-
-    async def _settle(self, layer: Any, channel: str) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            names = list(self._changed)
-            self._changed.clear()
-            try:
-                joined = await self._settle_groups(layer, channel, names)
-                if joined:
-                    await self._hub.look()
-            except Exception as error:
-                logger.warning("Groups could not be settled: %r", error)
-                self._changed.update(dict.fromkeys(names))
-                await asyncio.sleep(PAUSE_SECONDS)
-                self._wake.set()
-                continue
-            if not self._changed:
-                self._idle.set()
-
-    async def _settle_groups(self, layer: Any, channel: str, names: list[str]) -> bool:
-        """Join and leave groups as wanted; tell whether one was joined."""
-        joined = False
-        for name in names:
-            wanted, group = name in self._wanted, group_name(name)
-            if name in self._joined and (not wanted or name in self._doubted):
-                await layer.group_discard(group, channel)
-                self._joined.discard(name)
-            if wanted and name not in self._joined:
-                await layer.group_add(group, channel)
-                self._joined.add(name)
-                joined = True
-            self._doubted.discard(name)
-        return joined
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

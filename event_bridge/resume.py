@@ -9,7 +9,7 @@ from typing import Any
 from gql_chat import streams
 from gql_chat.errors import Invalid
 
-from .hub import Delivered
+from .delivery import Delivered
 
 REPLAY_LIMIT = 5000
 """How many missed frames are replayed at most; who missed more fetches afresh."""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from event_bridge import hub as hub_module
-from event_bridge.hub import Delivered, Hub
+from event_bridge.delivery import Delivered
+from event_bridge.hub import Hub
 from gql_chat import sessions, streams
 from gql_chat.streams import Envelope
 

@@ -1,0 +1,206 @@
+"""The link between a hub and the channel layer: groups to join, bells to ring and to hear."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from gql_chat import streams
+from gql_chat.streams import Envelope, group_name
+
+logger = logging.getLogger("event_bridge")
+
+SUBSCRIBE_SECONDS = 2.0
+"""How long a new socket waits for the channel layer, which may be away."""
+
+PAUSE_SECONDS = 0.2
+"""How long a channel layer is let be that failed at once."""
+
+PROBE_SECONDS = 2.0
+"""How often a hub rings for itself."""
+
+PROBE_TYPE = "chat.probe"
+"""The `type` of that message on the channel layer."""
+
+PROBES = 2
+"""How many of those may get lost until the layer is taken to have forgotten the groups."""
+
+
+class LayerLink:
+    """The ear and the bell of a hub on the channel layer.
+
+    Groups are settled in the background, level by level: what the hub wants is compared with
+    what the layer was told, so that coming and going fast ends right. A layer forgets groups
+    (restarted, emptied, or after a day), so the hub rings for itself now and then, and joins
+    all its groups again when it does not hear that.
+
+    It listens on one channel for the life of the event loop: each new one would stay in its
+    groups, and `receive()` of the Pub/Sub layer must not be cancelled while it is in use.
+
+    Args:
+        name: the hub's name among all processes.
+        loop: the event loop that everything runs on.
+        take: takes the envelopes that other processes sent.
+        look: looks for what was missed; awaited after groups were joined.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loop: asyncio.AbstractEventLoop,
+        take: Callable[[list[Envelope]], None],
+        look: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._name = name
+        self._loop = loop
+        self._take = take
+        self._look = look
+        self._wanted: set[str] = set()
+        self._joined: set[str] = set()
+        self._doubted: set[str] = set()
+        self._changed: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._outgoing: asyncio.Queue[list[Envelope]] = asyncio.Queue()
+        self._active = False
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._unheard = PROBES
+
+    def start(self) -> None:
+        """Listen and ring, where the channel layer reaches other processes."""
+        self._active = streams.reaches_other_processes()
+        if self._active and not self._tasks:
+            self._idle.set()
+            self._run(self._ring_on())
+            self._run(self._open(get_channel_layer()))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(self._loop.create_task(work))
+
+    def want(self, name: str) -> None:
+        """Hear of a stream, soon."""
+        self._wanted.add(name)
+        self._note(name)
+
+    def unwant(self, name: str) -> None:
+        """Hear of a stream no more, soon."""
+        self._wanted.discard(name)
+        self._note(name)
+
+    def _note(self, name: str) -> None:
+        if self._active:
+            self._changed[name] = None
+            self._idle.clear()
+            self._wake.set()
+
+    def ring(self, envelopes: list[Envelope]) -> None:
+        """Tell other processes, in the background."""
+        if self._active and envelopes:
+            self._outgoing.put_nowait(envelopes)
+
+    async def settled(self) -> None:
+        """Wait until all wanted groups are joined; not for ever, the layer may be away."""
+        if self._active:
+            try:
+                await asyncio.wait_for(self._idle.wait(), SUBSCRIBE_SECONDS)
+            except TimeoutError:
+                logger.warning("The channel layer is away; the log serves until it is back.")
+
+    async def _ring_on(self) -> None:
+        while True:
+            if not await streams.send_to_layer(await self._outgoing.get()):
+                # What waits is in the log, where other processes look by themselves.
+                while not self._outgoing.empty():
+                    self._outgoing.get_nowait()
+
+    async def _open(self, layer: Any) -> None:
+        while True:
+            try:
+                channel = await layer.new_channel("chat.hub")
+                break
+            except Exception as error:
+                logger.warning("The channel layer is away: %r", error)
+                await asyncio.sleep(PAUSE_SECONDS)
+        self._run(self._listen(layer, channel))
+        self._run(self._settle(layer, channel))
+        self._run(self._ring_for_itself(layer, channel))
+
+    async def _listen(self, layer: Any, channel: str) -> None:
+        while True:
+            try:
+                message = await layer.receive(channel)
+            except Exception as error:
+                logger.warning("The channel layer is away: %r", error)
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            try:
+                self._hear(message)
+            except Exception:
+                logger.exception("A message of the channel layer could not be taken.")
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == PROBE_TYPE:
+            self._unheard = 0
+        # What this process sent has come without the layer.
+        elif message.get("process") != streams.process_name():
+            self._take([Envelope.from_message(message)])
+
+    async def _ring_for_itself(self, layer: Any, channel: str) -> None:
+        group = f"chat.hub.{self._name}"
+        while True:
+            try:
+                async with asyncio.timeout(streams.LAYER_SECONDS):
+                    if self._unheard >= PROBES:
+                        await layer.group_discard(group, channel)
+                        await layer.group_add(group, channel)
+                        self._renew()
+                    self._unheard += 1
+                    await layer.group_send(group, {"type": PROBE_TYPE})
+            except Exception as error:
+                logger.warning("The channel layer is away: %r", error)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    def _renew(self) -> None:
+        """Join all groups again: the layer seems to have forgotten them."""
+        self._unheard = 0
+        self._doubted |= self._joined
+        for name in self._joined:
+            self._note(name)
+
+    async def _settle(self, layer: Any, channel: str) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            names = list(self._changed)
+            self._changed.clear()
+            try:
+                joined = await self._settle_groups(layer, channel, names)
+                if joined:
+                    await self._look()
+            except Exception as error:
+                logger.warning("Groups could not be settled: %r", error)
+                self._changed.update(dict.fromkeys(names))
+                await asyncio.sleep(PAUSE_SECONDS)
+                self._wake.set()
+                continue
+            if not self._changed:
+                self._idle.set()
+
+    async def _settle_groups(self, layer: Any, channel: str, names: list[str]) -> bool:
+        """Join and leave groups as wanted; tell whether one was joined."""
+        joined = False
+        for name in names:
+            wanted, group = name in self._wanted, group_name(name)
+            if name in self._joined and (not wanted or name in self._doubted):
+                await layer.group_discard(group, channel)
+                self._joined.discard(name)
+            if wanted and name not in self._joined:
+                await layer.group_add(group, channel)
+                self._joined.add(name)
+                joined = True
+            self._doubted.discard(name)
+        return joined
