@@ -10,7 +10,7 @@ from typing import Any
 
 from guardian.conf import settings as guardian_settings
 
-from gql_chat import sessions
+from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
 from gql_chat.schema import Context
@@ -153,9 +153,9 @@ class ChatConsumer:
         await self.close(protocol.CLOSE_CODES.get(problem.code, protocol.CLOSE_ERROR))
 
     def _open_session(self) -> tuple[Any, Any]:
-        self._run_lifecycle("open")
-        positions = self._run_lifecycle("positions")
-        return positions, self._run_lifecycle("notifications")
+        # In this order: what is committed in between is dispatched, or waits, or both.
+        positions = streams.positions(self.user_id)
+        return positions, self._run_lifecycle("open")["notifications"]
 
     def _run_lifecycle(self, name: str) -> Any:
         prepared = lifecycle().find(name, {})
@@ -271,7 +271,7 @@ class ChatConsumer:
         delivered = {name: max(seq, self.reached.get(name, 0)) for name, seq in delivered.items()}
         resumption = self.resumption = Resumption.parse(frame.data, delivered)
         try:
-            replay = await self.hub.threads.run(resumption.read, self._read_positions)
+            replay = await self.hub.threads.run(resumption.read, self.user_id)
         except BaseException:
             self.resumption = None
             for held in resumption.held:
@@ -288,6 +288,3 @@ class ChatConsumer:
         self.resumption = None
         for held in resumption.held:
             self.deliver(held)
-
-    def _read_positions(self) -> Any:
-        return self._run_lifecycle("positions")

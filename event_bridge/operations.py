@@ -293,18 +293,14 @@ def map_events() -> dict[str, Route]:
     }
 
 
-OPEN_SESSION = Operation("open_session", select="{ id }")
+OPEN_SESSION = Operation("open_session", select=EVERYTHING)
 CLOSE_SESSION = Operation("close_session")
 HEARTBEAT = Operation("heartbeat", needs_data=False)
-POSITIONS = Operation("positions", select=EVERYTHING)
-NOTIFICATIONS = Operation("notifications", select=EVERYTHING)
 
 LIFECYCLE: dict[str, Route] = {
     "open": OPEN_SESSION,
     "close": CLOSE_SESSION,
     "heartbeat": HEARTBEAT,
-    "positions": POSITIONS,
-    "notifications": NOTIFICATIONS,
 }
 """What the socket itself asks for, on connecting, on a heartbeat and on closing."""
 

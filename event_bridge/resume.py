@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,6 @@ from .delivery import Delivered
 
 REPLAY_LIMIT = 5000
 """How many missed frames are replayed at most; who missed more fetches afresh."""
-
-ReadPositions = Callable[[], list[Mapping[str, Any]]]
 
 
 @dataclass(slots=True)
@@ -67,16 +65,12 @@ class Resumption:
         """Keep a frame back until the replay is done."""
         self.held.append(frame)
 
-    def read(self, read_positions: ReadPositions) -> Replay:
-        """Read what was missed. Runs on a database thread.
-
-        Args:
-            read_positions: returns `stream`, `seq` and `joined_seq` of the user's streams.
-        """
+    def read(self, user_id: Any) -> Replay:
+        """Read what a user missed. Runs on a database thread."""
         answer: dict[str, dict[str, Any]] = {name: {"gone": True} for name in self.wanted}
         ranges: dict[str, tuple[int, int]] = {}
         reached: dict[str, int] = {}
-        for place in read_positions():
+        for place in streams.positions(user_id):
             name, seq = place["stream"], place["seq"]
             reached[name] = seq
             after = self._last_place(name, seq, place["joined_seq"])

@@ -460,6 +460,36 @@ def find_joined(user_ids: Iterable[Any], since: datetime) -> list[dict[str, Any]
     ]
 
 
+def positions(user_id: Any) -> list[dict[str, Any]]:
+    """Return where all streams of a user stand: their own, and those of their rooms.
+
+    Each is a dict of `stream`, `seq` (its present position) and `joined_seq` (the first place
+    that the user is entitled to). All are read in one statement, so they belong together.
+    """
+    room = get_model("Room")
+    connection = connections[router.db_for_write(StreamEvent)]
+    user = UserStream._meta.get_field("user").target_field
+    key = user.get_db_prep_value(user_id, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT NULL, seq, 1 FROM {UserStream._meta.db_table} WHERE user_id = %s "
+            f"UNION ALL SELECT room.id, room.seq, member.joined_seq "
+            f'FROM {Membership._meta.db_table} member JOIN "{room._meta.db_table}" room '
+            f"ON room.id = member.room_id WHERE member.user_id = %s",
+            [key, key],
+        )
+        rows = cursor.fetchall()
+    own = {"stream": user_stream(user_id), "seq": 0, "joined_seq": 1}
+    places = [own]
+    for room_id, seq, joined_seq in rows:
+        if room_id is None:
+            own["seq"] = seq
+        else:
+            stream = room_stream(room._meta.pk.to_python(room_id))
+            places.append({"stream": stream, "seq": seq, "joined_seq": joined_seq})
+    return places
+
+
 def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
     """Return the logged envelopes of several streams, in the order in which they were logged.
 

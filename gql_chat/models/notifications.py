@@ -18,6 +18,7 @@ from .constraints import partial_index
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
+from .statements import Statement
 
 
 class NotificationType(models.TextChoices):
@@ -72,17 +73,7 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
 
     def pending_for(self, user_id: Any) -> list[Any]:
         """Return what waits for a user, with its message and sender, the oldest first."""
-        messages = self.filter(
-            recipient=None,
-            room__memberships__user_id=user_id,
-            room__memberships__pending_from__lte=F("created_at"),
-        ).exclude(actor_id=user_id)
-        messages = messages.exclude(
-            Exists(Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id))
-        )
-        reactions = self.filter(recipient_id=user_id)
-        related = ("message", "message__sender")
-        found = [*messages.select_related(*related), *reactions.select_related(*related)]
+        found = [*_pending_messages.all(user_id), *_pending_reactions.all(user_id)]
         return sorted(found, key=lambda notification: notification.created_at)
 
     def acknowledge(self, user_id: Any, message_ids: list[Any], room_ids: list[Any]) -> None:
@@ -125,6 +116,34 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
             joined_at__lte=OuterRef("created_at"),
         ).exclude(user_id=OuterRef("actor_id"))
         self.filter(~Exists(waiting), recipient=None, **scope).delete()
+
+
+def _select_pending_messages(user_id: Any) -> Any:
+    delivered = Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id)
+    return (
+        get_model("ChatNotification")
+        .objects.filter(
+            recipient=None,
+            room__memberships__user_id=user_id,
+            room__memberships__pending_from__lte=F("created_at"),
+        )
+        .exclude(actor_id=user_id)
+        .exclude(Exists(delivered))
+        .select_related("message", "message__sender")
+    )
+
+
+def _select_pending_reactions(user_id: Any) -> Any:
+    mine = get_model("ChatNotification").objects.filter(recipient_id=user_id)
+    return mine.select_related("message", "message__sender")
+
+
+def _user_key() -> list[Any]:
+    return [get_user_model()._meta.pk]
+
+
+_pending_messages: Statement[Any] = Statement(_select_pending_messages, _user_key)
+_pending_reactions: Statement[Any] = Statement(_select_pending_reactions, _user_key)
 
 
 class AbstractChatNotification(models.Model):

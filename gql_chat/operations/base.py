@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -13,20 +13,18 @@ from guardian.conf import settings as guardian_settings
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import AbstractMessage, AbstractRoom, Membership, get_model
-from ..models.lookup import Lookup
+from ..models.statements import Statement, find_by
 from ..permissions import PermissionHandler
 
-_rooms: Lookup[Any] = Lookup(lambda: get_model("Room").objects.all(), "id")
-_locked_rooms: Lookup[Any] = Lookup(
+_rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
+_locked_rooms: Statement[Any] = find_by(
     lambda: get_model("Room").objects.select_for_update(no_key=True), "id"
 )
-_memberships = Lookup(Membership.objects.all, "room_id", "user_id")
-
-
-@cache
-def _users() -> Lookup[Any]:
-    model = get_user_model()
-    return Lookup(model._default_manager.all, model._meta.pk.attname)
+_memberships = find_by(lambda: Membership.objects.select_related("user"), "room_id", "user_id")
+_users: Statement[Any] = Statement(
+    lambda user_id: get_user_model()._default_manager.filter(pk=user_id),
+    lambda: [get_user_model()._meta.pk],
+)
 
 
 class Operations:
@@ -53,7 +51,7 @@ class Operations:
         Raises:
             NotAuthenticated: the account is gone or was deactivated.
         """
-        return check_active(_users().find(self.user_id))
+        return check_active(_users.first(self.user_id))
 
     def enter(self, room_id: Any, *, lock: bool = False) -> Membership:
         """Return the acting user's membership of a room, with `room` and `user` at hand.
@@ -72,11 +70,11 @@ class Operations:
 
     def enter_found(self, room: AbstractRoom) -> Membership:
         """Return the acting user's membership of a room that is at hand (see `enter`)."""
-        user = self.user
-        membership = _memberships.find(room.pk, self.user_id)
+        membership = _memberships.first(room.pk, self.user_id)
         if membership is None:
+            check_active(self.user)
             raise PermissionDenied("You are not a member of this room.")
-        membership.user = user
+        self.user = check_active(membership.user)
         membership.room = room
         return membership
 
@@ -86,7 +84,7 @@ class Operations:
         Raises:
             NotFound: there is no such room.
         """
-        room: AbstractRoom | None = (_locked_rooms if lock else _rooms).find(room_id)
+        room: AbstractRoom | None = (_locked_rooms if lock else _rooms).first(room_id)
         if room is None:
             raise NotFound("There is no such room.")
         return room

@@ -11,7 +11,7 @@ from django.utils import timezone
 from .. import streams
 from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
-from ..models import Membership, UserStream, get_model
+from ..models import get_model
 from .base import Operations
 
 
@@ -75,18 +75,5 @@ class SessionOperations(Operations):
         ).delete()
 
     def positions(self) -> list[StreamPosition]:
-        """Return where all streams of the user stand: their own, and those of their rooms.
-
-        Each position and membership are read in one statement, so they belong together.
-        """
-        own = UserStream.objects.filter(pk=self.user_id).values_list("seq", flat=True).first()
-        rows = Membership.objects.filter(user_id=self.user_id).values_list(
-            "room_id", "room__seq", "joined_seq"
-        )
-        return [
-            StreamPosition(streams.user_stream(self.user_id), own or 0, 1),
-            *(
-                StreamPosition(streams.room_stream(room_id), seq, joined_seq)
-                for room_id, seq, joined_seq in rows
-            ),
-        ]
+        """Return where all streams of the user stand: their own, and those of their rooms."""
+        return [StreamPosition(**place) for place in streams.positions(self.user_id)]

@@ -26,7 +26,8 @@ from .inputs import (
     UpdateRoomInput,
     given,
 )
-from .types import MessageRef, Room
+from .queries import list_notifications
+from .types import MessageRef, Room, RoomNotifications
 
 Info = strawberry.Info[Context, Any]
 
@@ -43,9 +44,10 @@ class SentMessage:
 
 @strawberry.type
 class OpenedSession:
-    """A socket that is registered."""
+    """A socket that is registered, and what waits for its user."""
 
     id: UUID
+    notifications: list[RoomNotifications] = strawberry.field(resolver=list_notifications)
 
 
 @strawberry.type

@@ -11,6 +11,14 @@ from .types import MessagePage, Position, Room, RoomNotifications, RoomSummary
 Info = strawberry.Info[Context, Any]
 
 
+def list_notifications(info: Info) -> list[RoomNotifications]:
+    """Return what waits for the user, by room."""
+    return [
+        RoomNotifications(room_id=room_id, notifications=notifications)
+        for room_id, notifications in info.context.handler.pending_notifications().items()
+    ]
+
+
 @strawberry.type
 class Query:
     """What a user may look at."""
@@ -35,10 +43,7 @@ class Query:
     @strawberry.field
     def notifications(self, info: Info) -> list[RoomNotifications]:
         """What waits for the user, by room."""
-        return [
-            RoomNotifications(room_id=room_id, notifications=notifications)
-            for room_id, notifications in info.context.handler.pending_notifications().items()
-        ]
+        return list_notifications(info)
 
     @strawberry.field
     def positions(self, info: Info) -> list[Position]:

@@ -12,6 +12,7 @@ import strawberry
 from ..models import AbstractMessage, AbstractRoom, Membership
 from ..relations import members_of, relations_of
 from ..rooms import ChannelRules, GroupRules, OneToOneRules
+from .fields import derived
 from .scalars import Bytes, JSONObject, Timestamp, UserID
 
 _MODULE = "gql_chat.schema.serializers"
@@ -32,19 +33,15 @@ def _username(root: Any) -> str:
 
 def _text(name: str) -> Any:
     """Return a field for an attribute that a project's user model may not have."""
-
-    def resolve(root: Any) -> str:
-        return getattr(root, name, None) or ""
-
-    return strawberry.field(resolver=resolve)
+    return derived(lambda root: getattr(root, name, None) or "")
 
 
 @strawberry.type
 class User:
     """A user, as members of their rooms see them."""
 
-    id: UserID = strawberry.field(resolver=lambda root: root.pk)
-    username: str = strawberry.field(resolver=_username)
+    id: UserID = derived(lambda root: root.pk)
+    username: str = derived(_username)
     email: str = _text("email")
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")
@@ -138,22 +135,22 @@ class QuotedMessage:
     """A message inside another: the one that is answered, or passed on."""
 
     id: UUID
-    room: RoomReference = strawberry.field(resolver=_room_of)
+    room: RoomReference = derived(_room_of)
     sender: UserRef
-    content: str = strawberry.field(resolver=_content)
+    content: str = derived(_content)
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
-    forwarded_from: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
-        resolver=_nothing, description="Always null: quotes nest one level."
+    forwarded_from: Optional[QuotedMessageRef] = derived(  # noqa: UP045
+        _nothing, "Always null: quotes nest one level."
     )
-    parent_message: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
-        resolver=_nothing, description="Always null: quotes nest one level."
+    parent_message: Optional[QuotedMessageRef] = derived(  # noqa: UP045
+        _nothing, "Always null: quotes nest one level."
     )
-    delivered_to: list[str] = strawberry.field(resolver=_delivered_to)
-    read_receipts: list[ReadReceiptRef] = strawberry.field(resolver=_read_receipts)
-    reactions: list[ReactionRef] = strawberry.field(resolver=_reactions)
-    attachments: list[AttachmentRef] = strawberry.field(resolver=_attachments)
+    delivered_to: list[str] = derived(_delivered_to)
+    read_receipts: list[ReadReceiptRef] = derived(_read_receipts)
+    reactions: list[ReactionRef] = derived(_reactions)
+    attachments: list[AttachmentRef] = derived(_attachments)
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -163,22 +160,22 @@ class Message:
     """What a member wrote in a room, and what others did with it."""
 
     id: UUID
-    room: RoomReference = strawberry.field(resolver=_room_of)
+    room: RoomReference = derived(_room_of)
     sender: UserRef
-    content: str = strawberry.field(resolver=_content)
+    content: str = derived(_content)
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
-    forwarded_from: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
-        resolver=_forwarded_from
+    forwarded_from: Optional[QuotedMessageRef] = derived(  # noqa: UP045
+        _forwarded_from
     )
-    parent_message: Optional[QuotedMessageRef] = strawberry.field(  # noqa: UP045
-        resolver=_parent_message
+    parent_message: Optional[QuotedMessageRef] = derived(  # noqa: UP045
+        _parent_message
     )
-    delivered_to: list[str] = strawberry.field(resolver=_delivered_to)
-    read_receipts: list[ReadReceiptRef] = strawberry.field(resolver=_read_receipts)
-    reactions: list[ReactionRef] = strawberry.field(resolver=_reactions)
-    attachments: list[AttachmentRef] = strawberry.field(resolver=_attachments)
+    delivered_to: list[str] = derived(_delivered_to)
+    read_receipts: list[ReadReceiptRef] = derived(_read_receipts)
+    reactions: list[ReactionRef] = derived(_reactions)
+    attachments: list[AttachmentRef] = derived(_attachments)
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -245,7 +242,7 @@ class OneToOneChat(Room):
     """A chat of exactly two users."""
 
     is_type_of = _is_of(OneToOneRules.name)
-    participants: list[UserRef] = strawberry.field(resolver=_members)
+    participants: list[UserRef] = derived(_members)
 
 
 @strawberry.type
@@ -257,8 +254,8 @@ class GroupChat(Room):
     description: str | None
     avatar: str | None
     creator: Optional[UserRef]  # noqa: UP045
-    participants: list[UserRef] = strawberry.field(resolver=_members)
-    admins: list[UserRef] = strawberry.field(resolver=_leaders)
+    participants: list[UserRef] = derived(_members)
+    admins: list[UserRef] = derived(_leaders)
     max_participants: int
     join_approval_required: bool
     group_locked: bool
@@ -273,8 +270,8 @@ class Channel(Room):
     description: str | None
     avatar: str | None
     creator: Optional[UserRef]  # noqa: UP045
-    subscribers: list[UserRef] = strawberry.field(resolver=_members)
-    moderators: list[UserRef] = strawberry.field(resolver=_leaders)
+    subscribers: list[UserRef] = derived(_members)
+    moderators: list[UserRef] = derived(_leaders)
     max_subscribers: int
     is_public: bool
 
@@ -348,7 +345,7 @@ class MessagePage:
     prev_page_number: int | None
     page: int | None
     size: int
-    data: MessageList = strawberry.field(resolver=_page_data)
+    data: MessageList = derived(_page_data)
 
 
 @strawberry.type
