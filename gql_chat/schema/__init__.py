@@ -3,6 +3,7 @@
 from .build import get_graphql_schema, get_schema
 from .context import Context
 from .documents import Document
+from .fields import derived
 from .selection import select_all
 
-__all__ = ["Context", "Document", "get_graphql_schema", "get_schema", "select_all"]
+__all__ = ["Context", "Document", "derived", "get_graphql_schema", "get_schema", "select_all"]

@@ -1,24 +1,23 @@
 """GraphQL documents that are parsed and validated once, and executed many times.
 
 `strawberry.Schema.execute_sync` takes text, and validating it costs ten times what executing
-it does; so prepared documents go to graphql-core's own `execute`, as Strawberry's do in the
-end. Schema extensions, which serve requests of unknown text, do not run for them.
+it does; so graphql-core parses and validates a prepared document once and coerces its variables
+each time, and a plan (`plans`) calls the resolvers. Schema extensions, which serve requests of
+unknown text, do not run for them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
-from typing import Any, TypeGuard
+from typing import Any
 
 from graphql import (
-    ExecutionResult,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     Undefined,
-    execute,
+    get_variable_values,
     parse,
     type_from_ast,
     validate,
@@ -28,6 +27,7 @@ from graphql.utilities import validate_input_value
 from .. import streams
 from ..errors import Invalid
 from ..streams import Envelope
+from .plans import Planner, Scope
 
 _MISSING = re.compile(r"to include required field '(\w+)'")
 _UNKNOWN = re.compile(r"not to include unknown field '(.+?)', found")
@@ -41,6 +41,10 @@ class Document:
         schema: the schema it is for.
         text: the document.
 
+    Attributes:
+        node: the document, parsed.
+        writes: whether it is a mutation.
+
     Raises:
         GraphQLError: the text does not parse, or does not fit the schema.
     """
@@ -48,14 +52,15 @@ class Document:
     def __init__(self, schema: GraphQLSchema, text: str) -> None:
         self.schema = schema
         self.text = text
-        self._node = parse(text)
-        problems = validate(schema, self._node)
+        self.node = parse(text)
+        problems = validate(schema, self.node)
         if problems:
             raise problems[0]
         (self._operation,) = (
-            node for node in self._node.definitions if isinstance(node, OperationDefinitionNode)
+            node for node in self.node.definitions if isinstance(node, OperationDefinitionNode)
         )
-        self._writes = self._operation.operation is OperationType.MUTATION
+        self.writes = self._operation.operation is OperationType.MUTATION
+        self._plan = Planner(schema, self._operation).plan()
 
     def execute(
         self, variables: dict[str, Any] | None = None, *, root: Any = None, context: Any = None
@@ -66,19 +71,14 @@ class Document:
             Invalid: a variable has the wrong type; the detail names the field.
             Exception: whatever a resolver raised, as it was.
         """
-        result = execute(
-            self.schema,
-            self._node,
-            root_value=root,
-            context_value=context,
-            variable_values=variables,
-            is_awaitable=_is_awaitable,
+        given = variables or {}
+        coerced = get_variable_values(
+            self.schema, self._operation.variable_definitions or (), given
         )
-        assert isinstance(result, ExecutionResult)
-        if result.errors:
-            raise self._cause(result.errors[0], variables or {})
-        assert result.data is not None
-        return result.data
+        if isinstance(coerced, list):
+            raise self._refusal(given, coerced[0])
+        data: dict[str, Any] = self._plan(root, Scope(root, context, coerced))
+        return data
 
     def perform(
         self, variables: dict[str, Any] | None = None, *, context: Any = None
@@ -92,22 +92,17 @@ class Document:
             Invalid, Exception: as `execute` does; then nothing was stored.
         """
         with streams.capture() as envelopes:
-            if self._writes:
+            if self.writes:
                 with streams.transaction():
                     data = self.execute(variables, context=context)
             else:
                 data = self.execute(variables, context=context)
         return data, envelopes
 
-    def _cause(self, error: GraphQLError, variables: dict[str, Any]) -> BaseException:
-        """Return what went wrong: in a resolver, or in the variables before any ran."""
-        cause: BaseException | None = error.original_error
-        while isinstance(cause, GraphQLError) and cause.original_error is not None:
-            cause = cause.original_error
-        if error.path is not None and cause is not None:
-            return cause
+    def _refusal(self, variables: dict[str, Any], error: GraphQLError) -> Exception:
+        """Return what is wrong with the variables."""
         problems = self._input_problems(variables)
-        return Invalid(problems) if problems else cause or error
+        return Invalid(problems) if problems else error
 
     def _input_problems(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return what is wrong with the variables, by the path of each field."""
@@ -129,8 +124,3 @@ class Document:
             value = variables.get(definition.variable.name.value, Undefined)
             validate_input_value(value, expected, note, hide_suggestions=True)
         return problems
-
-
-def _is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
-    # Every resolver behind a prepared document is synchronous: it runs on a database thread.
-    return False

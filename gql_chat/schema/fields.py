@@ -18,9 +18,15 @@ class DerivedField(StrawberryField):
     resolver, which is read as directly as an attribute.
     """
 
+    @property
+    def read(self) -> Callable[[Any], Any]:
+        """The function."""
+        function: Callable[[Any], Any] = self.metadata[_READ]
+        return function
+
     def get_result(self, source: Any, info: Any, args: Any, kwargs: Any) -> Any:
         """Return what the function reads off `source`."""
-        return self.metadata[_READ](source)
+        return self.read(source)
 
 
 def derived(read: Callable[[Any], Any], description: str | None = None) -> Any:

@@ -26,7 +26,7 @@ from tests.conftest import Connect, Orm, Users
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 bounded = settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     derandomize=os.environ.get("CI") == "true",
     # The world and the socket of a test serve all its examples: none is to break them.

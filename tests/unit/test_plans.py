@@ -1,0 +1,160 @@
+"""Plans: a prepared document answers what graphql-core's executor answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any
+from unittest.mock import patch
+
+import pytest
+import strawberry
+from django.db import transaction
+from graphql import execute
+
+from gql_chat.schema import Document, derived
+from tests.conftest import Users
+from tests.unit.scenes import CASES, Scene, run
+
+# A schema with one of everything
+
+
+@strawberry.enum
+class Mood(Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+
+@strawberry.interface
+class Animal:
+    name: str
+
+
+@strawberry.type
+class Cat(Animal):
+    is_type_of = classmethod(lambda cls, value, info: value.kind == "cat")
+    mood: Mood
+    kittens: list["Cat"]
+    toy: str | None
+    loud: str = derived(lambda cat: cat.name.upper())
+
+    @strawberry.field
+    def owner(self, info: strawberry.Info) -> str:
+        return f"{info.context} at {info.field_name}"
+
+    @strawberry.field
+    def call(self, times: int = 2, sound: str | None = None) -> str:
+        return f"{sound} " * times
+
+
+@strawberry.type
+class Dog(Animal):
+    is_type_of = classmethod(lambda cls, value, info: value.kind == "dog")
+    walks: list[list[int | None]]
+
+
+Pet = Annotated[Cat | Dog, strawberry.union("Pet")]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def pets(self, info: strawberry.Info, first: int | None = None) -> list[Pet]:
+        return info.root_value[:first]
+
+    @strawberry.field
+    def animal(self, info: strawberry.Info, number: int = 0) -> Animal | None:
+        return info.root_value[number] if number < len(info.root_value) else None
+
+
+@dataclass
+class Row:
+    """What a resolver returns: no instance of any type of the schema."""
+
+    kind: str
+    name: str
+    mood: Mood | None = Mood.GOOD
+    kittens: tuple[Any, ...] = ()
+    toy: str | None = None
+    walks: tuple[tuple[int | None, ...], ...] = ()
+
+
+ROOT = [
+    Row("cat", "Tom", kittens=(Row("cat", "Kit", Mood.BAD, toy="ball"),)),
+    Row("dog", "Rex", walks=((1, None), ())),
+]
+SCHEMA = strawberry.Schema(query=Query, types=[Cat, Dog])._schema
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("{ pets { __typename ... on Cat { name mood toy } ... on Dog { walks } } }", {}),
+        ("{ pets { ... on Animal { name } } }", {}),
+        ("{ pets { ... { ... on Cat { kittens { name mood toy loud } } } } }", {}),
+        ("query ($n: Int) { few: pets(first: $n) { __typename } }", {"n": 1}),
+        ("query ($n: Int) { few: pets(first: $n) { __typename } }", {}),
+        ("query ($n: Int! = 1) { animal(number: $n) { name } }", {}),
+        ("query ($n: Int! = 1) { animal(number: $n) { name } }", {"n": 7}),
+        ("{ animal { ... on Cat { owner who: owner } } pets { ... on Dog { name } } }", {}),
+        ('{ animal { ... on Cat { call loudly: call(times: 3, sound: "miau") } } }', {}),
+        ("query ($s: String) { animal { ... on Cat { call(sound: $s) } } }", {"s": "brr"}),
+    ],
+)
+def test_a_plan_answers_as_the_executor_does(text: str, variables: dict[str, Any]) -> None:
+    document = Document(SCHEMA, text)
+    expected = execute(SCHEMA, document.node, ROOT, "the context", variables)
+
+    assert not expected.errors
+    assert document.execute(variables, root=ROOT, context="the context") == expected.data
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        (Row("cat", None), "Cat.name"),  # type: ignore[arg-type]
+        (Row("cat", "Tom", mood=None), "Cat.mood"),
+        (Row("cat", "Tom", kittens=(None,)), "Cat.kittens"),
+        (Row("fish", "Nemo"), "Row"),
+    ],
+)
+def test_what_the_schema_does_not_allow_is_an_error_that_names_it(row: Row, named: str) -> None:
+    document = Document(SCHEMA, "{ pets { ... on Cat { name mood kittens { name } } } }")
+
+    with pytest.raises(Exception, match=named):
+        document.execute(root=[row])
+
+
+# The documents of the package
+
+
+@pytest.fixture(scope="module")
+def scene(committed_database: None) -> Iterator[Scene]:
+    """A scene in a transaction that nothing is left of."""
+    users = Users(lambda work, *args, **kwargs: work(*args, **kwargs))
+    with transaction.atomic():
+        yield Scene(users, 3)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_package_answers_as_the_executor_does(case: str, scene: Scene) -> None:
+    planned = Document.execute
+    compared = []
+
+    def both(
+        document: Document, variables: Any = None, *, root: Any = None, context: Any = None
+    ) -> dict[str, Any]:
+        answer = planned(document, variables, root=root, context=context)
+        if not document.writes:
+            expected = execute(document.schema, document.node, root, context, variables)
+            assert not expected.errors
+            assert answer == expected.data
+            compared.append(document.text)
+        return answer
+
+    with patch.object(Document, "execute", both), transaction.atomic():
+        run(scene, case)
+        transaction.set_rollback(True)
+
+    quiet = {"message.acknowledged many", "open", "close", "heartbeat"}
+    assert compared or case in quiet
