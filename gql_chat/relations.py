@@ -7,10 +7,29 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
-
 from .models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
+from .models.statements import Statement, find_among
+
+_quotable: Statement[Any] = find_among(
+    lambda: get_model("Message").objects.filter(is_deleted=False).select_related("sender"), "id"
+)
+_attachments: Statement[Any] = find_among(
+    lambda: get_model("MessageMediaAsset").objects.all(), "message_id"
+)
+_receipts: Statement[Any] = find_among(
+    lambda: get_model("ReadReceipt").objects.select_related("reader").order_by("read_at"),
+    "message_id",
+)
+_reactions: Statement[Any] = find_among(
+    lambda: get_model("Reaction").objects.select_related("user").order_by("created_at"),
+    "message_id",
+)
+_deliveries = find_among(
+    lambda: Delivery.objects.select_related("user").order_by("pk"), "message_id"
+)
+_memberships = find_among(
+    lambda: Membership.objects.select_related("user").order_by("pk"), "room_id"
+)
 
 
 @dataclass(slots=True)
@@ -39,10 +58,8 @@ def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
         for quoted_id in (message.parent_message_id, message.forwarded_from_id)
         if quoted_id is not None
     }
-    quoted: dict[Any, Any] = {}
-    if quoted_ids:
-        found = get_model("Message").objects.filter(pk__in=quoted_ids, is_deleted=False)
-        quoted = {message.pk: message for message in found.select_related("sender")}
+    found = _quotable.all(quoted_ids) if quoted_ids else []
+    quoted: dict[Any, Any] = {message.pk: message for message in found}
     relations = {message.pk: MessageRelations() for message in [*quoted.values(), *messages]}
     if relations:
         _fill(relations)
@@ -65,18 +82,14 @@ def _quote(message: AbstractMessage, quoted: Any) -> Any:
 
 def _fill(relations: dict[Any, MessageRelations]) -> None:
     ids = list(relations)
-    for asset in get_model("MessageMediaAsset").objects.filter(message_id__in=ids):
+    for asset in _attachments.all(ids):
         relations[asset.message_id].attachments.append(asset)
-    receipts = get_model("ReadReceipt").objects.filter(message_id__in=ids)
-    for receipt in receipts.select_related("reader").order_by("read_at"):
+    for receipt in _receipts.all(ids):
         relations[receipt.message_id].read_receipts.append(receipt)
-    reactions = get_model("Reaction").objects.filter(message_id__in=ids)
-    for reaction in reactions.select_related("user").order_by("created_at"):
+    for reaction in _reactions.all(ids):
         relations[reaction.message_id].reactions.append(reaction)
-    username = get_user_model().USERNAME_FIELD
-    deliveries = Delivery.objects.filter(message_id__in=ids).order_by("pk")
-    for message_id, name in deliveries.values_list("message_id", f"user__{username}"):
-        relations[message_id].delivered_to.append(name)
+    for delivery in _deliveries.all(ids):
+        relations[delivery.message_id].delivered_to.append(delivery.user.get_username())
 
 
 def relations_of(message: Any) -> MessageRelations:
@@ -92,8 +105,7 @@ def load_rooms(rooms: Sequence[AbstractRoom]) -> Sequence[Any]:
     by_id: dict[Any, Any] = {room.pk: room for room in rooms}
     for room in by_id.values():
         room.members = []
-    memberships: QuerySet[Membership] = Membership.objects.filter(room_id__in=list(by_id))
-    for membership in memberships.select_related("user").order_by("pk"):
+    for membership in _memberships.all(by_id):
         by_id[membership.room_id].members.append(membership)
     return rooms
 

@@ -26,6 +26,7 @@ from .models import (
     members_changed,
 )
 from .models.memberships import locked
+from .models.receipts import own_reactions
 from .permissions import grant, revoke, revoke_all
 from .rooms import Role, room_types
 from .sessions import announce_sign_out
@@ -55,9 +56,9 @@ def replace_reaction(
     """
     if kwargs["raw"]:
         return
-    sender._default_manager.filter(
-        message_id=instance.message_id, user_id=instance.user_id
-    ).exclude(pk=instance.pk).exclude(reaction_content=instance.reaction_content).delete()
+    for reaction in own_reactions.all(instance.message_id, instance.user_id):
+        if reaction.pk != instance.pk and reaction.reaction_content != instance.reaction_content:
+            reaction.delete()
 
 
 def notify_of_message(

@@ -18,7 +18,7 @@ from .constraints import partial_index
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
-from .statements import Statement
+from .statements import Among, Many, One, Statement, Update, find_by
 
 
 class NotificationType(models.TextChoices):
@@ -53,8 +53,9 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         """
         message = reaction.message
         self.delete_for_reaction(message.pk, reaction.user_id)
-        sender_in = Membership.objects.filter(room_id=message.room_id, user_id=message.sender_id)
-        if message.sender_id != reaction.user_id and sender_in.exists():
+        if message.sender_id == reaction.user_id:
+            return
+        if _memberships.first(message.room_id, message.sender_id) is not None:
             self._make(
                 message,
                 notification_type=NotificationType.REACTION,
@@ -69,7 +70,8 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
 
     def delete_for_reaction(self, message_id: Any, user_id: Any) -> None:
         """Delete the row that a user's reaction to a message made."""
-        self.filter(message_id=message_id, actor_id=user_id, recipient__isnull=False).delete()
+        for notification in _of_reactions.all(message_id, user_id):
+            notification.delete()
 
     def pending_for(self, user_id: Any) -> list[Any]:
         """Return what waits for a user, with its message and sender, the oldest first."""
@@ -82,24 +84,9 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         Reactions to these messages that wait for the user are done with, so their rows go;
         the other notifications go when nobody is left (`delete_finished`).
         """
-        self.filter(recipient_id=user_id, message_id__in=message_ids).delete()
-        oldest_pending = (
-            self.filter(
-                recipient=None,
-                room_id=OuterRef("room_id"),
-                created_at__gte=OuterRef("pending_from"),
-            )
-            .exclude(actor_id=user_id)
-            .exclude(
-                Exists(Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id))
-            )
-            .order_by("created_at")
-            .values("created_at")[:1]
-        )
-        newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
-        Membership.objects.filter(user_id=user_id, room_id__in=room_ids).update(
-            pending_from=Coalesce(Subquery(oldest_pending), Subquery(newest))
-        )
+        if reactions := _reactions_for.all(user_id, message_ids):
+            self.filter(pk__in=[notification.pk for notification in reactions]).delete()
+        _pending_marks.run(user_id, room_ids)
 
     def delete_finished(self, **scope: Any) -> None:
         """Delete the notifications of messages that nobody is waiting for any more.
@@ -138,10 +125,55 @@ def _select_pending_reactions(user_id: Any) -> Any:
     return mine.select_related("message", "message__sender")
 
 
-def _user_key() -> list[Any]:
-    return [get_user_model()._meta.pk]
+def _user_key() -> list[One | Many]:
+    return [One(get_user_model()._meta.pk)]
 
 
+def _select_of_reactions(message_id: Any, user_id: Any) -> Any:
+    return get_model("ChatNotification").objects.filter(
+        message_id=message_id, actor_id=user_id, recipient__isnull=False
+    )
+
+
+def _select_reactions_for(user_id: Any, message_ids: Any) -> Any:
+    notifications = get_model("ChatNotification").objects
+    return notifications.filter(Among(F("message_id"), message_ids), recipient_id=user_id)
+
+
+def _move_pending_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
+    """Move the time before which nothing waits for a user, so that looking stays short."""
+    delivered = Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id)
+    oldest = (
+        get_model("ChatNotification")
+        .objects.filter(
+            recipient=None,
+            room_id=OuterRef("room_id"),
+            created_at__gte=OuterRef("pending_from"),
+        )
+        .exclude(actor_id=user_id)
+        .exclude(Exists(delivered))
+        .order_by("created_at")
+        .values("created_at")[:1]
+    )
+    newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
+    mine = Membership.objects.filter(Among(F("room_id"), room_ids), user_id=user_id)
+    return mine, {"pending_from": Coalesce(Subquery(oldest), Subquery(newest))}
+
+
+def _user_and(model: str, field: str) -> Any:
+    """Return what says that a user and a list of values of a field are given."""
+    return lambda: [*_user_key(), Many(get_model(model)._meta.get_field(field))]
+
+
+_memberships = find_by(Membership.objects.all, "room_id", "user_id")
+_of_reactions: Statement[Any] = Statement(
+    _select_of_reactions,
+    lambda: [One(get_model("ChatNotification")._meta.get_field("message_id")), *_user_key()],
+)
+_reactions_for: Statement[Any] = Statement(
+    _select_reactions_for, _user_and("ChatNotification", "message_id")
+)
+_pending_marks = Update(_move_pending_mark, _user_and("ChatNotification", "room_id"))
 _pending_messages: Statement[Any] = Statement(_select_pending_messages, _user_key)
 _pending_reactions: Statement[Any] = Statement(_select_pending_reactions, _user_key)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from ..conf import model_setting
+from .registry import get_model
+from .statements import Statement, find_by
 
 REACTION_LENGTH = 128
 
@@ -75,3 +77,9 @@ class Reaction(AbstractReaction):
 
     class Meta(AbstractReaction.Meta):
         swappable = model_setting("Reaction")
+
+
+own_reactions: Statement[Any] = find_by(
+    lambda: get_model("Reaction").objects.all(), "message_id", "user_id"
+)
+"""Finds the reaction of a user to a message."""

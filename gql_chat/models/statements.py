@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+import orjson
 from django.db import connections, models, router
+from django.db.models.sql import UpdateQuery
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -33,6 +35,61 @@ class Placeholder(models.Expression):
         return "%s", [self]
 
 
+class Among(models.Lookup):
+    """The condition that a column has one of the values that a placeholder is given as a list.
+
+    `IN (…)` has as many parameters as there are values; this has one, so its SQL stays the same.
+
+    Args:
+        lhs: the column, as `F("message_id")`.
+        rhs: the placeholder, of `Many` values.
+    """
+
+    lookup_name = "among"
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Return the condition in the words of the database."""
+        column, _ = self.process_lhs(compiler, connection)
+        if connection.vendor == "sqlite":
+            return f"{column} IN (SELECT value FROM json_each(%s))", [self.rhs]
+        return f"{column} = ANY(%s)", [self.rhs]
+
+
+@dataclass(slots=True, frozen=True)
+class One:
+    """A value that is given later.
+
+    Attributes:
+        field: what it is compared with; it prepares the value for the database.
+    """
+
+    field: Any
+
+    def prepare(self, value: Any, connection: Any) -> Any:
+        """Return the value as the database takes it."""
+        return self.field.get_db_prep_value(value, connection)
+
+
+@dataclass(slots=True, frozen=True)
+class Many:
+    """A list of values that is given later, for `Among`.
+
+    Attributes:
+        field: what they are compared with; it prepares each for the database.
+    """
+
+    field: Any
+
+    def prepare(self, values: Any, connection: Any) -> Any:
+        """Return the values as the database takes them."""
+        prepared = [self.field.get_db_prep_value(value, connection) for value in values]
+        return orjson.dumps(prepared).decode() if connection.vendor == "sqlite" else prepared
+
+
+Given = Callable[[], list["One | Many"]]
+"""Says what values a statement takes. A function, since models may not be loaded yet."""
+
+
 @dataclass(slots=True)
 class _Compiled:
     """A statement for one database connection.
@@ -50,80 +107,113 @@ class _Compiled:
     read: Callable[[Any], Any]
 
 
-class Statement(Generic[ModelT]):
+class _Prepared:
+    """What reading and writing statements have in common.
+
+    Args:
+        build: takes a placeholder for each value and returns the query.
+        given: what the values are.
+    """
+
+    def __init__(self, build: Callable[..., Any], given: Given) -> None:
+        self._build = build
+        self._get_given = given
+        self._given: list[One | Many] = []
+        self._compiled: WeakKeyDictionary[Any, _Compiled] = WeakKeyDictionary()
+        self._model: Any = None
+
+    def _execute(self, cursor: Any, compiled: _Compiled, values: tuple[Any, ...]) -> None:
+        parameters = compiled.parameters.copy()
+        prepared = [
+            given.prepare(value, cursor.db)
+            for given, value in zip(self._given, values, strict=True)
+        ]
+        for place, number in compiled.given:
+            parameters[place] = prepared[number]
+        cursor.execute(compiled.sql, parameters)
+
+    def _connect(self) -> tuple[Any, _Compiled]:
+        """Return the connection and the statement for it."""
+        if self._model is None:
+            self._given = self._get_given()
+            self._model = self._make_query().model
+        connection: Any = connections[router.db_for_write(self._model)]
+        compiled = self._compiled.get(connection)
+        if compiled is None:
+            compiled = self._compiled[connection] = self._compile(connection)
+        return connection, compiled
+
+    def _make_query(self) -> Any:
+        return self._build(
+            *(Placeholder(number, given.field) for number, given in enumerate(self._given))
+        )
+
+    def _compile(self, connection: Any) -> _Compiled:
+        compiler: Any = self._make_query().get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        given = [
+            (place, parameter.number)
+            for place, parameter in enumerate(parameters)
+            if isinstance(parameter, Placeholder)
+        ]
+        return _Compiled(sql, list(parameters), given, _reader(compiler, connection))
+
+
+class Statement(_Prepared, Generic[ModelT]):
     """A queryset with placeholders; it may select related objects.
 
     Args:
         build: takes the placeholders and returns the queryset. It is called for each database
             connection, when all models are loaded.
-        fields: returns the field of each placeholder, in the same order.
+        given: returns what each placeholder stands for, in the same order.
     """
 
-    def __init__(
-        self, build: Callable[..., models.QuerySet[ModelT]], fields: Callable[[], list[Any]]
-    ) -> None:
-        self._build = build
-        self._get_fields = fields
-        self._fields: list[Any] = []
-        self._compiled: WeakKeyDictionary[Any, _Compiled] = WeakKeyDictionary()
-        self._model: Any = None
+    def __init__(self, build: Callable[..., models.QuerySet[ModelT]], given: Given) -> None:
+        super().__init__(lambda *placeholders: build(*placeholders).query, given)
 
     def first(self, *values: Any) -> ModelT | None:
         """Return the first row for these values, or None."""
-        compiled, parameters, connection = self._prepare(values)
+        connection, compiled = self._connect()
         with connection.cursor() as cursor:
-            cursor.execute(compiled.sql, parameters)
+            self._execute(cursor, compiled, values)
             row = cursor.fetchone()
         found: ModelT | None = None if row is None else compiled.read(row)
         return found
 
     def all(self, *values: Any) -> list[ModelT]:
         """Return the rows for these values."""
-        compiled, parameters, connection = self._prepare(values)
+        connection, compiled = self._connect()
         with connection.cursor() as cursor:
-            cursor.execute(compiled.sql, parameters)
+            self._execute(cursor, compiled, values)
             rows = cursor.fetchall()
         return [compiled.read(row) for row in rows]
 
-    def _prepare(self, values: tuple[Any, ...]) -> tuple[_Compiled, list[Any], Any]:
-        if self._model is None:
-            self._fields = self._get_fields()
-            self._model = self._build_queryset().model
-        connection: Any = connections[router.db_for_write(self._model)]
-        compiled = self._compiled.get(connection)
-        if compiled is None:
-            compiled = self._compiled[connection] = self._compile(connection)
-        prepared = [
-            field.get_db_prep_value(value, connection)
-            for field, value in zip(self._fields, values, strict=True)
-        ]
-        parameters = compiled.parameters.copy()
-        for place, number in compiled.given:
-            parameters[place] = prepared[number]
-        return compiled, parameters, connection
 
-    def _compile(self, connection: Any) -> _Compiled:
-        compiler: Any = self._build_queryset().query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        columns = [column for column, _, _ in compiler.select]
-        converters = compiler.get_converters(columns)
-        make = _maker(compiler.klass_info, columns, connection.alias)
+class Update(_Prepared):
+    """An update with placeholders, of columns for which no signal is sent.
 
-        def read(row: Any) -> Any:
-            (converted,) = compiler.apply_converters([row], converters)
-            return make(list(converted))
+    Args:
+        build: takes the placeholders and returns the queryset of the rows, and the new values
+            by field, which may be expressions.
+        given: as for `Statement`.
+    """
 
-        given = [
-            (place, parameter.number)
-            for place, parameter in enumerate(parameters)
-            if isinstance(parameter, Placeholder)
-        ]
-        return _Compiled(sql, list(parameters), given, read)
+    def __init__(
+        self, build: Callable[..., tuple[models.QuerySet[Any], dict[str, Any]]], given: Given
+    ) -> None:
+        def make_query(*placeholders: Placeholder) -> Any:
+            queryset, changes = build(*placeholders)
+            query: Any = queryset.query.chain(UpdateQuery)
+            query.add_update_values(changes)
+            return query
 
-    def _build_queryset(self) -> models.QuerySet[ModelT]:
-        return self._build(
-            *(Placeholder(number, field) for number, field in enumerate(self._fields))
-        )
+        super().__init__(make_query, given)
+
+    def run(self, *values: Any) -> None:
+        """Write."""
+        connection, compiled = self._connect()
+        with connection.cursor() as cursor:
+            self._execute(cursor, compiled, values)
 
 
 def find_by(
@@ -134,10 +224,35 @@ def find_by(
     def build(*values: Placeholder) -> models.QuerySet[ModelT]:
         return get_queryset().filter(**dict(zip(columns, values, strict=True))).order_by()
 
-    def fields() -> list[Any]:
-        return [get_queryset().model._meta.get_field(column) for column in columns]
+    def given() -> list[One | Many]:
+        return [One(get_queryset().model._meta.get_field(column)) for column in columns]
 
-    return Statement(build, fields)
+    return Statement(build, given)
+
+
+def find_among(
+    get_queryset: Callable[[], models.QuerySet[ModelT]], column: str
+) -> Statement[ModelT]:
+    """Return the statement that finds the rows which have one of the values in a column."""
+    return Statement(
+        lambda values: get_queryset().filter(Among(models.F(column), values)),
+        lambda: [Many(get_queryset().model._meta.get_field(column))],
+    )
+
+
+def _reader(compiler: Any, connection: Any) -> Callable[[Any], Any]:
+    """Return what makes instances of a row that the compiler's statement returns."""
+    if isinstance(compiler.query, UpdateQuery):
+        return lambda row: row
+    columns = [column for column, _, _ in compiler.select]
+    converters = compiler.get_converters(columns)
+    make = _maker(compiler.klass_info, columns, connection.alias)
+
+    def read(row: Any) -> Any:
+        (converted,) = compiler.apply_converters([row], converters)
+        return make(list(converted))
+
+    return read
 
 
 def _maker(info: Any, columns: list[Any], using: str) -> Callable[[list[Any]], Any]:

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db.models import F
 from guardian.conf import settings as guardian_settings
 
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import AbstractMessage, AbstractRoom, Membership, get_model
-from ..models.statements import Statement, find_by
+from ..models.statements import Among, Many, One, Statement, find_among, find_by
 from ..permissions import PermissionHandler
 
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
@@ -23,7 +24,19 @@ _locked_rooms: Statement[Any] = find_by(
 _memberships = find_by(lambda: Membership.objects.select_related("user"), "room_id", "user_id")
 _users: Statement[Any] = Statement(
     lambda user_id: get_user_model()._default_manager.filter(pk=user_id),
-    lambda: [get_user_model()._meta.pk],
+    lambda: [One(get_user_model()._meta.pk)],
+)
+_messages: Statement[Any] = find_among(
+    lambda: get_model("Message").objects.select_related("sender"), "id"
+)
+_own_memberships: Statement[Any] = Statement(
+    lambda user_id, room_ids: Membership.objects.select_related("user").filter(
+        Among(F("room_id"), room_ids), user_id=user_id
+    ),
+    lambda: [One(get_user_model()._meta.pk), Many(Membership._meta.get_field("room_id"))],
+)
+_rooms_to_lock: Statement[Any] = find_among(
+    lambda: get_model("Room").objects.order_by("pk").select_for_update(no_key=True), "id"
 )
 
 
@@ -91,8 +104,19 @@ class Operations:
 
     def lock_rooms(self, room_ids: Iterable[Any]) -> dict[Any, AbstractRoom]:
         """Lock rooms, always in the same order, and return them by id."""
-        rooms = get_model("Room").objects.filter(pk__in=set(room_ids)).order_by("pk")
-        return {room.pk: room for room in rooms.select_for_update(no_key=True)}
+        return {room.pk: room for room in _rooms_to_lock.all(set(room_ids))}
+
+    def find_message(self, message_id: Any) -> AbstractMessage:
+        """Return a message with its sender, whoever is in its room.
+
+        Raises:
+            NotFound: there is no such message.
+        """
+        found = _messages.all([message_id])
+        if not found:
+            raise NotFound("There is no such message.")
+        message: AbstractMessage = found[0]
+        return message
 
     def find_messages(self, message_ids: Iterable[Any]) -> list[AbstractMessage]:
         """Return messages with their senders, in the order in which they were named.
@@ -104,8 +128,7 @@ class Operations:
         wanted = list(dict.fromkeys(message_ids))
         if not wanted:
             raise Invalid({"message_id": "Name at least one message."})
-        rows = get_model("Message").objects.filter(pk__in=wanted).select_related("sender")
-        found = {message.pk: message for message in rows}
+        found = {message.pk: message for message in _messages.all(wanted)}
         if len(found) < len(wanted):
             raise NotFound("There is no such message.")
         self.check_member_of({message.room_id for message in found.values()})
@@ -115,12 +138,11 @@ class Operations:
         """Raise `PermissionDenied` unless the user is in all of these rooms."""
         if not room_ids:
             return
-        joined = Membership.objects.filter(
-            user_id=self.user_id, room_id__in=room_ids, **active("user__")
-        )
-        if joined.count() < len(room_ids):
+        memberships = _own_memberships.all(self.user_id, room_ids)
+        if len(memberships) < len(room_ids):
             check_active(self.user)
             raise PermissionDenied("You are not a member of this room.")
+        self.user = check_active(memberships[0].user)
 
     def find_users(self, field: str, user_ids: Iterable[Any]) -> dict[Any, Any]:
         """Return users by primary key, in the order in which they were named.

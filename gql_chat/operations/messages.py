@@ -136,7 +136,7 @@ class MessageOperations(Operations):
             NotFound, PermissionDenied, Invalid: as for sending.
         """
         with streams.transaction() as outbox:
-            message = self.find_messages([message_id])[0]
+            message = self.find_message(message_id)
             membership = self.enter(message.room_id, lock=True)
             if not self.permissions.can_change_message(membership, message):
                 raise PermissionDenied("You may not change this message.")

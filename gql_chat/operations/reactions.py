@@ -8,7 +8,7 @@ from .. import streams
 from ..errors import Conflict, Invalid, NotFound
 from ..events import MessageReacted
 from ..models import AbstractMessage, Membership, get_model
-from ..models.receipts import REACTION_LENGTH
+from ..models.receipts import REACTION_LENGTH, own_reactions
 from ..relations import load_messages
 from .base import Operations
 
@@ -28,12 +28,10 @@ class ReactionOperations(Operations):
         _check_content(reaction_content)
         with streams.transaction() as outbox:
             message, membership = self._find(message_id)
-            reactions = get_model("Reaction")
-            if reactions.objects.filter(
-                message_id=message.pk, user_id=self.user_id, reaction_content=reaction_content
-            ).exists():
+            present = own_reactions.first(message.pk, self.user_id)
+            if present is not None and present.reaction_content == reaction_content:
                 raise Conflict("You have reacted to this message in the same way already.")
-            reactions(
+            get_model("Reaction")(
                 message=message, user=membership.user, reaction_content=reaction_content
             ).save(force_insert=True)
             load_messages([message])
@@ -70,7 +68,7 @@ class ReactionOperations(Operations):
         return message
 
     def _find(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
-        message = self.find_messages([message_id])[0]
+        message = self.find_message(message_id)
         membership = self.enter(message.room_id, lock=True)
         if message.is_deleted:
             raise Invalid("This message is deleted.")

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -14,8 +15,55 @@ from .. import streams
 from ..errors import Conflict
 from ..events import MessagesDelivered, MessagesRead
 from ..models import Delivery, Membership, bulk, get_model
+from ..models.statements import Among, Many, One, Statement, Update
 from ..relations import load_messages
 from .base import Operations
+
+
+def _move_unread_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
+    """Move the time before which nothing is unread, so that counting stays short."""
+    read = get_model("ReadReceipt").objects.filter(message_id=OuterRef("pk"), reader_id=user_id)
+    oldest = (
+        get_model("Message")
+        .objects.filter(
+            room_id=OuterRef("room_id"),
+            created_at__gte=OuterRef("unread_from"),
+            is_deleted=False,
+        )
+        .exclude(sender_id=user_id)
+        .exclude(Exists(read))
+        .order_by("created_at")
+        .values("created_at")[:1]
+    )
+    newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
+    mine = Membership.objects.filter(Among(F("room_id"), room_ids), user_id=user_id)
+    return mine, {"unread_from": Coalesce(Subquery(oldest), Subquery(newest))}
+
+
+def _messages_and_user() -> list[One | Many]:
+    return [Many(get_model("Message")._meta.pk), One(get_user_model()._meta.pk)]
+
+
+_unread_marks = Update(
+    _move_unread_mark,
+    lambda: [One(get_user_model()._meta.pk), Many(get_model("Room")._meta.pk)],
+)
+_own_receipts: Statement[Any] = Statement(
+    lambda ids, user_id: get_model("ReadReceipt").objects.filter(
+        Among(F("message_id"), ids), reader_id=user_id
+    ),
+    _messages_and_user,
+)
+_own_deliveries: Statement[Delivery] = Statement(
+    lambda ids, user_id: Delivery.objects.filter(Among(F("message_id"), ids), user_id=user_id),
+    _messages_and_user,
+)
+_members: Statement[Membership] = Statement(
+    lambda room_ids, user_ids: Membership.objects.filter(
+        Among(F("room_id"), room_ids), Among(F("user_id"), user_ids)
+    ),
+    lambda: [Many(get_model("Room")._meta.pk), Many(get_user_model()._meta.pk)],
+)
 
 
 class ReceiptOperations(Operations):
@@ -34,8 +82,7 @@ class ReceiptOperations(Operations):
         with streams.transaction() as outbox:
             messages = self.find_messages(message_ids)
             ids = [message.pk for message in messages]
-            present = Delivery.objects.filter(message_id__in=ids, user_id=self.user_id)
-            known = set(present.values_list("message_id", flat=True))
+            known = {delivery.message_id for delivery in _own_deliveries.all(ids, self.user_id)}
             new = [
                 message
                 for message in messages
@@ -50,8 +97,7 @@ class ReceiptOperations(Operations):
             notifications.acknowledge(self.user_id, ids, rooms)
             notifications.delete_finished(message_id__in=ids)
             senders = {message.sender_id for message in new}
-            still_in = Membership.objects.filter(room_id__in=rooms, user_id__in=senders)
-            places = set(still_in.values_list("room_id", "user_id"))
+            places = {(here.room_id, here.user_id) for here in _members.all(rooms, senders)}
             by_sender: dict[Any, list[Any]] = defaultdict(list)
             for message in load_messages(new):
                 if (message.room_id, message.sender_id) in places:
@@ -81,18 +127,15 @@ class ReceiptOperations(Operations):
                 if message.sender_id != self.user_id
             ]
             rooms = self.lock_rooms(message.room_id for message in messages)
-            receipts = get_model("ReadReceipt")
-            present = receipts.objects.filter(
-                message_id__in=[message.pk for message in messages], reader_id=self.user_id
-            )
-            known = set(present.values_list("message_id", flat=True))
+            receipts = _own_receipts.all([message.pk for message in messages], self.user_id)
+            known = {receipt.message_id for receipt in receipts}
             if once and known:
                 raise Conflict("You have read this message already.")
             new = [message for message in messages if message.pk not in known]
             if not new:
                 return
             self._write_receipts(new)
-            self._move_unread_mark({message.room_id for message in new})
+            _unread_marks.run(self.user_id, {message.room_id for message in new})
             by_room: dict[Any, list[Any]] = defaultdict(list)
             for message in load_messages(new):
                 by_room[message.room_id].append(message)
@@ -108,26 +151,4 @@ class ReceiptOperations(Operations):
                 receipts(message_id=message.pk, reader_id=self.user_id, read_at=now)
                 for message in messages
             ]
-        )
-
-    def _move_unread_mark(self, room_ids: set[Any]) -> None:
-        """Move the time before which nothing is unread, so that counting stays short."""
-        receipts = get_model("ReadReceipt").objects.filter(
-            message_id=OuterRef("pk"), reader_id=self.user_id
-        )
-        oldest_unread = (
-            get_model("Message")
-            .objects.filter(
-                room_id=OuterRef("room_id"),
-                created_at__gte=OuterRef("unread_from"),
-                is_deleted=False,
-            )
-            .exclude(sender_id=self.user_id)
-            .exclude(Exists(receipts))
-            .order_by("created_at")
-            .values("created_at")[:1]
-        )
-        newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
-        Membership.objects.filter(user_id=self.user_id, room_id__in=room_ids).update(
-            unread_from=Coalesce(Subquery(oldest_unread), Subquery(newest))
         )
