@@ -20,6 +20,9 @@ SUBSCRIBE_SECONDS = 2.0
 PAUSE_SECONDS = 0.2
 """How long a channel layer is let be that failed at once."""
 
+GROUPS_AT_ONCE = 32
+"""How many groups are joined at the same time: a user may be in hundreds of rooms."""
+
 PROBE_SECONDS = 2.0
 """How often a hub rings for itself."""
 
@@ -193,14 +196,30 @@ class LayerLink:
     async def _settle_groups(self, layer: Any, channel: str, names: list[str]) -> bool:
         """Join and leave groups as wanted; tell whether one was joined."""
         joined = False
-        for name in names:
-            wanted, group = name in self._wanted, group_name(name)
-            if name in self._joined and (not wanted or name in self._doubted):
-                await layer.group_discard(group, channel)
-                self._joined.discard(name)
-            if wanted and name not in self._joined:
-                await layer.group_add(group, channel)
-                self._joined.add(name)
-                joined = True
-            self._doubted.discard(name)
+        for start in range(0, len(names), GROUPS_AT_ONCE):
+            results = await asyncio.gather(
+                *(
+                    self._settle_group(layer, channel, name)
+                    for name in names[start : start + GROUPS_AT_ONCE]
+                ),
+                return_exceptions=True,
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+                joined = joined or result
+        return joined
+
+    async def _settle_group(self, layer: Any, channel: str, name: str) -> bool:
+        """Join or leave the group of a stream as wanted; tell whether it was joined."""
+        joined = False
+        wanted, group = name in self._wanted, group_name(name)
+        if name in self._joined and (not wanted or name in self._doubted):
+            await layer.group_discard(group, channel)
+            self._joined.discard(name)
+        if wanted and name not in self._joined:
+            await layer.group_add(group, channel)
+            self._joined.add(name)
+            joined = True
+        self._doubted.discard(name)
         return joined

@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from .. import streams
 from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
 from ..models import get_model
+from ..models.statements import One, Statement
 from .base import Operations
+
+_alive_sessions: Statement[Any] = Statement(
+    lambda user_id, since: get_model("Session").objects.filter(
+        user_id=user_id, alive_at__gte=since
+    ),
+    lambda: [One(get_user_model()._meta.pk), One(get_model("Session")._meta.get_field("alive_at"))],
+)
 
 
 @dataclass(slots=True)
@@ -49,8 +58,7 @@ class SessionOperations(Operations):
         if limit is None:
             return
         since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
-        sessions = get_model("Session").objects.filter(user_id=self.user_id, alive_at__gte=since)
-        if sessions.count() >= limit:
+        if len(_alive_sessions.all(self.user_id, since)) >= limit:
             raise RateLimited(
                 {"message": f"At most {limit} sockets are allowed.", "retry_after": RETRY_AFTER}
             )
