@@ -7,8 +7,11 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.db.models import F
+
 from .models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from .models.statements import Statement, find_among
+from .models.statements import Among, Many, Statement, find_among
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False).select_related("sender"), "id"
@@ -29,6 +32,12 @@ _deliveries = find_among(
 )
 _memberships = find_among(
     lambda: Membership.objects.select_related("user").order_by("pk"), "room_id"
+)
+
+_properties: Statement[Any] = find_among(lambda: get_model("RoomProperty").objects.all(), "room_id")
+_users: Statement[Any] = Statement(
+    lambda ids: get_user_model()._default_manager.filter(Among(F("pk"), ids)),
+    lambda: [Many(get_user_model()._meta.pk)],
 )
 
 
@@ -72,6 +81,13 @@ def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
     return messages
 
 
+def load_senders(messages: Sequence[AbstractMessage]) -> None:
+    """Give each message its `sender`; messages of one sender share one instance."""
+    by_id = {user.pk: user for user in _users.all({message.sender_id for message in messages})}
+    for message in messages:
+        message.sender = by_id[message.sender_id]
+
+
 def _quote(message: AbstractMessage, quoted: Any) -> Any:
     if quoted is not None and quoted.room_id != message.room_id:
         # A copy: another message here may quote it in its own room.
@@ -101,12 +117,20 @@ def relations_of(message: Any) -> MessageRelations:
 
 
 def load_rooms(rooms: Sequence[AbstractRoom]) -> Sequence[Any]:
-    """Give each room its `members`, memberships with their users in the order of joining."""
+    """Give each room its `members`, memberships with their users in the order of joining.
+
+    Its `property` and, where among the members, its `creator` are then at hand, too.
+    """
     by_id: dict[Any, Any] = {room.pk: room for room in rooms}
     for room in by_id.values():
         room.members = []
     for membership in _memberships.all(by_id):
-        by_id[membership.room_id].members.append(membership)
+        room = by_id[membership.room_id]
+        room.members.append(membership)
+        if membership.user_id == room.creator_id:
+            room.creator = membership.user
+    for found in _properties.all(by_id):
+        found.room = by_id[found.room_id]
     return rooms
 
 

@@ -6,7 +6,7 @@ it. What is asked so often never changes but for its values, so its SQL is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -98,13 +98,13 @@ class _Compiled:
         sql: the text.
         parameters: its parameters.
         given: which of them are values that are given later: the place, and whose it is.
-        read: makes instances of a row.
+        read: makes instances of rows.
     """
 
     sql: str
     parameters: list[Any]
     given: list[tuple[int, int]]
-    read: Callable[[Any], Any]
+    read: Callable[[Any], Iterator[Any]]
 
 
 class _Prepared:
@@ -177,8 +177,7 @@ class Statement(_Prepared, Generic[ModelT]):
         with connection.cursor() as cursor:
             self._execute(cursor, compiled, values)
             row = cursor.fetchone()
-        found: ModelT | None = None if row is None else compiled.read(row)
-        return found
+        return None if row is None else next(compiled.read([row]))
 
     def all(self, *values: Any) -> list[ModelT]:
         """Return the rows for these values."""
@@ -186,7 +185,7 @@ class Statement(_Prepared, Generic[ModelT]):
         with connection.cursor() as cursor:
             self._execute(cursor, compiled, values)
             rows = cursor.fetchall()
-        return [compiled.read(row) for row in rows]
+        return list(compiled.read(rows))
 
 
 class Update(_Prepared):
@@ -240,38 +239,49 @@ def find_among(
     )
 
 
-def _reader(compiler: Any, connection: Any) -> Callable[[Any], Any]:
-    """Return what makes instances of a row that the compiler's statement returns."""
+Made = dict[tuple[Any, Any], Any]
+"""The instances that were made so far, by model and key: each is made once."""
+
+
+def _reader(compiler: Any, connection: Any) -> Callable[[Any], Iterator[Any]]:
+    """Return what makes instances of rows that the compiler's statement returns."""
     if isinstance(compiler.query, UpdateQuery):
-        return lambda row: row
+        return iter
     columns = [column for column, _, _ in compiler.select]
     converters = compiler.get_converters(columns)
     make = _maker(compiler.klass_info, columns, connection.alias)
+    annotations = compiler.annotation_col_map
 
-    def read(row: Any) -> Any:
-        (converted,) = compiler.apply_converters([row], converters)
-        return make(list(converted))
+    def read(rows: Any) -> Iterator[Any]:
+        made: Made = {}
+        for row in compiler.apply_converters(rows, converters):
+            instance = make(row, made)
+            for name, place in annotations.items():
+                setattr(instance, name, row[place])
+            yield instance
 
     return read
 
 
-def _maker(info: Any, columns: list[Any], using: str) -> Callable[[list[Any]], Any]:
+def _maker(info: Any, columns: list[Any], using: str) -> Callable[[list[Any], Made], Any]:
     """Return what makes an instance, with its related ones, out of their columns in a row."""
     model = info["model"]
     places = slice(info["select_fields"][0], info["select_fields"][-1] + 1)
     names = [column.target.attname for column in columns[places]]
     key = places.start + names.index(model._meta.pk.attname)
     related = [
-        (link["field"].name, _maker(link, columns, using))
+        (link["field"], _maker(link, columns, using))
         for link in info.get("related_klass_infos", ())
     ]
 
-    def make(row: list[Any]) -> Any:
+    def make(row: list[Any], made: Made) -> Any:
         if row[key] is None:
             return None
-        instance = model.from_db(using, names, row[places])
-        for name, make_related in related:
-            setattr(instance, name, make_related(row))
+        instance = made.get((model, row[key]))
+        if instance is None:
+            instance = made[model, row[key]] = model.from_db(using, names, row[places])
+            for field, make_related in related:
+                field.set_cached_value(instance, make_related(row, made))
         return instance
 
     return make

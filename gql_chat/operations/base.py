@@ -26,9 +26,11 @@ _users: Statement[Any] = Statement(
     lambda user_id: get_user_model()._default_manager.filter(pk=user_id),
     lambda: [One(get_user_model()._meta.pk)],
 )
-_messages: Statement[Any] = find_among(
+messages_by_id: Statement[Any] = find_among(
     lambda: get_model("Message").objects.select_related("sender"), "id"
 )
+"""Finds messages with their senders."""
+
 _own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: Membership.objects.select_related("user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
@@ -112,7 +114,7 @@ class Operations:
         Raises:
             NotFound: there is no such message.
         """
-        found = _messages.all([message_id])
+        found = messages_by_id.all([message_id])
         if not found:
             raise NotFound("There is no such message.")
         message: AbstractMessage = found[0]
@@ -128,7 +130,7 @@ class Operations:
         wanted = list(dict.fromkeys(message_ids))
         if not wanted:
             raise Invalid({"message_id": "Name at least one message."})
-        found = {message.pk: message for message in _messages.all(wanted)}
+        found = {message.pk: message for message in messages_by_id.all(wanted)}
         if len(found) < len(wanted):
             raise NotFound("There is no such message.")
         self.check_member_of({message.room_id for message in found.values()})

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from .. import streams
@@ -24,10 +25,11 @@ from ..events import (
 )
 from ..models import AbstractMessage, AbstractRoom, Membership, get_model
 from ..models.links import LINK_LENGTH, check_link
+from ..models.statements import Among, Many, One, Statement
 from ..permissions import grant, revoke
-from ..relations import load_messages, load_rooms, members_of
+from ..relations import load_messages, load_rooms, load_senders, members_of
 from ..rooms import NAME_LENGTH, Role, room_model, room_types
-from .base import Operations, check_active
+from .base import Operations, check_active, messages_by_id
 
 _LARGEST = 2**31 - 1
 
@@ -63,6 +65,49 @@ class Page:
         return self.page - 1 if self.page is not None and self.has_previous else None
 
 
+def _load(messages: list[AbstractMessage]) -> list[AbstractMessage]:
+    """Give messages what a page shows of them."""
+    load_senders(messages)
+    return load_messages(messages)
+
+
+def _select_listed_rooms(user_id: Any) -> Any:
+    messages = get_model("Message").objects.filter(room_id=OuterRef("pk"), is_deleted=False)
+    newest = messages.order_by("-created_at", "-pk").values("pk")[:1]
+    read = get_model("ReadReceipt").objects.filter(message_id=OuterRef("pk"), reader_id=user_id)
+    unread = (
+        messages.filter(created_at__gte=OuterRef("mine__unread_from"))
+        .exclude(sender_id=user_id)
+        .exclude(Exists(read))
+        .order_by()
+        .values("room_id")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    mine = FilteredRelation("memberships", condition=Q(memberships__user_id=user_id))
+    return (
+        get_model("Room")
+        .objects.annotate(mine=mine)
+        .filter(mine__isnull=False)
+        .annotate(last_message_id=Subquery(newest), unread_count=Coalesce(Subquery(unread), 0))
+        .select_related("creator")
+        .order_by("-last_activity", "-created_at")
+    )
+
+
+_listed_rooms: Statement[Any] = Statement(
+    _select_listed_rooms, lambda: [One(get_user_model()._meta.pk)]
+)
+_peers: Statement[Membership] = Statement(
+    lambda room_ids, user_id: (
+        Membership.objects.select_related("user")
+        .filter(Among(F("room_id"), room_ids))
+        .exclude(user_id=user_id)
+    ),
+    lambda: [Many(get_model("Room")._meta.pk), One(get_user_model()._meta.pk)],
+)
+
+
 class RoomOperations(Operations):
     """Rooms and their members."""
 
@@ -75,51 +120,12 @@ class RoomOperations(Operations):
         user of a one-to-one chat, or None) and `unread_count`.
         """
         check_active(self.user)
-        newest = (
-            get_model("Message")
-            .objects.filter(room_id=OuterRef("pk"), is_deleted=False)
-            .order_by("-created_at", "-pk")
-            .values("pk")[:1]
-        )
-        unread = (
-            get_model("Message")
-            .objects.filter(
-                room_id=OuterRef("pk"),
-                is_deleted=False,
-                created_at__gte=OuterRef("mine__unread_from"),
-            )
-            .exclude(sender_id=self.user_id)
-            .exclude(
-                Exists(
-                    get_model("ReadReceipt").objects.filter(
-                        message_id=OuterRef("pk"), reader_id=self.user_id
-                    )
-                )
-            )
-            .order_by()
-            .values("room_id")
-            .annotate(count=Count("pk"))
-            .values("count")
-        )
-        rooms = list(
-            get_model("Room")
-            .objects.annotate(
-                mine=FilteredRelation("memberships", condition=Q(memberships__user=self.user_id))
-            )
-            .filter(mine__isnull=False)
-            .annotate(last_message_id=Subquery(newest), unread_count=Coalesce(Subquery(unread), 0))
-            .select_related("creator")
-            .order_by("-last_activity", "-created_at")
-        )
+        rooms = _listed_rooms.all(self.user_id)
         ids = [room.last_message_id for room in rooms if room.last_message_id is not None]
-        found = get_model("Message").objects.filter(pk__in=ids).select_related("sender")
-        messages = {message.pk: message for message in load_messages(found)}
+        messages = {message.pk: message for message in load_messages(messages_by_id.all(ids))}
         paired = [room.pk for room in rooms if room.rules.paired]
         peers = {
-            membership.room_id: membership.user
-            for membership in Membership.objects.filter(room_id__in=paired)
-            .exclude(user_id=self.user_id)
-            .select_related("user")
+            membership.room_id: membership.user for membership in _peers.all(paired, self.user_id)
         }
         for room in rooms:
             room.last_message = messages.get(room.last_message_id)
@@ -175,7 +181,6 @@ class RoomOperations(Operations):
         messages = (
             get_model("Message")
             .objects.filter(room_id=room.pk, is_deleted=False)
-            .select_related("sender")
             .order_by("-created_at", "-pk")
         )
         if after is not None:
@@ -192,7 +197,7 @@ class RoomOperations(Operations):
         rows = list(messages[start : start + size + 1] if size is not None else messages)
         has_next = size is not None and len(rows) > size
         has_previous = before is not None or start > 0
-        shown = load_messages(rows[:size])
+        shown = _load(rows[:size])
         return Page(room.pk, shown, has_next, has_previous, size or len(shown), page)
 
     def _cursor(self, room: AbstractRoom, message_id: Any) -> Any:
@@ -207,8 +212,7 @@ class RoomOperations(Operations):
             Q(created_at__gt=cursor.created_at) | Q(created_at=cursor.created_at, pk__gt=cursor.pk)
         ).order_by("created_at", "pk")
         rows = list(newer[: size + 1])
-        page = load_messages(reversed(rows[:size]))
-        return Page(room.pk, page, True, len(rows) > size, size)
+        return Page(room.pk, _load(rows[:size][::-1]), True, len(rows) > size, size)
 
     # Coming and going
 

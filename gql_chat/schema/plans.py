@@ -30,6 +30,7 @@ from graphql import (
     SelectionSetNode,
     Undefined,
     default_type_resolver,
+    is_leaf_type,
 )
 from graphql.execution import get_argument_values
 from graphql.pyutils import Path
@@ -83,6 +84,8 @@ class Planner:
     def _complete(self, kind: GraphQLOutputType, node: FieldNode, info: Info) -> Complete:
         """Return what completes a value of a type, null included."""
         if isinstance(kind, GraphQLNonNull):
+            if is_leaf_type(kind.of_type):
+                return _required_leaf(kind.of_type, info)
             return _required(self._complete_value(kind.of_type, node, info), info)
         return _nullable(self._complete_value(kind, node, info))
 
@@ -101,10 +104,7 @@ class Planner:
         fields = [self._field(kind, node) for node in self._select(kind, selections)]
 
         def complete(value: Any, scope: Scope) -> dict[str, Any]:
-            return {
-                name: complete_field(read(value, scope), scope)
-                for name, read, complete_field in fields
-            }
+            return {name: answer(value, scope) for name, answer in fields}
 
         return complete
 
@@ -130,14 +130,15 @@ class Planner:
 
         return complete
 
-    def _field(self, parent: GraphQLObjectType, node: FieldNode) -> tuple[str, Read, Complete]:
-        """Return a field's name in the answer, what reads it, and what completes it."""
+    def _field(self, parent: GraphQLObjectType, node: FieldNode) -> tuple[str, Complete]:
+        """Return a field's name in the answer, and what answers it for an object."""
         key = node.alias.value if node.alias else node.name.value
         if node.name.value == "__typename":
-            return key, lambda value, scope: parent.name, lambda value, scope: value
+            return key, lambda value, scope: parent.name
         field = parent.fields[node.name.value]
         info = self._info(parent, field, node)
-        return key, _reader(field, node, info), self._complete(field.type, node, info)
+        read, complete = _reader(field, node, info), self._complete(field.type, node, info)
+        return key, lambda value, scope: complete(read(value, scope), scope)
 
     def _info(self, parent: GraphQLObjectType, field: GraphQLField, node: FieldNode) -> Info:
         """Return what resolvers learn of a field, but for the scope."""
@@ -201,7 +202,7 @@ def _within(info: Info, scope: Scope) -> Info:
 
 
 def _required(complete: Complete, info: Info) -> Complete:
-    where = f"{info.parent_type.name}.{info.field_name}"
+    where = _name(info)
 
     def complete_required(value: Any, scope: Scope) -> Any:
         completed = None if value is None else complete(value, scope)
@@ -210,6 +211,23 @@ def _required(complete: Complete, info: Info) -> Complete:
         return completed
 
     return complete_required
+
+
+def _required_leaf(kind: Any, info: Info) -> Complete:
+    """Return what writes a leaf: what most of a plan's work is."""
+    where, write = _name(info), kind.coerce_output_value
+
+    def complete(value: Any, scope: Scope) -> Any:
+        written = None if value is None else write(value)
+        if written is None or written is Undefined:
+            raise TypeError(f"Cannot return {value!r} for {where}, a required {kind.name}.")
+        return written
+
+    return complete
+
+
+def _name(info: Info) -> str:
+    return f"{info.parent_type.name}.{info.field_name}"
 
 
 def _nullable(complete: Complete) -> Complete:
