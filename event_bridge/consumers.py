@@ -19,7 +19,7 @@ from . import limits, protocol
 from .delivery import Delivered
 from .hub import get_hub
 from .operations import Answer, Prepared, events, lifecycle
-from .outbox import LIMIT, Outbox
+from .outbox import LIMIT, SIZE_LIMIT, Outbox
 from .protocol import Frame, Malformed
 from .resume import Resumption
 
@@ -50,12 +50,15 @@ class ChatConsumer:
     outbox_limit = LIMIT
     """How many frames may wait for a client that does not read."""
 
+    outbox_size_limit = SIZE_LIMIT
+    """How many characters they may have together."""
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.user = scope.get("user")
         self.state = State.OPENING
         self.hub = get_hub()
-        self.outbox = Outbox(send, self._overflowed, self.outbox_limit)
+        self.outbox = Outbox(send, self._overflowed, self.outbox_limit, self.outbox_size_limit)
         self.rate = limits.Rate()
         self.resumption: Resumption | None = None
         self.resumed = False
@@ -246,11 +249,19 @@ class ChatConsumer:
     def deliver(self, frame: Delivered) -> None:
         """Take a dispatch that the user is entitled to."""
         if self.state is State.OPENING:
-            self._held.append(frame)
+            self._hold(self._held, frame)
         elif self.resumption is not None:
-            self.resumption.hold(frame)
+            self._hold(self.resumption.held, frame)
         elif not 0 < frame.envelope.seq <= self.reached.get(frame.envelope.stream, 0):
             self.outbox.write(frame.placed() if self.resumed else frame.plain())
+
+    def _hold(self, held: list[Delivered], frame: Delivered) -> None:
+        """Keep a frame back until the socket is open, or its replay done; not without end."""
+        held.append(frame)
+        if len(held) > self.outbox_limit:
+            held.clear()
+            self.outbox.close()
+            self._overflowed()
 
     def dismiss(self, login: str | None = None) -> None:
         """Close, as not authenticated any more; with `login`, if opened with that login session."""

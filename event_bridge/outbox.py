@@ -18,6 +18,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 LIMIT = 1000
 """How many frames may wait for a client before it counts as too slow."""
 
+SIZE_LIMIT = 8 * 1024 * 1024
+"""How many characters those frames may have together."""
+
 
 class Outbox:
     """Writes frames to a socket.
@@ -29,14 +32,26 @@ class Outbox:
 
     Args:
         send: the ASGI `send` of the socket.
-        on_overflow: called, once, when more than `limit` frames wait.
-        limit: how many may.
+        on_overflow: called, once, when more waits than may.
+        limit: how many frames may wait.
+        size_limit: how many characters they may have together.
+
+    Attributes:
+        size: how many characters wait.
     """
 
-    def __init__(self, send: Send, on_overflow: Callable[[], None], limit: int = LIMIT) -> None:
+    def __init__(
+        self,
+        send: Send,
+        on_overflow: Callable[[], None],
+        limit: int = LIMIT,
+        size_limit: int = SIZE_LIMIT,
+    ) -> None:
         self._send = send
         self._on_overflow = on_overflow
         self._limit = limit
+        self._size_limit = size_limit
+        self.size = 0
         self._waiting: deque[str] = deque()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -47,7 +62,8 @@ class Outbox:
             return
         if self._task is not None:
             self._waiting.append(text)
-            if len(self._waiting) > self._limit:
+            self.size += len(text)
+            if len(self._waiting) > self._limit or self.size > self._size_limit:
                 self.close()
                 self._on_overflow()
             return
@@ -67,7 +83,7 @@ class Outbox:
     def close(self) -> None:
         """Drop what waits and send nothing any more."""
         self._closed = True
-        self._waiting.clear()
+        self._forget()
         if self._task is not None:
             self._task.cancel()
 
@@ -80,12 +96,18 @@ class Outbox:
         try:
             await _resume(sending, pause)
             while self._waiting:
-                await self._send({"type": "websocket.send", "text": self._waiting.popleft()})
+                text = self._waiting.popleft()
+                self.size -= len(text)
+                await self._send({"type": "websocket.send", "text": text})
         except Exception:
             self._closed = True
-            self._waiting.clear()
+            self._forget()
         finally:
             self._task = None
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self.size = 0
 
 
 async def _wait_for(sending: Awaitable[None]) -> None:

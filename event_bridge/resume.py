@@ -61,10 +61,6 @@ class Resumption:
                 raise Invalid({f"streams.{name}": "A whole number from 0 up is needed."})
         return cls(wanted, delivered)
 
-    def hold(self, frame: Delivered) -> None:
-        """Keep a frame back until the replay is done."""
-        self.held.append(frame)
-
     def read(self, user_id: Any) -> Replay:
         """Read what a user missed. Runs on a database thread."""
         answer: dict[str, dict[str, Any]] = {name: {"gone": True} for name in self.wanted}

@@ -4,6 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from event_bridge.consumers import ChatConsumer
+from event_bridge.outbox import Outbox
 from tests.client import Client
 from tests.conftest import Connect, Users
 from tests.wire.rooms import group, people
@@ -11,13 +12,35 @@ from tests.wire.rooms import group, people
 #: More than the buffers between two sockets of one machine take.
 MESSAGES = 80
 CONTENT = "x" * 200_000
+#: Five such messages, with what else a frame has.
+SIZE = 5 * 201_000
 
 
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How much waited for clients, each time something began to wait."""
+    found: list[int] = []
+    write = Outbox.write
+
+    def note(outbox: Outbox, text: str) -> None:
+        write(outbox, text)
+        found.append(outbox.size)
+
+    monkeypatch.setattr(Outbox, "write", note)
+    return found
+
+
+@pytest.mark.parametrize("limit", ["outbox_limit", "outbox_size_limit"])
 async def test_a_client_that_does_not_read_delays_nobody_and_can_resume(
-    connect: Connect, users: Users, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    limit: str,
+    sizes: list[int],
+    connect: Connect,
+    users: Users,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": None}
-    monkeypatch.setattr(ChatConsumer, "outbox_limit", 5)
+    monkeypatch.setattr(ChatConsumer, limit, {"outbox_limit": 5, "outbox_size_limit": SIZE}[limit])
     alice, bob = await people(connect, users, "alice", "bob")
     room = await group(alice, bob)
     stream = f"room:{room['id']}"
@@ -36,6 +59,7 @@ async def test_a_client_that_does_not_read_delays_nobody_and_can_resume(
     slow.resume_reading()
 
     assert await slow.closed() == 4008
+    assert 0 < max(sizes) <= SIZE
     got = slow.drain()
     assert 0 < len(got) < MESSAGES
     last = got[-1]["seq"]
