@@ -68,6 +68,13 @@ DEFAULTS: dict[str, Any] = {
     "RATE_LIMIT": None,
     "MAX_SESSIONS_PER_USER": 100,
     "EVENT_LOG_RETENTION": 7 * 24 * 3600,
+    "GRAPHQL_ACCESS": "gql_chat.endpoint.access.is_staff",
+    "GRAPHQL_INTROSPECTION": True,
+    "GRAPHQL_MAX_DEPTH": 12,
+    "GRAPHQL_MAX_ALIASES": 15,
+    "GRAPHQL_MAX_TOKENS": 2000,
+    "GRAPHQL_MAX_BODY_BYTES": 256 * 1024,
+    "GRAPHQL_MAX_SUBSCRIPTIONS": 20,
 }
 
 

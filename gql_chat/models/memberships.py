@@ -164,6 +164,7 @@ class Membership(models.Model):
     keeps_role = False
 
     class Meta:
+        permissions = (("act_as", "Can act as another user at the GraphQL endpoint"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["room", "user"], name="%(app_label)s_%(class)s_once")
         ]

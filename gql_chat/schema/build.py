@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import strawberry
 from django.core.signals import setting_changed
@@ -26,11 +27,24 @@ ROOM_TYPES = (
 )
 
 
+SchemaT = TypeVar("SchemaT", bound=strawberry.Schema)
+
+
 @cache
 def get_schema() -> strawberry.Schema:
     """Return the schema, with a project's own types in the places of the defaults.
 
     Names are those of the wire: in snake case.
+    """
+    return build_schema(strawberry.Schema, [DjangoOptimizerExtension])
+
+
+def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> SchemaT:
+    """Return a new schema of the types that the settings name.
+
+    Args:
+        schema_class: Strawberry's schema or a class derived from it.
+        extensions: classes or factories of schema extensions.
     """
     from .mutations import Mutation
     from .queries import Query
@@ -38,12 +52,12 @@ def get_schema() -> strawberry.Schema:
     from .subscriptions import Subscription
 
     serializers.install()
-    return strawberry.Schema(
+    return schema_class(
         query=merge_types("Query", (Query, RecordQuery)),
         mutation=Mutation,
         subscription=Subscription,
         types=[chat_settings.load_serializer(name) for name in ROOM_TYPES],
-        extensions=[DjangoOptimizerExtension],
+        extensions=extensions,
         config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,9 @@ from ..conf import chat_settings
 if TYPE_CHECKING:
     from ..events import Event
     from ..operations import EventHandler
+    from ..streams import Envelope
+
+Follow = Callable[[str, int | None], "AsyncGenerator[Envelope, None]"]
 
 
 @dataclass
@@ -21,10 +24,15 @@ class Context:
     Attributes:
         user_id: the primary key of the user who acts.
         source: where a subscription's events come from.
+        follow: gives the logged events of a stream, by its name, after a place or from now on;
+            None where streams cannot be followed.
+        actor_id: the primary key of the user who has signed in, where that is another one.
     """
 
     user_id: Any
     source: AsyncIterator[Event] | None = field(default=None)
+    follow: Follow | None = None
+    actor_id: Any = None
 
     @cached_property
     def handler(self) -> EventHandler:

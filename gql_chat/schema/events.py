@@ -7,6 +7,7 @@ import strawberry
 
 from .. import events
 from .scalars import UserID
+from .stored import Stored
 from .types import MessageRef, Room
 
 
@@ -14,7 +15,7 @@ def _is(event: type[events.Event]) -> Any:
     """Return the test by which an event finds its type in the schema."""
 
     def is_type_of(cls: type, obj: Any, info: Any) -> bool:
-        return isinstance(obj, event)
+        return isinstance(obj, event) or (isinstance(obj, Stored) and obj.kind == event.__name__)
 
     return classmethod(is_type_of)
 

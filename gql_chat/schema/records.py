@@ -1,65 +1,70 @@
 """What internal tools may query: rows as they are stored, filtered, in pages, optimised."""
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Optional
+from uuid import UUID
 
 import strawberry
 import strawberry_django
+from django.contrib.auth import get_user_model
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 from strawberry import auto
 
+from .. import streams
+from ..conf import chat_settings
 from ..errors import PermissionDenied
-from ..models import get_model
-from .scalars import Timestamp, UserID
+from ..models import Delivery, Membership, StreamEvent, get_model
+from .connections import connection
+from .context import Context
+from .scalars import JSONObject, Timestamp, UserID
 
 _MessageModel: Any = get_model("Message")
+_NotificationModel: Any = get_model("ChatNotification")
 _RoomModel: Any = get_model("Room")
 _SessionModel: Any = get_model("Session")
+_UserModel: Any = get_user_model()
+
+Info = strawberry.Info[Context, Any]
 
 
-def _for_staff(records: Any, info: Any) -> Any:
-    """Return the records, or raise `PermissionDenied` where the user is no staff."""
-    if not info.context.handler.user.is_staff:
-        raise PermissionDenied("Only staff may query records.")
-    return records
-
-
-@strawberry_django.filter_type(_RoomModel, lookups=True)
+@strawberry.input
 class RoomRecordFilter:
     """Which rooms."""
 
-    id: auto
-    type: auto
-    last_activity: auto
+    type: str | None = None
+    member: Optional[UserID] = None  # noqa: UP045
+    active_after: Optional[Timestamp] = None  # noqa: UP045
+    active_before: Optional[Timestamp] = None  # noqa: UP045
 
 
-@strawberry_django.type(_RoomModel, filters=RoomRecordFilter, pagination=True)
+@strawberry_django.type(_RoomModel)
 class RoomRecord:
     """A room's row."""
 
     id: auto
     type: auto
     name: auto
+    creator_id: Optional[UserID] = strawberry_django.field(only=["creator_id"])  # noqa: UP045
     seq: auto
     last_activity: Timestamp
     created_at: Timestamp
 
-    @classmethod
-    def get_queryset(cls, queryset: Any, info: Any, **kwargs: Any) -> Any:
-        """Return rooms for staff, the most recently active first."""
-        return _for_staff(queryset, info).order_by("-last_activity", "pk")
 
-
-@strawberry_django.filter_type(_MessageModel, lookups=True)
+@strawberry.input
 class MessageRecordFilter:
-    """Which messages."""
+    """Which messages; `text` is looked for in the content, in any case."""
 
-    id: auto
-    room_id: auto
-    sender_id: auto
-    content: auto
-    created_at: auto
+    room: UUID | None = None
+    sender: Optional[UserID] = None  # noqa: UP045
+    text: str | None = None
+    is_deleted: bool | None = None
+    sent_after: Optional[Timestamp] = None  # noqa: UP045
+    sent_before: Optional[Timestamp] = None  # noqa: UP045
 
 
-@strawberry_django.type(_MessageModel, filters=MessageRecordFilter, pagination=True)
+@strawberry_django.type(_MessageModel)
 class MessageRecord:
     """A message's row, deleted or not."""
 
@@ -71,13 +76,16 @@ class MessageRecord:
     is_edited: auto
     created_at: Timestamp
 
-    @classmethod
-    def get_queryset(cls, queryset: Any, info: Any, **kwargs: Any) -> Any:
-        """Return messages for staff, the newest first."""
-        return _for_staff(queryset, info).order_by("-created_at", "-pk")
+
+@strawberry.input
+class SessionRecordFilter:
+    """Which open sockets."""
+
+    user: Optional[UserID] = None  # noqa: UP045
+    seen_after: Optional[Timestamp] = None  # noqa: UP045
 
 
-@strawberry_django.type(_SessionModel, pagination=True)
+@strawberry_django.type(_SessionModel)
 class SessionRecord:
     """An open socket."""
 
@@ -86,16 +94,210 @@ class SessionRecord:
     channel_name: auto
     last_seen: Timestamp
 
-    @classmethod
-    def get_queryset(cls, queryset: Any, info: Any, **kwargs: Any) -> Any:
-        """Return open sockets for staff, the newest first."""
-        return _for_staff(queryset, info).order_by("-last_seen", "pk")
+
+@strawberry_django.type(_UserModel)
+class ConnectedUser:
+    """A user with an open socket."""
+
+    user_id: UserID = strawberry_django.field(only=["pk"], resolver=lambda root: root.pk)
+    username: str = strawberry_django.field(
+        only=[_UserModel.USERNAME_FIELD], resolver=lambda root: root.get_username()
+    )
+    devices: int = strawberry.field(
+        description="How many sockets the user has open.",
+        resolver=lambda root: root.chat_devices,
+    )
+    last_seen: Timestamp = strawberry.field(
+        description="When one of them last sent a heartbeat.",
+        resolver=lambda root: root.chat_last_seen,
+    )
+
+
+@strawberry.input
+class NotificationRecordFilter:
+    """Which notifications; with `recipient` those that this user has not got yet."""
+
+    recipient: Optional[UserID] = None  # noqa: UP045
+    room: UUID | None = None
+    notification_type: str | None = None
+
+
+@strawberry_django.type(_NotificationModel)
+class NotificationRecord:
+    """A notification that waits for somebody."""
+
+    id: auto
+    notification_type: str
+    room_id: UUID = strawberry_django.field(only=["room_id"])
+    message_id: UUID = strawberry_django.field(only=["message_id"])
+    actor_id: UserID = strawberry_django.field(only=["actor_id"])
+    recipient_id: Optional[UserID] = strawberry_django.field(  # noqa: UP045
+        only=["recipient_id"],
+        description="Null for a message, which waits for all who have not got it yet.",
+    )
+    created_at: Timestamp
+
+
+@strawberry.input
+class EventRecordFilter:
+    """Which events of the log."""
+
+    stream: str | None = None
+    room: UUID | None = None
+    user: Optional[UserID] = None  # noqa: UP045
+    kind: str | None = None
+    logged_after: Optional[Timestamp] = None  # noqa: UP045
+    logged_before: Optional[Timestamp] = None  # noqa: UP045
+
+
+@strawberry_django.type(StreamEvent)
+class EventRecord:
+    """A stored event in its place."""
+
+    stream: auto
+    seq: auto
+    kind: auto
+    payload: JSONObject = strawberry_django.field(
+        only=["payload"], resolver=lambda root: streams.parse_payload(root.payload)
+    )
+    change: Optional[JSONObject]  # noqa: UP045
+    created_at: Timestamp
 
 
 @strawberry.type
 class RecordQuery:
     """Rows for internal tools. Staff only."""
 
-    room_records: list[RoomRecord] = strawberry_django.field()
-    message_records: list[MessageRecord] = strawberry_django.field()
-    session_records: list[SessionRecord] = strawberry_django.field()
+    @connection(RoomRecord)
+    def room_records(
+        self, info: Info, filters: RoomRecordFilter | None = None
+    ) -> Iterable[RoomRecord]:
+        """Rooms, the most recently active first."""
+        wanted = _Wanted(info, filters)
+        wanted.equal("type")
+        wanted.between("last_activity", "active_after", "active_before")
+        if wanted.has("member"):
+            members = Membership.objects.filter(
+                room_id=OuterRef("pk"), user_id=wanted.user_key("member")
+            )
+            wanted.conditions &= Q(Exists(members))
+        return wanted.of(_RoomModel).order_by("-last_activity", "pk")
+
+    @connection(MessageRecord)
+    def message_records(
+        self, info: Info, filters: MessageRecordFilter | None = None
+    ) -> Iterable[MessageRecord]:
+        """Messages, the newest first."""
+        wanted = _Wanted(info, filters)
+        wanted.equal("room", "room_id")
+        wanted.equal("is_deleted")
+        wanted.by_user("sender", "sender_id")
+        wanted.equal("text", "content__icontains")
+        wanted.between("created_at", "sent_after", "sent_before")
+        return wanted.of(_MessageModel).order_by("-created_at", "-pk")
+
+    @connection(SessionRecord)
+    def session_records(
+        self, info: Info, filters: SessionRecordFilter | None = None
+    ) -> Iterable[SessionRecord]:
+        """Open sockets, those that were heard of last first."""
+        wanted = _Wanted(info, filters)
+        wanted.by_user("user", "user_id")
+        wanted.between("last_seen", "seen_after")
+        return wanted.of(_SessionModel).order_by("-last_seen", "pk")
+
+    @connection(ConnectedUser)
+    def connected_users(self, info: Info) -> Iterable[ConnectedUser]:
+        """Users with open sockets, and on how many devices."""
+        users = _Wanted(info, None).of(_UserModel)
+        since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
+        alive = _SessionModel.objects.filter(user_id=OuterRef("pk"), alive_at__gte=since)
+        by_user = alive.order_by().values("user_id")
+        connected: QuerySet[Any] = (
+            users.filter(Exists(alive))
+            .annotate(
+                chat_devices=Subquery(by_user.annotate(count=Count("pk")).values("count")),
+                chat_last_seen=Subquery(by_user.annotate(last=Max("last_seen")).values("last")),
+            )
+            .order_by("pk")
+        )
+        return connected
+
+    @connection(NotificationRecord)
+    def notification_records(
+        self, info: Info, filters: NotificationRecordFilter | None = None
+    ) -> Iterable[NotificationRecord]:
+        """Notifications that wait, the newest first."""
+        wanted = _Wanted(info, filters)
+        wanted.equal("room", "room_id")
+        wanted.equal("notification_type")
+        if wanted.has("recipient"):
+            wanted.conditions &= _waits_for(wanted.user_key("recipient"))
+        return wanted.of(_NotificationModel).order_by("-created_at", "pk")
+
+    @connection(EventRecord)
+    def event_records(
+        self, info: Info, filters: EventRecordFilter | None = None
+    ) -> Iterable[EventRecord]:
+        """The event log, the newest first."""
+        wanted = _Wanted(info, filters)
+        wanted.equal("stream")
+        wanted.equal("kind")
+        wanted.between("created_at", "logged_after", "logged_before")
+        if wanted.has("room"):
+            wanted.conditions &= Q(stream=streams.room_stream(wanted.given("room")))
+        if wanted.has("user"):
+            wanted.conditions &= Q(stream=streams.user_stream(wanted.user_key("user")))
+        return wanted.of(StreamEvent).order_by("-pk")
+
+
+class _Wanted:
+    """What a tool asks for, as conditions on rows.
+
+    Raises:
+        PermissionDenied: the user is no staff.
+    """
+
+    def __init__(self, info: Any, filters: Any) -> None:
+        self._handler = info.context.handler
+        if not self._handler.user.is_staff:
+            raise PermissionDenied("Only staff may query records.")
+        self._filters = filters
+        self.conditions = Q()
+
+    def given(self, name: str) -> Any:
+        return getattr(self._filters, name, None)
+
+    def has(self, name: str) -> bool:
+        return self.given(name) is not None
+
+    def equal(self, name: str, lookup: str | None = None) -> None:
+        if self.has(name):
+            self.conditions &= Q(**{lookup or name: self.given(name)})
+
+    def between(self, column: str, after: str, before: str = "") -> None:
+        self.equal(after, f"{column}__gte")
+        self.equal(before, f"{column}__lt")
+
+    def by_user(self, name: str, column: str) -> None:
+        if self.has(name):
+            self.conditions &= Q(**{column: self.user_key(name)})
+
+    def user_key(self, name: str) -> Any:
+        """Return the primary key of a user who is named; raises where there is none."""
+        (key,) = self._handler.find_users(f"filters.{name}", [self.given(name)])
+        return key
+
+    def of(self, model: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = model._default_manager.filter(self.conditions)
+        return rows
+
+
+def _waits_for(user_id: Any) -> Q:
+    """Return the condition on notifications that wait for a user."""
+    member = Membership.objects.filter(
+        room_id=OuterRef("room_id"), user_id=user_id, pending_from__lte=OuterRef("created_at")
+    )
+    has_it = Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id)
+    of_message = Q(Exists(member)) & ~Q(Exists(has_it)) & ~Q(actor_id=user_id)
+    return Q(recipient_id=user_id) | (Q(recipient=None) & of_message)

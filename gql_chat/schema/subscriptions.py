@@ -2,11 +2,27 @@
 
 from collections.abc import AsyncGenerator
 from typing import Any
+from uuid import UUID
 
 import strawberry
 
+from .. import streams
+from ..errors import Invalid
 from .context import Context
 from .events import ChatEvent
+from .scalars import UserID
+from .stored import Stored
+
+Info = strawberry.Info[Context, Any]
+
+
+@strawberry.type
+class StreamFrame:
+    """A stored event in its place in a stream."""
+
+    stream: str
+    seq: int
+    event: ChatEvent
 
 
 @strawberry.type
@@ -14,8 +30,33 @@ class Subscription:
     """What a user may listen to."""
 
     @strawberry.subscription
-    async def events(self, info: strawberry.Info[Context, Any]) -> AsyncGenerator[ChatEvent, None]:
-        """Everything that the context's source has for the user, as it happens."""
+    async def events(self, info: Info) -> AsyncGenerator[ChatEvent, None]:
+        """What the server's own source has. Tools follow `room_events` and `user_events`."""
         if info.context.source is not None:
             async for event in info.context.source:
                 yield event  # type: ignore[misc]
+
+    @strawberry.subscription
+    async def room_events(
+        self, info: Info, room_id: UUID, after: int | None = None
+    ) -> AsyncGenerator[StreamFrame, None]:
+        """The stored events of a room: those after a place, or from now on."""
+        async for frame in _follow(info, streams.room_stream(room_id), after):
+            yield frame
+
+    @strawberry.subscription
+    async def user_events(
+        self, info: Info, user_id: UserID, after: int | None = None
+    ) -> AsyncGenerator[StreamFrame, None]:
+        """The stored events that are meant for one user alone: after a place, or from now on."""
+        async for frame in _follow(info, streams.user_stream(user_id), after):
+            yield frame
+
+
+async def _follow(info: Info, stream: str, after: int | None) -> AsyncGenerator[StreamFrame, None]:
+    if info.context.follow is None:
+        raise Invalid("Streams can be followed on a socket only.")
+    async for envelope in info.context.follow(stream, after):
+        payload = streams.parse_payload(envelope.payload)
+        event: Any = Stored(payload, envelope.kind)
+        yield StreamFrame(stream=envelope.stream, seq=envelope.seq, event=event)

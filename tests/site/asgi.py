@@ -21,8 +21,10 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.contrib.auth.models import AnonymousUser  # noqa: E402
 from django.core.exceptions import ValidationError  # noqa: E402
+from django.urls import path  # noqa: E402
 
 from event_bridge.routing import websocket_urlpatterns  # noqa: E402
+from gql_chat.endpoint import ChatGraphQLSocket  # noqa: E402
 
 Application: TypeAlias = Any
 Scope: TypeAlias = dict[str, Any]
@@ -52,11 +54,13 @@ class BelieveQuery:
         await self.application(scope, receive, send)
 
 
+routes = [*websocket_urlpatterns, path("chat/graphql/", ChatGraphQLSocket.as_asgi())]
+
 application = ProtocolTypeRouter(
     {
         "http": http_application,
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(BelieveQuery(URLRouter(websocket_urlpatterns)))
+            AuthMiddlewareStack(BelieveQuery(URLRouter(routes)))
         ),
     }
 )

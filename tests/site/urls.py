@@ -3,4 +3,9 @@
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from gql_chat.endpoint import ChatGraphQLView
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("chat/graphql/", ChatGraphQLView.as_view()),
+]

@@ -1,0 +1,91 @@
+"""Who may use the endpoint, and on whose behalf."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from guardian.conf import settings as guardian_settings
+
+from .. import sessions
+from ..conf import chat_settings
+from ..errors import NotAuthenticated, PermissionDenied
+from ..models import Membership
+from ..operations import Operations
+from ..schema import Context
+
+logger = logging.getLogger("gql_chat.audit")
+
+ACT_AS = f"{Membership._meta.app_label}.act_as"
+"""The permission to act as another user."""
+
+
+def is_staff(user: Any) -> bool:
+    """Tell whether a user is staff: the rule unless `GRAPHQL_ACCESS` names another."""
+    return bool(user.is_staff)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who has signed in at the endpoint.
+
+    Attributes:
+        user_id: the primary key of the user; None for nobody.
+        session_key: the login session, where there is one.
+        act_as: the user on whose behalf the caller wants to act, as the caller wrote it.
+    """
+
+    user_id: Any
+    session_key: str | None = None
+    act_as: int | str | None = None
+
+    @classmethod
+    def of(cls, user: Any, session: Any, act_as: Any = None) -> Caller:
+        """Return the caller for a user and a session, as Django's or Channels' middleware gives."""
+        known = (
+            user is not None
+            and user.is_authenticated
+            and user.get_username() != guardian_settings.ANONYMOUS_USER_NAME
+        )
+        session_key = getattr(session, "session_key", None)
+        return cls(user.pk if known else None, session_key, act_as)
+
+    def enter(self) -> Context:
+        """Return the context of one operation, by what holds now. Runs on a database thread.
+
+        Raises:
+            NotAuthenticated: nobody has signed in, or the account or login session has ended.
+            PermissionDenied: the user may not use the endpoint, or may not act as the other.
+            Invalid, NotFound: there is no such other user.
+        """
+        if self.user_id is None:
+            raise NotAuthenticated("Sign in first.")
+        if self.session_key is not None and not sessions.is_signed_in(self.session_key):
+            raise NotAuthenticated("You have logged out.")
+        caller = Operations(self.user_id)
+        if not chat_settings.load("GRAPHQL_ACCESS")(caller.user):
+            raise PermissionDenied("You may not use this endpoint.")
+        if self.act_as is None:
+            return Context(self.user_id)
+        return Context(self._find_other(caller), actor_id=self.user_id)
+
+    def _find_other(self, caller: Operations) -> Any:
+        if not caller.user.has_perm(ACT_AS):
+            raise PermissionDenied("You may not act as another user.")
+        ((key, other),) = caller.find_users("act_as", [self.act_as]).items()
+        if other.is_superuser and not caller.user.is_superuser:
+            raise PermissionDenied("Only a superuser may act as a superuser.")
+        return key
+
+
+def note(context: Context, operation: str) -> None:
+    """Write down what somebody does on behalf of somebody else."""
+    if context.actor_id is not None:
+        logger.info(
+            "User %s acts as user %s: %s",
+            context.actor_id,
+            context.user_id,
+            operation,
+            extra={"actor_id": str(context.actor_id), "user_id": str(context.user_id)},
+        )

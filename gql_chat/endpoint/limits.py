@@ -1,0 +1,199 @@
+"""What a request may ask for: depth, aliases, tokens, introspection, all from the settings.
+
+Strawberry's own limiters for depth and aliases walk a fragment as often as it is spread, which
+fragments that spread each other make exponential, and are new rules for every request, for which
+no validation is ever found in its cache. Here each fragment is walked once, and the rules are
+built once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from graphql import (
+    ASTValidationRule,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValidationContext,
+    ValidationRule,
+)
+from strawberry.extensions import (
+    AddValidationRules,
+    MaxTokensLimiter,
+    ParserCache,
+    SchemaExtension,
+    ValidationCache,
+)
+
+from ..conf import chat_settings
+from ..errors import Invalid
+
+DEEPEST_INPUT = 32
+"""How many levels of objects and lists the variables of a request may have."""
+
+INTERNAL = {
+    "Mutation": ("open_session", "heartbeat", "close_session"),
+    "Subscription": ("events",),
+}
+"""Fields that the server uses itself: a socket's session is no client's to write."""
+
+_CACHED = 256
+"""How many documents are kept parsed and validated."""
+
+_NUL = re.compile(r"\0|\\u0000|\\u\{0+\}")
+
+
+class _Walk:
+    """Measures the selections of a document, each fragment once.
+
+    Attributes:
+        fragments: the fragments of the document by name.
+    """
+
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._measured: dict[str, tuple[int, int]] = {}
+
+    def measure(self, selections: SelectionSetNode) -> tuple[int, int]:
+        """Return how deep a selection set is, and how many aliases stand in it."""
+        depth = aliases = 0
+        for node in selections.selections:
+            inner_depth, inner_aliases = self._measure(node)
+            depth, aliases = max(depth, inner_depth), aliases + inner_aliases
+        return depth, aliases
+
+    def _measure(self, node: Any) -> tuple[int, int]:
+        if isinstance(node, FragmentSpreadNode):
+            return self._measure_fragment(node.name.value)
+        if isinstance(node, FieldNode) and node.name.value.startswith("__"):
+            return 0, 0  # introspection, whose depth GraphQL's own rule limits
+        inner = node.selection_set
+        depth, aliases = self.measure(inner) if inner is not None else (0, 0)
+        if isinstance(node, FieldNode):
+            return depth + 1, aliases + (node.alias is not None)
+        return depth, aliases
+
+    def _measure_fragment(self, name: str) -> tuple[int, int]:
+        if name not in self._measured:
+            # A fragment that is unknown, or spreads itself, is another rule's to refuse.
+            self._measured[name] = (0, 0)
+            if name in self._fragments:
+                self._measured[name] = self.measure(self._fragments[name].selection_set)
+        return self._measured[name]
+
+
+class SizeRule(ASTValidationRule):
+    """Refuses documents that are too deep or have too many aliases.
+
+    Args:
+        context: of the validation.
+        max_depth: how many fields may stand in each other; None for any number.
+        max_aliases: how many aliases a document may have; None for any number. What a
+            fragment has counts as often as it is spread.
+    """
+
+    def __init__(
+        self, context: Any, *, max_depth: int | None = None, max_aliases: int | None = None
+    ) -> None:
+        super().__init__(context)
+        self._max_depth = max_depth
+        self._max_aliases = max_aliases
+        definitions = context.document.definitions
+        self._walk = _Walk(
+            {
+                node.name.value: node
+                for node in definitions
+                if isinstance(node, FragmentDefinitionNode)
+            }
+        )
+
+    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
+        """Measure an operation."""
+        depth, aliases = self._walk.measure(node.selection_set)
+        for what, found, limit in (
+            ("levels", depth, self._max_depth),
+            ("aliases", aliases, self._max_aliases),
+        ):
+            if limit is not None and found > limit:
+                self.report_error(
+                    GraphQLError(f"The operation has {found} {what}; {limit} are allowed.", node)
+                )
+
+
+class InternalFieldsRule(ValidationRule):
+    """Refuses the fields that the server uses itself."""
+
+    context: ValidationContext
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        """Look at one field."""
+        parent = self.context.get_parent_type()
+        if parent is not None and node.name.value in INTERNAL.get(parent.name, ()):
+            self.report_error(GraphQLError(f"{node.name.value!r} is not for clients.", node))
+
+
+class _Tokens(MaxTokensLimiter):
+    """Limits the tokens of a document, which bounds all that reading it costs."""
+
+
+class _Rules(AddValidationRules):
+    """Adds the rules that were built with the schema."""
+
+
+class _Text(SchemaExtension):
+    """Refuses what no database could store."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Look at the text before it is parsed."""
+        if _NUL.search(self.execution_context.query or ""):
+            raise Invalid("The character U+0000 is not allowed.")
+        yield
+
+
+def extensions() -> Sequence[Any]:
+    """Return the extensions that keep the limits of the settings."""
+    rules: list[Any] = [
+        partial(
+            SizeRule,
+            max_depth=chat_settings.GRAPHQL_MAX_DEPTH,
+            max_aliases=chat_settings.GRAPHQL_MAX_ALIASES,
+        ),
+        InternalFieldsRule,
+    ]
+    if not chat_settings.GRAPHQL_INTROSPECTION:
+        rules.append(NoSchemaIntrospectionCustomRule)
+    kept: list[Any] = [_Text, partial(_Rules, rules)]
+    if chat_settings.GRAPHQL_MAX_TOKENS is not None:
+        kept.append(partial(_Tokens, chat_settings.GRAPHQL_MAX_TOKENS))
+    return [*kept, partial(ParserCache, _CACHED), partial(ValidationCache, _CACHED)]
+
+
+def check_variables(variables: Any) -> None:
+    """Refuse variables that are nested too deeply or hold what no database could store.
+
+    Raises:
+        Invalid: naming what is wrong.
+    """
+    level: list[Any] = [variables]
+    for _ in range(DEEPEST_INPUT + 2):
+        deeper: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                deeper += value.keys()
+                deeper += value.values()
+            elif isinstance(value, list):
+                deeper += value
+            elif isinstance(value, str) and "\0" in value:
+                raise Invalid({"variables": "The character U+0000 is not allowed."})
+        if not deeper:
+            return
+        level = deeper
+    raise Invalid({"variables": f"At most {DEEPEST_INPUT} levels are allowed."})

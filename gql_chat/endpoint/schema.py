@@ -1,0 +1,243 @@
+"""The schema as the endpoint runs it: within limits, on database threads, with errors masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterable
+from functools import cache, partial
+from typing import Any, cast
+
+import strawberry
+from django.core.signals import setting_changed
+from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+from strawberry_django.optimizer import DjangoOptimizerExtension
+
+from .. import streams
+from ..conf import SETTING, chat_settings
+from ..errors import ChatError, Invalid
+from ..schema import Context
+from ..schema.build import build_schema
+from ..schema.stored import StoredFields
+from ..streams import Envelope
+from ..threads import DatabaseThreads, default_size
+from . import limits
+from .access import Caller, note
+from .followers import Follower
+
+AT_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
+"""The operations that have one result."""
+
+_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
+
+
+@cache
+def get_threads() -> DatabaseThreads:
+    """Return the database threads of the endpoint, the same for all event loops of a process."""
+    return DatabaseThreads(default_size())
+
+
+@cache
+def get_schema() -> EndpointSchema:
+    """Return the endpoint's schema, of the same types as that of the socket."""
+    return build_schema(
+        EndpointSchema,
+        [*limits.extensions(), StoredFields, DjangoOptimizerExtension],
+    )
+
+
+class EndpointSchema(strawberry.Schema):
+    """Runs operations that come as text.
+
+    Queries and mutations run on a database thread, a mutation's fields as one event each. What
+    was committed is published before the result goes back. A subscription runs on the event
+    loop and needs the database for reading the log only.
+
+    `context_value` is the `Caller`: every operation finds out anew who that is.
+    """
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Execute a query or a mutation.
+
+        Raises:
+            MissingQueryError: there is no text.
+            CannotGetOperationTypeError, InvalidOperationTypeError: it has no operation that is
+                asked for or allowed.
+        """
+        allowed = AT_ONCE.intersection(allowed_operation_types or AT_ONCE)
+        run = partial(self._perform, query, variable_values, operation_name, allowed)
+        result, envelopes = await get_threads().run(run, cast("Caller", context_value))
+        await _publish(envelopes)
+        return result
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> Any:
+        """Execute any operation; the results are an asynchronous generator."""
+        caller = cast("Caller", context_value)
+        return self._stream_results(query, variable_values, operation_name, caller)
+
+    async def _stream_results(
+        self, query: str | None, variables: Any, operation_name: str | None, caller: Caller
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        try:
+            result = await self.execute(query, variables, caller, operation_name=operation_name)
+            yield _as_refusal(result)
+            return
+        except InvalidOperationTypeError:
+            pass  # a subscription
+        except (MissingQueryError, CannotGetOperationTypeError):
+            yield _refuse(Invalid({"query": "Name an operation of the document."}))
+            return
+        try:
+            limits.check_variables(variables)
+            context = await get_threads().run(self._enter, caller, query, operation_name)
+        except Exception as error:
+            yield _refuse(_explain(error))
+            return
+        context.follow = partial(self._follow, caller)
+        results: Any = await super().stream(
+            query,
+            variable_values=variables,
+            context_value=context,
+            operation_name=operation_name,
+            allowed_operation_types={OperationType.SUBSCRIPTION},
+        )
+        try:
+            async for result in results:
+                yield _masked(result)
+        finally:
+            await results.aclose()
+
+    def _follow(
+        self, caller: Caller, stream: str, after: int | None
+    ) -> AsyncGenerator[Envelope, None]:
+        return Follower(caller, get_threads()).follow(stream, after)
+
+    def _perform(
+        self,
+        query: str | None,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+        allowed: Iterable[OperationType],
+        caller: Caller,
+    ) -> tuple[ExecutionResult, list[Envelope]]:
+        """Run a query or a mutation; return what was committed too."""
+        with streams.capture() as envelopes:
+            try:
+                limits.check_variables(variables)
+                context = self._enter(caller, query, operation_name)
+            except Exception as error:
+                return _refuse(_explain(error)), envelopes
+            result = self.execute_sync(
+                query,
+                variable_values=variables,
+                context_value=context,
+                operation_name=operation_name,
+                allowed_operation_types=allowed,
+            )
+        return _masked(result), envelopes
+
+    def _enter(self, caller: Caller, query: str | None, operation_name: str | None) -> Context:
+        context = caller.enter()
+        note(context, operation_name or (query or "").strip()[:200])
+        return context
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Log nothing: what is worth it the exception handler logs."""
+
+
+def _masked(result: ExecutionResult) -> ExecutionResult:
+    """Give every error the code and the detail that the socket gives, and nothing else."""
+    if result.errors:
+        result.errors = [_mask(error) for error in result.errors]
+    return result
+
+
+def _mask(error: GraphQLError) -> GraphQLError:
+    cause = _find_cause(error)
+    problem = _explain(cause) if cause is not None else Invalid(_shown(error.message))
+    return _to_graphql(problem, error)
+
+
+def _shown(message: str) -> str:
+    """Return a message of GraphQL's, without names that introspection would not tell."""
+    return message if chat_settings.GRAPHQL_INTROSPECTION else _SUGGESTION.sub("", message)
+
+
+def _find_cause(error: GraphQLError) -> BaseException | None:
+    """Return what a resolver raised; None where GraphQL refuses the request itself."""
+    cause: BaseException | None = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    # A value that a scalar refused has a place in the document, but none in the result.
+    refused = error.path is None and error.nodes is not None
+    return None if refused and not isinstance(cause, ChatError) else cause
+
+
+def _explain(error: BaseException) -> ChatError:
+    if isinstance(error, RecursionError):
+        return Invalid("The request is nested too deeply.")
+    problem: ChatError = chat_settings.load("EXCEPTION_HANDLER_CLASS")().handle(error)
+    return problem
+
+
+def _to_graphql(problem: ChatError, error: GraphQLError | None = None) -> GraphQLError:
+    return GraphQLError(
+        str(problem),
+        nodes=error.nodes if error is not None else None,
+        source=error.source if error is not None else None,
+        positions=error.positions if error is not None else None,
+        path=error.path if error is not None else None,
+        extensions=problem.extensions,
+    )
+
+
+def _refuse(problem: ChatError) -> PreExecutionError:
+    return PreExecutionError(data=None, errors=[_to_graphql(problem)])
+
+
+def _as_refusal(result: ExecutionResult) -> ExecutionResult:
+    """Mark a result of which nothing ran, for which sockets have a message of its own."""
+    if result.data is None and all(error.path is None for error in result.errors or ()):
+        return PreExecutionError(data=None, errors=result.errors)
+    return result
+
+
+async def _publish(envelopes: list[Envelope]) -> None:
+    if not envelopes:
+        return
+    for subscriber in streams.subscribers():
+        subscriber(envelopes)
+    if streams.reaches_other_processes():
+        await streams.send_to_layer(envelopes)
+
+
+def _rebuild_on_change(*, setting: str, **_: Any) -> None:
+    if setting == SETTING:
+        get_schema.cache_clear()
+
+
+setting_changed.connect(_rebuild_on_change, dispatch_uid="gql_chat.endpoint")

@@ -1,0 +1,226 @@
+"""The endpoint over WebSocket: any operation, by the protocol `graphql-transport-ws`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.utils.http import is_same_domain
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived
+from strawberry.http.websocket_origin import is_same_origin
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+)
+from strawberry.types.unset import UNSET
+
+from ..conf import chat_settings
+from ..errors import ChatError, NotAuthenticated
+from .access import Caller
+from .schema import get_schema, get_threads
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = dict[str, Any]
+
+CLOSE_TOO_LARGE = 1009
+CLOSE_TOO_SLOW = 4008
+CLOSE_UNAUTHORIZED = 4401
+CLOSE_PROTOCOL = 4406
+
+ACT_AS = "act_as"
+"""The key of the connection's payload that names the user on whose behalf it is used."""
+
+_REASON_LENGTH = 120
+
+
+class ChatGraphQLSocket:
+    """One socket. An ASGI application, made anew for each connection.
+
+    Mount it with `path("chat/graphql/", ChatGraphQLSocket.as_asgi())` inside the project's
+    `AuthMiddlewareStack`. It is no Channels consumer, which would read a client's messages into
+    memory however slowly they are answered: here what is not read yet waits at the client.
+    """
+
+    slow_seconds = 30.0
+    """How long the server waits for a client to take a message."""
+
+    init_seconds = 10.0
+    """How long a client may take to say `connection_init`."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._sending = asyncio.Lock()
+        self._closed = False
+
+    @classmethod
+    def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        """Return the ASGI application that serves each connection with a socket."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await cls(scope, receive, send).run()
+
+        return application
+
+    async def run(self) -> None:
+        """Serve the connection until it ends."""
+        await self._receive()  # websocket.connect
+        if not self._is_origin_allowed():
+            await self._send({"type": "websocket.close"})  # refuses the handshake with 403
+            return
+        if GRAPHQL_TRANSPORT_WS_PROTOCOL not in self._scope.get("subprotocols", ()):
+            await self._send({"type": "websocket.accept"})
+            await self.close(CLOSE_PROTOCOL, f"Speak {GRAPHQL_TRANSPORT_WS_PROTOCOL}.")
+            return
+        await self._send({"type": "websocket.accept", "subprotocol": GRAPHQL_TRANSPORT_WS_PROTOCOL})
+        connection = Connection(
+            Caller.of(self._scope.get("user"), self._scope.get("session")), self.close
+        )
+        handler: Any = _Handler(
+            view=connection,  # type: ignore[arg-type]
+            websocket=self,  # type: ignore[arg-type]
+            context=connection,
+            root_value=None,
+            schema=get_schema(),
+            connection_init_wait_timeout=timedelta(seconds=self.init_seconds),
+            max_subscriptions_per_connection=chat_settings.GRAPHQL_MAX_SUBSCRIPTIONS,
+        )
+        await handler.handle()
+
+    def _is_origin_allowed(self) -> bool:
+        """Tell whether the page that opened the socket may: as Django judges a POST.
+
+        Who sends no origin is no browser, so carries nobody else's cookies.
+        """
+        headers = {
+            name.decode("latin1").lower(): value.decode("latin1")
+            for name, value in self._scope.get("headers", ())
+        }
+        origin = headers.get("origin")
+        if origin is None or is_same_origin(origin, headers.get("host")):
+            return True
+        scheme, _, host = origin.partition("://")
+        for trusted in settings.CSRF_TRUSTED_ORIGINS:
+            trusted_scheme, _, pattern = trusted.partition("://")
+            if scheme == trusted_scheme and is_same_domain(host, pattern.removeprefix("*")):
+                return True
+        return False
+
+    # What the handler asks of a socket
+
+    async def iter_json(self) -> AsyncGenerator[object, None]:
+        """Give the client's messages, one when the one before is dealt with."""
+        while not self._closed:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                self._closed = True
+                return
+            text = message.get("text")
+            if text is None:
+                raise NonTextMessageReceived
+            limit = chat_settings.GRAPHQL_MAX_BODY_BYTES
+            if limit is not None and len(text.encode(errors="surrogatepass")) > limit:
+                await self.close(CLOSE_TOO_LARGE, f"At most {limit} bytes are allowed.")
+                return
+            try:
+                yield orjson.loads(text)
+            except (orjson.JSONDecodeError, UnicodeEncodeError):
+                raise NonJsonMessageReceived from None
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send a message; a client that does not take it in time is closed."""
+        if self._closed:
+            return
+        text = orjson.dumps(message, default=str).decode()
+        try:
+            async with asyncio.timeout(self.slow_seconds), self._sending:
+                await self._send({"type": "websocket.send", "text": text})
+        except TimeoutError:
+            await self.close(CLOSE_TOO_SLOW, "Too slow: reconnect and go on from the last seq.")
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the socket with a code and a reason, once."""
+        if not self._closed:
+            self._closed = True
+            with suppress(Exception):  # the client may be gone
+                await self._send(
+                    {"type": "websocket.close", "code": code, "reason": reason[:_REASON_LENGTH]}
+                )
+
+
+class Connection:
+    """What a handler knows of its client, from `connection_init` on.
+
+    Attributes:
+        caller: who is connected.
+        connection_params: the payload of `connection_init`.
+    """
+
+    def __init__(self, caller: Caller, close: Callable[[int, str], Awaitable[None]]) -> None:
+        self.caller = caller
+        self.connection_params: dict[str, Any] = {}
+        self._close = close
+
+    async def on_ws_connect(self, context: Connection) -> Any:
+        """Let a client in who may use the endpoint.
+
+        Raises:
+            ConnectionRejectionError: it may not; the socket is closed with 4403, or with 4401
+                where nobody has signed in.
+        """
+        act_as = self.connection_params.get(ACT_AS)
+        if not isinstance(act_as, int | str | None):
+            raise ConnectionRejectionError
+        self.caller = replace(self.caller, act_as=act_as)
+        try:
+            await get_threads().run(self.caller.enter)
+        except NotAuthenticated as problem:
+            await self._close(CLOSE_UNAUTHORIZED, str(problem))
+            raise ConnectionRejectionError from None
+        except ChatError:
+            raise ConnectionRejectionError from None
+        return UNSET
+
+
+class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
+    """Strawberry's handler, for messages of any shape. Operations get the `Caller` as context."""
+
+    async def handle_connection_init(self, message: Any) -> None:
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and isinstance(self.context, Connection):
+            self.context = self.context.caller
+
+    async def handle_message(self, message: Any) -> None:
+        problem = _find_problem(message)
+        if problem is None:
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message(problem)
+
+
+def _find_problem(message: Any) -> str | None:
+    """Return what is wrong with the shape of a message, or None."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "A message is an object with a type."
+    kind = message["type"]
+    if kind in ("subscribe", "complete") and not isinstance(message.get("id"), str):
+        return "The id is a string."
+    if kind != "subscribe":
+        return None
+    payload = message.get("payload")
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        return "The payload is an object with a query."
+    if not isinstance(payload.get("variables"), dict | None):
+        return "The variables are an object."
+    if not isinstance(payload.get("operationName"), str | None):
+        return "The operationName is a string."
+    return None
