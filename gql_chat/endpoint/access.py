@@ -10,7 +10,7 @@ from guardian.conf import settings as guardian_settings
 
 from .. import sessions
 from ..conf import chat_settings
-from ..errors import NotAuthenticated, PermissionDenied
+from ..errors import NotAuthenticated, NotFound, PermissionDenied
 from ..models import Membership
 from ..operations import Operations
 from ..schema import Context
@@ -19,6 +19,9 @@ logger = logging.getLogger("gql_chat.audit")
 
 ACT_AS = f"{Membership._meta.app_label}.act_as"
 """The permission to act as another user."""
+
+
+_NOTED_LENGTH = 500
 
 
 def is_staff(user: Any) -> bool:
@@ -74,18 +77,20 @@ class Caller:
         if not caller.user.has_perm(ACT_AS):
             raise PermissionDenied("You may not act as another user.")
         ((key, other),) = caller.find_users("act_as", [self.act_as]).items()
+        if not other.is_active:
+            raise NotFound("There is no such user.")
         if other.is_superuser and not caller.user.is_superuser:
             raise PermissionDenied("Only a superuser may act as a superuser.")
         return key
 
 
-def note(context: Context, operation: str) -> None:
-    """Write down what somebody does on behalf of somebody else."""
+def note(context: Context, text: str) -> None:
+    """Write down, in one line, what somebody does on behalf of somebody else."""
     if context.actor_id is not None:
         logger.info(
             "User %s acts as user %s: %s",
             context.actor_id,
             context.user_id,
-            operation,
+            " ".join(text.split())[:_NOTED_LENGTH],
             extra={"actor_id": str(context.actor_id), "user_id": str(context.user_id)},
         )

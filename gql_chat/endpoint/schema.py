@@ -111,7 +111,7 @@ class EndpointSchema(strawberry.Schema):
             return
         try:
             limits.check_variables(variables)
-            context = await get_threads().run(self._enter, caller, query, operation_name)
+            context = await get_threads().run(_enter, caller, query)
         except Exception as error:
             yield _refuse(_explain(error))
             return
@@ -146,7 +146,7 @@ class EndpointSchema(strawberry.Schema):
         with streams.capture() as envelopes:
             try:
                 limits.check_variables(variables)
-                context = self._enter(caller, query, operation_name)
+                context = _enter(caller, query)
             except Exception as error:
                 return _refuse(_explain(error)), envelopes
             result = self.execute_sync(
@@ -158,15 +158,16 @@ class EndpointSchema(strawberry.Schema):
             )
         return _masked(result), envelopes
 
-    def _enter(self, caller: Caller, query: str | None, operation_name: str | None) -> Context:
-        context = caller.enter()
-        note(context, operation_name or (query or "").strip()[:200])
-        return context
-
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         """Log nothing: what is worth it the exception handler logs."""
+
+
+def _enter(caller: Caller, query: str | None) -> Context:
+    context = caller.enter()
+    note(context, query or "")
+    return context
 
 
 def _masked(result: ExecutionResult) -> ExecutionResult:

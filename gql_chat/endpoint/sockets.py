@@ -61,6 +61,7 @@ class ChatGraphQLSocket:
         self._send = send
         self._sending = asyncio.Lock()
         self._closed = False
+        self._too_slow = asyncio.Event()
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -94,7 +95,23 @@ class ChatGraphQLSocket:
             connection_init_wait_timeout=timedelta(seconds=self.init_seconds),
             max_subscriptions_per_connection=chat_settings.GRAPHQL_MAX_SUBSCRIPTIONS,
         )
-        await handler.handle()
+        await self._serve(handler)
+
+    async def _serve(self, handler: Any) -> None:
+        """Let the handler work until the client goes, or is found too slow."""
+        serving = asyncio.create_task(handler.handle())
+        too_slow = asyncio.create_task(self._too_slow.wait())
+        try:
+            await asyncio.wait({serving, too_slow}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            serving.cancel()
+            too_slow.cancel()
+            await asyncio.wait({serving, too_slow})
+        if self._too_slow.is_set():
+            # By now nothing is kept for the client, which may take as long as it likes for this.
+            await self.close(CLOSE_TOO_SLOW, "Too slow: reconnect and go on from the last seq.")
+        elif not serving.cancelled():
+            serving.result()
 
     def _is_origin_allowed(self) -> bool:
         """Tell whether the page that opened the socket may: as Django judges a POST.
@@ -137,15 +154,15 @@ class ChatGraphQLSocket:
                 raise NonJsonMessageReceived from None
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send a message; a client that does not take it in time is closed."""
-        if self._closed:
+        """Send a message; a client that does not take it in time is done with."""
+        if self._closed or self._too_slow.is_set():
             return
         text = orjson.dumps(message, default=str).decode()
         try:
             async with asyncio.timeout(self.slow_seconds), self._sending:
                 await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
-            await self.close(CLOSE_TOO_SLOW, "Too slow: reconnect and go on from the last seq.")
+            self._too_slow.set()
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket with a code and a reason, once."""

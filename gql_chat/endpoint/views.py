@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from cross_web import HTTPException
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -76,6 +77,13 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
             return _refuse(problem, _STATUS.get(problem.code, 400))
         get_token(request)  # GraphiQL sends the cookie's token with its requests
         return await super().render_graphql_ide(request)
+
+    def parse_json(self, data: str | bytes) -> Any:
+        """Read a request, which is one object."""
+        content = super().parse_json(data)
+        if not isinstance(content, dict):
+            raise HTTPException(400, "A request is a JSON object.")
+        return content
 
     def decode_json(self, data: str | bytes) -> object:
         """Read JSON as the socket does: no NaN, no half of a surrogate pair."""

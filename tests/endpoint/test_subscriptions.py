@@ -1,0 +1,686 @@
+"""Subscriptions: streams followed over a socket, by the protocol's own messages."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AbstractUser
+
+from gql_chat import streams
+from gql_chat.endpoint import followers
+from gql_chat.endpoint.sockets import ChatGraphQLSocket
+from gql_chat.models import GroupChat, Message, StreamEvent
+from gql_chat.operations import EventHandler
+from tests.conftest import Orm, Users
+from tests.endpoint.conftest import OpenSocket
+from tests.endpoint.test_http import allow_everybody
+from tests.endpoint.tools import FOLLOW_ROOM, SEND, Tool, sign_in
+from tests.servers import ChatThread
+from tests.timing import eventually
+from tests.wire.rooms import NOWHERE
+
+MakeGroup = Callable[..., GroupChat]
+
+FOLLOW_USER = """subscription ($user: UserID!, $after: Int) {
+  user_events(user_id: $user, after: $after) { stream seq event { __typename } }
+}"""
+
+
+@pytest.fixture
+def say(orm: Orm) -> Callable[..., None]:
+    """Writes messages into a room, as a member, through the operations."""
+
+    def write(room: GroupChat, *contents: str) -> None:
+        for content in contents:
+            EventHandler(room.creator_id).send_message(room.pk, content)
+
+    return lambda room, *contents: orm(write, room, *contents)
+
+
+def contents(frame: Any) -> str:
+    content: str = frame["event"]["message"]["content"]
+    return content
+
+
+async def test_what_happens_in_a_room_is_heard_as_it_happens(
+    open_socket: OpenSocket, staff: AbstractUser, users: Users, make_group: MakeGroup, say: Any
+) -> None:
+    alice = users("alice")
+    room = make_group(alice)
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk))
+    await follows(socket, "1", room, say)
+
+    say(room, "one", "two")
+
+    for seq, content in ((2, "one"), (3, "two")):
+        assert await socket.frame("1") == {
+            "stream": f"room:{room.pk}",
+            "seq": seq,
+            "event": {
+                "__typename": "MessageSent",
+                "message": {"content": content, "sender": {"username": alice.get_username()}},
+            },
+        }
+
+
+def is_followed(room: GroupChat) -> bool:
+    """Whether a follower of the room's stream waits for its bell."""
+    name = streams.room_stream(room.pk)
+    return any(name in bells._followers for bells in list(followers._bells.values()))
+
+
+async def follows(socket: Any, id: str, room: GroupChat, say: Any) -> None:
+    """A subscription without a place to begin at has begun: it hears of this message."""
+    await eventually(lambda: is_followed(room), "it follows")
+    say(room, "begin")
+    assert contents(await socket.frame(id)) == "begin"
+
+
+async def test_what_was_missed_comes_first_then_what_is_live(
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    make_group: MakeGroup,
+    say: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(followers, "READ_SIZE", 3)
+    room = make_group(staff)
+    said = [str(number) for number in range(10)]
+    say(room, *said[:8])
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=2)
+    got = [await socket.frame("1") for _ in range(6)]
+    say(room, *said[8:])
+    got += [await socket.frame("1") for _ in range(2)]
+
+    assert [frame["seq"] for frame in got] == list(range(3, 11))
+    assert [contents(frame) for frame in got] == said[2:]
+
+
+@pytest.mark.parametrize("after", [-1, 3])
+async def test_a_place_that_there_is_not_is_an_error(
+    after: int, open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, say: Any
+) -> None:
+    room = make_group(staff)
+    say(room, "one", "two")
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=after)
+
+    assert await socket.error("1") == 4003
+
+
+@pytest.mark.parametrize("pruned", [2, 3])
+async def test_a_place_that_the_log_does_not_reach_back_to_is_an_error(
+    pruned: int,
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    make_group: MakeGroup,
+    say: Any,
+    orm: Orm,
+) -> None:
+    room = make_group(staff)
+    say(room, "one", "two", "three")
+    log = StreamEvent.objects.filter(stream=streams.room_stream(room.pk), seq__lte=pruned)
+    orm(log.delete)
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=1)
+    assert await socket.error("1") == 4003
+    await socket.start("2", FOLLOW_ROOM, room=str(room.pk), after=pruned)
+    if pruned < 3:
+        assert (await socket.frame("2"))["seq"] == 3
+    await socket.nothing()
+
+
+async def test_two_subscriptions_never_see_each_others_rooms_and_end_alone(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, say: Any
+) -> None:
+    one, other = make_group(staff, name="one"), make_group(staff, name="other")
+    socket = await (await open_socket(staff)).init()
+    await socket.start("one", FOLLOW_ROOM, room=str(one.pk), after=0)
+    await socket.start("other", FOLLOW_ROOM, room=str(other.pk), after=0)
+
+    say(one, "in one")
+    assert contents(await socket.frame("one")) == "in one"
+    say(other, "in other")
+    assert contents(await socket.frame("other")) == "in other"
+
+    await socket.stop("one")
+    say(one, "unheard")
+    say(other, "still heard")
+    assert contents(await socket.frame("other")) == "still heard"
+    await socket.nothing()
+
+
+async def test_two_subscriptions_to_one_room_end_alone(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, say: Any
+) -> None:
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+    for id in ("one", "other"):
+        await socket.start(id, FOLLOW_ROOM, room=str(room.pk), after=0)
+    say(room, "both")
+    assert {(await socket.next())["id"] for _ in range(2)} == {"one", "other"}
+
+    await socket.stop("one")
+    say(room, "one of them")
+
+    assert contents(await socket.frame("other")) == "one of them"
+    await socket.nothing()
+
+
+async def test_what_is_meant_for_a_user_is_heard_by_staff(
+    open_socket: OpenSocket, staff: AbstractUser, users: Users, make_group: MakeGroup, orm: Orm
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = make_group(alice, bob)
+    sent = orm(EventHandler(alice.pk).send_message, room.pk, "hi")
+    orm(EventHandler(bob.pk).acknowledge_messages, [sent.message_id])
+    socket = await (await open_socket(staff)).init()
+
+    # A user's id may be a number or a string, as everywhere.
+    await socket.start("1", FOLLOW_USER, user=str(alice.pk), after=0)
+
+    assert (await socket.data("1"))["user_events"] == {
+        "stream": f"user:{alice.pk}",
+        "seq": 1,
+        "event": {"__typename": "MessagesDelivered"},
+    }
+    orm(EventHandler(bob.pk).leave_room, room.pk)
+    await socket.start("2", FOLLOW_USER, user=bob.pk, after=0)
+    assert (await socket.data("2"))["user_events"]["event"] == {"__typename": "RoomExited"}
+
+
+@pytest.mark.parametrize("user", ["x", 2**62, 0])
+async def test_a_user_there_is_not_cannot_be_followed(
+    user: Any, open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", FOLLOW_USER, user=user)
+
+    assert await socket.error("1") == (4003 if user == "x" else 4004)
+
+
+async def test_a_room_there_is_not_cannot_be_followed(
+    open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", FOLLOW_ROOM, room=NOWHERE)
+
+    assert await socket.error("1") == 4004
+
+
+async def test_every_kind_of_event_can_be_selected_whole(
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    users: Users,
+    make_group: MakeGroup,
+    orm: Orm,
+    settings: Any,
+) -> None:
+    bob = users("bob")
+    room = make_group(staff)
+    handler = EventHandler(staff.pk)
+    sent = orm(handler.send_message, room.pk, "hi", media=[MEDIA])
+    orm(handler.send_message, room.pk, "answer", parent_message_id=sent.message_id)
+    orm(handler.add_members, room.pk, [bob.pk])
+    orm(EventHandler(bob.pk).read_messages, [sent.message_id])
+    orm(handler.add_reaction, sent.message_id, "+1")
+    orm(handler.edit_message, sent.message_id, "edited", {})
+    orm(handler.delete_messages, [sent.message_id])
+    orm(handler.update_room, room.pk, {"name": "new"}, {"colour": ["blue"]})
+    orm(handler.remove_members, room.pk, [bob.pk])
+    orm(handler.delete_room, room.pk)
+    logged = orm(list, StreamEvent.objects.filter(stream=f"room:{room.pk}").order_by("seq"))
+    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_MAX_ALIASES": None}
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", whole_events(), room=str(room.pk), after=0)
+
+    for row in logged:
+        event = (await socket.frame("1"))["event"]
+        assert event.pop("__typename") == row.kind
+        # Fields have aliases here: events of several kinds have fields of the same name.
+        selected = {name.removeprefix(f"{row.kind}_"): value for name, value in event.items()}
+        assert selected == json.loads(row.payload)
+    assert [row.kind for row in logged] == [
+        "MessageSent",
+        "MessageSent",
+        "MembersAdded",
+        "MessagesRead",
+        "MessageReacted",
+        "MessageEdited",
+        "MessagesDeleted",
+        "RoomUpdated",
+        "MembersRemoved",
+        "RoomDeleted",
+    ]
+    # The room is gone, and with it its stream.
+    await socket.completed("1")
+
+
+MEDIA = {
+    "media_url": "https://example.com/cat.png",
+    "media_type": "image",
+    "mime_type": "image/png",
+    "metadata": {"a": [1, None, {"b": 0.5}]},
+}
+
+
+def whole_events() -> str:
+    """A subscription to all that events of a room have, under names that do not conflict."""
+    from graphql import get_named_type
+
+    from gql_chat.schema import get_graphql_schema, select_all
+
+    schema = get_graphql_schema()
+    parts = []
+    for kind in schema.get_possible_types(schema.type_map["ChatEvent"]):  # type: ignore[arg-type]
+        fields = " ".join(
+            f"{kind.name}_{name}: {name} {select_all(schema, get_named_type(field.type).name)}"
+            for name, field in kind.fields.items()
+        )
+        parts.append(f"... on {kind.name} {{ {fields} }}")
+    return (
+        "subscription ($room: UUID!, $after: Int) { room_events(room_id: $room, after: $after) "
+        f"{{ event {{ __typename {' '.join(parts)} }} }} }}"
+    )
+
+
+# Who may follow what
+
+
+@pytest.fixture
+def everybody(settings: Any) -> None:
+    """The endpoint is open for everybody."""
+    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_ACCESS": allow_everybody}
+
+
+async def test_who_is_no_staff_follows_own_rooms_from_the_join_on_alone(
+    open_socket: OpenSocket,
+    everybody: None,
+    users: Users,
+    make_group: MakeGroup,
+    say: Any,
+    orm: Orm,
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = make_group(alice)
+    say(room, "before")
+    socket = await (await open_socket(bob)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    assert await socket.error("1") == 4002
+    await socket.start("2", FOLLOW_USER, user=alice.pk)
+    assert await socket.error("2") == 4002
+
+    orm(EventHandler(alice.pk).add_members, room.pk, [bob.pk])
+    say(room, "for bob")
+    await socket.start("3", FOLLOW_ROOM, room=str(room.pk), after=0)
+
+    assert (await socket.frame("3"))["seq"] == 2  # that bob was added
+    assert contents(await socket.frame("3")) == "for bob"
+
+
+async def test_a_member_who_is_removed_hears_what_came_before_and_nothing_after(
+    open_socket: OpenSocket,
+    everybody: None,
+    users: Users,
+    make_group: MakeGroup,
+    say: Any,
+    orm: Orm,
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = make_group(alice, bob)
+    say(room, "one")
+    socket = await (await open_socket(bob)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    assert contents(await socket.frame("1")) == "one"
+
+    def remove() -> None:
+        handler = EventHandler(alice.pk)
+        # In one go, so that the follower reads it at once.
+        with streams.transaction():
+            handler.send_message(room.pk, "last")
+            handler.remove_members(room.pk, [bob.pk])
+            handler.send_message(room.pk, "secret")
+
+    orm(remove)
+
+    assert contents(await socket.frame("1")) == "last"
+    await socket.completed("1")
+    await socket.nothing()
+
+
+async def test_a_member_whom_the_orm_removes_hears_nothing_more(
+    open_socket: OpenSocket,
+    everybody: None,
+    users: Users,
+    make_group: MakeGroup,
+    say: Any,
+    orm: Orm,
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = make_group(alice, bob)
+    say(room, "one")
+    socket = await (await open_socket(bob)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await socket.frame("1")
+
+    orm(room.participants.remove, bob)
+    say(room, "secret")
+
+    assert await socket.error("1") == 4002
+    await socket.nothing()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"is_staff": False}, 4002), ({"is_active": False}, 4001)]
+)
+@pytest.mark.parametrize("bell", [True, False], ids=["bell", "no bell"])
+async def test_staff_who_lose_their_right_hear_nothing_more(
+    bell: bool,
+    change: dict[str, bool],
+    code: int,
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    users: Users,
+    make_group: MakeGroup,
+    say: Any,
+    orm: Orm,
+) -> None:
+    room = make_group(users("alice"))
+    say(room, "one")
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await socket.frame("1")
+
+    orm(type(staff)._default_manager.filter(pk=staff.pk).update, **change)
+    if bell:
+        say(room, "secret")
+
+    assert await socket.error("1") == code
+    await socket.start("2", "{ rooms { id } }")
+    assert await socket.error("2") == code
+
+
+async def test_signing_out_ends_what_was_begun_with_it(
+    open_socket: OpenSocket, chat: ChatThread, staff: AbstractUser, make_group: MakeGroup, orm: Orm
+) -> None:
+    from django.contrib.sessions.models import Session as Login
+
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+
+    orm(Login.objects.all().delete)
+
+    assert await socket.error("1") == 4001
+
+
+async def test_a_member_is_heard_out_by_who_acts_as_them(
+    open_socket: OpenSocket, users: Users, make_group: MakeGroup, say: Any
+) -> None:
+    root, alice, bob = users("root", is_staff=True, is_superuser=True), *users.make("alice", "bob")
+    hers, his = make_group(alice), make_group(bob)
+    say(hers, "for alice")
+    socket = await (await open_socket(root, payload={"act_as": alice.pk})).init()
+
+    await socket.start("1", FOLLOW_ROOM, room=str(hers.pk), after=0)
+    assert contents(await socket.frame("1")) == "for alice"
+    await socket.start("2", FOLLOW_ROOM, room=str(his.pk), after=0)
+    assert await socket.error("2") == 4002
+
+
+@pytest.mark.parametrize("other", [True, [], {"id": 1}, "x", 0])
+async def test_a_socket_for_a_user_there_is_not_is_refused(
+    other: Any, open_socket: OpenSocket, users: Users
+) -> None:
+    root = users("root", is_staff=True, is_superuser=True)
+    socket = await open_socket(root)
+
+    await socket.send({"type": "connection_init", "payload": {"act_as": other}})
+
+    assert (await socket.closed())[0] == 4403
+
+
+# The protocol
+
+
+async def test_queries_and_mutations_run_on_a_socket_too(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup
+) -> None:
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", SEND, input={"room_id": str(room.pk), "content": "x"})
+    assert (await socket.data("1"))["send_message"]["seq"] == 1
+    await socket.completed("1")
+    await socket.start("2", "{ rooms { id } }")
+    assert await socket.data("2") == {"rooms": [{"id": str(room.pk)}]}
+    await socket.completed("2")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["{", "{ nothing }", "", "subscription { events { __typename } }", "subscription { rooms }"],
+)
+async def test_a_document_that_does_not_fit_is_an_error_and_the_socket_stays(
+    query: str, open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", query)
+
+    assert await socket.error("1") == 4003
+    await socket.nothing()
+
+
+async def test_nobody_unknown_and_nobody_who_may_not_is_let_in(
+    open_socket: OpenSocket, users: Users
+) -> None:
+    for user, code in ((None, 4401), (users("alice"), 4403)):
+        socket = await open_socket(user)
+        await socket.send({"type": "connection_init"})
+        assert (await socket.closed())[0] == code
+
+
+async def test_nothing_runs_before_the_client_has_said_hello(
+    open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await open_socket(staff)
+
+    await socket.start("1", "{ rooms { id } }")
+
+    assert (await socket.closed())[0] == 4401
+
+
+async def test_a_client_that_never_says_hello_is_closed(
+    open_socket: OpenSocket, staff: AbstractUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChatGraphQLSocket, "init_seconds", 0.05)
+
+    assert (await (await open_socket(staff)).closed())[0] == 4408
+
+
+async def test_another_protocol_is_refused(open_socket: OpenSocket, staff: AbstractUser) -> None:
+    socket = await open_socket(staff, subprotocol=None)
+
+    assert (await socket.closed())[0] == 4406
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{",
+        "5",
+        "[]",
+        "null",
+        "{}",
+        '{"type": 5}',
+        '{"type": "unknown"}',
+        '{"type": "subscribe"}',
+        '{"type": "subscribe", "id": [], "payload": {"query": "{ rooms { id } }"}}',
+        '{"type": "subscribe", "id": "1"}',
+        '{"type": "subscribe", "id": "1", "payload": null}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": 5}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": []}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "operationName": 5}}',
+        '{"type": "complete"}',
+        '{"type": "complete", "id": {}}',
+        '{"type": "ping", "payload": "\\ud800"}',
+        b"\x00",
+    ],
+    ids=str,
+)
+async def test_a_message_of_another_shape_closes_the_socket(
+    message: str | bytes, open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await (await open_socket(staff)).init()
+
+    await socket.socket.send(message)
+
+    assert (await socket.closed())[0] == 4400
+
+
+async def test_a_page_of_another_site_opens_no_socket(
+    chat: ChatThread, staff: AbstractUser, orm: Orm, settings: Any
+) -> None:
+    from websockets.exceptions import InvalidStatus
+
+    from tests.endpoint.tools import Subscriber
+
+    # This host is allowed to serve the site, but is not the one that serves this page.
+    other = f"http://localhost:{chat.port}"
+    session = sign_in(orm, staff)
+    with pytest.raises(InvalidStatus, match="403"):
+        await Subscriber(chat.port, session, origin=other).__aenter__()
+
+    settings.CSRF_TRUSTED_ORIGINS = [other]
+
+    async with Subscriber(chat.port, session, origin=other) as socket:
+        await socket.init()
+
+
+# Slow subscribers
+
+
+async def test_a_slow_subscriber_delays_nobody_and_loses_nothing(
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    make_group: MakeGroup,
+    say: Any,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": None}
+    monkeypatch.setattr(followers, "READ_SIZE", 2)
+    held: list[int] = []
+    read = followers.Follower._read
+
+    def counted(self: Any, *args: Any) -> Any:
+        frames, ended = read(self, *args)
+        held.append(len(frames))
+        return frames, ended
+
+    monkeypatch.setattr(followers.Follower, "_read", counted)
+    room = make_group(staff)
+    slow = await (await open_socket(staff, compression=None, max_queue=1)).init()
+    quick = await (await open_socket(staff)).init()
+    await slow.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await quick.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+
+    for number in range(MESSAGES):
+        say(room, f"{number} {CONTENT}")
+        assert contents(await quick.frame("1")).startswith(f"{number} ")
+
+    for number in range(MESSAGES):
+        assert contents(await slow.frame("1")).startswith(f"{number} ")
+    assert max(held) <= 2
+
+
+#: More than the buffers between two sockets of one machine take.
+MESSAGES = 60
+CONTENT = "x" * 200_000
+
+
+async def test_a_subscriber_that_takes_nothing_is_closed(
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    make_group: MakeGroup,
+    say: Any,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": None}
+    monkeypatch.setattr(ChatGraphQLSocket, "slow_seconds", 0.2)
+    room = make_group(staff)
+    say(room, *[f"{number} {CONTENT}" for number in range(MESSAGES)])
+    slow = await (await open_socket(staff, compression=None, max_queue=1)).init()
+    await slow.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await eventually(lambda: is_followed(room), "it follows")
+    await eventually(lambda: not is_followed(room), "it was ended")
+
+    code, reason = await slow.closed()
+
+    assert code == 4008
+    assert "seq" in reason
+
+
+# What no bell told
+
+
+async def test_a_bell_that_was_not_heard_is_made_up_for(
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    make_group: MakeGroup,
+    say: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await eventually(lambda: is_followed(room), "it follows")
+    monkeypatch.setattr(followers.Bells, "_ring", lambda *_: None)
+
+    say(room, "unheard")
+
+    assert contents(await socket.frame("1")) == "unheard"
+
+
+async def test_nothing_is_followed_when_all_have_gone(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, say: Any
+) -> None:
+    room = make_group(staff)
+    say(room, "one")
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await socket.frame("1")
+
+    await socket.socket.close()
+
+    all_bells = list(followers._bells.values())
+    await eventually(lambda: not any(bells._followers for bells in all_bells), "nobody follows")
+    assert not any(bells._looking for bells in all_bells)
+    assert not [heard for heard in streams.subscribers() if "Bells" in repr(heard)]
+
+
+async def test_what_a_tool_writes_over_http_is_heard(
+    open_socket: OpenSocket, staff: AbstractUser, tool: Tool, make_group: MakeGroup, orm: Orm
+) -> None:
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+
+    sent = await asyncio.to_thread(
+        tool.ask, SEND, {"input": {"room_id": str(room.pk), "content": "over HTTP"}}
+    )
+
+    assert (await socket.frame("1"))["seq"] == sent["send_message"]["seq"]
+    assert orm(Message.objects.filter(room=room).count) == 1
