@@ -31,6 +31,13 @@ class ChatError(Exception):
         self.detail = detail
 
     @property
+    def sentence(self) -> str:
+        """The detail as one line of text, for where there is no place for more."""
+        if isinstance(self.detail, dict):
+            return "; ".join(f"{field}: {problem}" for field, problem in self.detail.items())
+        return str(self)
+
+    @property
     def extensions(self) -> dict[str, Any]:
         """What GraphQL puts beside the error's message."""
         return {"code": self.code, "detail": self.detail}

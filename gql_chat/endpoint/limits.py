@@ -45,7 +45,7 @@ INTERNAL = {
 }
 """Fields that the server uses itself: a socket's session is no client's to write."""
 
-_CACHED = 256
+CACHED = 256
 """How many documents are kept parsed and validated."""
 
 _NUL = re.compile(r"\0|\\u0000|\\u\{0+\}")
@@ -173,7 +173,7 @@ def extensions() -> Sequence[Any]:
     kept: list[Any] = [_Text, partial(_Rules, rules)]
     if chat_settings.GRAPHQL_MAX_TOKENS is not None:
         kept.append(partial(_Tokens, chat_settings.GRAPHQL_MAX_TOKENS))
-    return [*kept, partial(ParserCache, _CACHED), partial(ValidationCache, _CACHED)]
+    return [*kept, partial(ParserCache, CACHED), partial(ValidationCache, CACHED)]
 
 
 def check_variables(variables: Any) -> None:

@@ -32,7 +32,7 @@ from .followers import Follower
 AT_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
 """The operations that have one result."""
 
-_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
+_SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
 
 @cache
@@ -207,7 +207,7 @@ def _explain(error: BaseException) -> ChatError:
 
 def _to_graphql(problem: ChatError, error: GraphQLError | None = None) -> GraphQLError:
     return GraphQLError(
-        str(problem),
+        problem.sentence,
         nodes=error.nodes if error is not None else None,
         source=error.source if error is not None else None,
         positions=error.positions if error is not None else None,

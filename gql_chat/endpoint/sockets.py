@@ -201,7 +201,7 @@ class Connection:
         try:
             await get_threads().run(self.caller.enter)
         except NotAuthenticated as problem:
-            await self._close(CLOSE_UNAUTHORIZED, str(problem))
+            await self._close(CLOSE_UNAUTHORIZED, problem.sentence)
             raise ConnectionRejectionError from None
         except ChatError:
             raise ConnectionRejectionError from None

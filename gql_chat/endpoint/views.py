@@ -103,5 +103,5 @@ def _is_larger(request: HttpRequest, limit: int) -> bool:
 
 
 def _refuse(problem: ChatError, status: int) -> JsonResponse:
-    error = {"message": str(problem), "extensions": problem.extensions}
+    error = {"message": problem.sentence, "extensions": problem.extensions}
     return JsonResponse({"data": None, "errors": [error]}, status=status)

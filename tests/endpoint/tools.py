@@ -94,7 +94,7 @@ class Tool:
     def ask(self, query: str, variables: Any = None, **more: Any) -> Any:
         """Send an operation that must succeed; returns the data."""
         status, body = self.post(query, variables, **more)
-        assert (status, body.get("errors")) == (200, None)
+        assert (status, body.get("errors")) == (200, None), body
         return body["data"]
 
 

@@ -20,13 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gql_chat import events
-from gql_chat.errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
-from gql_chat.models import GroupChat, Message, Session, StreamEvent
+from gql_chat.errors import Invalid, NotAuthenticated, NotFound
+from gql_chat.models import GroupChat, Message, StreamEvent
 from gql_chat.schema import Context, Document, get_graphql_schema, get_schema, select_all
 from gql_chat.schema.rendering import prepare, render_event
 from gql_chat.schema.scalars import SCALARS, Bytes, JSONObject, Timestamp, UserID
 from gql_chat.schema.types import User
-from tests.conftest import Users
 
 
 def is_object(found: Any) -> bool:
@@ -85,7 +84,7 @@ def test_every_type_of_the_schema_can_be_selected_whole() -> None:
     schema = get_graphql_schema()
     for name, found in schema.type_map.items():
         # A subscription is asked for one kind of event at a time: their fields would conflict.
-        if is_object(found) and name != "Subscription":
+        if is_object(found) and name not in ("Subscription", "StreamFrame"):
             text = f"fragment all on {name} {select_all(schema, name)} query {{ __typename ...q }}"
             problems = validate(schema, parse(text + " fragment q on Query { ...all }"))
             messages = [problem.message for problem in problems]
@@ -250,7 +249,7 @@ def test_what_a_resolver_raises_comes_as_it_was(schema: GraphQLSchema, alice: An
     with pytest.raises(NotFound):
         Document(schema, SEND).execute(given, context=Context(alice.pk))
     with pytest.raises(NotAuthenticated):
-        Document(schema, "{ room_records { id } }").execute(context=Context(0))
+        Document(schema, "{ room_records { total_count } }").execute(context=Context(0))
 
 
 def test_a_document_executes_again_and_again(
@@ -330,86 +329,6 @@ def test_a_projects_own_type_is_rendered_wherever_the_object_stands(message: Mes
 
     rendered = render_event(events.MessageSent(message))
     assert "greeting" not in rendered["message"]["sender"]
-
-
-# Records for internal tools
-
-
-def execute(text: str, user: Any) -> Any:
-    return get_schema().execute_sync(text, context_value=Context(user.pk))
-
-
-RECORDS = ["room_records", "message_records", "session_records"]
-
-
-@pytest.mark.parametrize("records", RECORDS)
-@pytest.mark.parametrize("is_staff", [True, False])
-def test_records_are_for_staff_only(records: str, is_staff: bool, users: Users, db: None) -> None:
-    result = execute(f"{{ {records} {{ id }} }}", users(is_staff=is_staff))
-
-    if is_staff:
-        assert (result.errors, result.data) == (None, {records: []})
-    else:
-        assert result.data is None
-        assert isinstance(result.errors[0].original_error, PermissionDenied)
-
-
-@pytest.mark.parametrize("records", RECORDS)
-def test_records_are_for_active_staff_only(records: str, users: Users, db: None) -> None:
-    user = users(is_staff=True, is_active=False)
-
-    result = execute(f"{{ {records} {{ id }} }}", user)
-
-    assert result.data is None
-    assert isinstance(result.errors[0].original_error, NotAuthenticated)
-
-
-ALL_RECORDS = """{
-    room_records { id type name seq last_activity created_at }
-    message_records { id content sender_id created_at room { id name } }
-    session_records { id user_id channel_name last_seen }
-}"""
-
-
-def test_records_take_as_many_queries_however_many_there_are(
-    users: Users, db: None, django_assert_num_queries: Any
-) -> None:
-    staff = users(is_staff=True)
-
-    def grow(count: int) -> None:
-        for number in range(count):
-            group = GroupChat.objects.create(name=f"{number}", creator=staff)
-            Message.objects.create(room=group, sender=staff, content="hello")
-            Session.objects.create(user=staff, channel_name=f"{uuid4()}")
-
-    for count in (1, 20):
-        grow(count)
-        with django_assert_num_queries(5):  # the user, three lists, the messages' rooms
-            result = execute(ALL_RECORDS, staff)
-        assert result.errors is None
-        assert len(result.data["message_records"]) == Message.objects.count()
-
-
-def test_records_are_filtered_and_paged(group: GroupChat, alice: Any, users: Users) -> None:
-    Message.objects.bulk_create(
-        Message(room=group, sender=alice, content=f"{number}") for number in range(5)
-    )
-    staff = users(is_staff=True)
-
-    result = execute('{ message_records(filters: {content: {exact: "3"}}) { content } }', staff)
-    assert result.data == {"message_records": [{"content": "3"}]}
-
-    result = execute("{ message_records(pagination: {limit: 2}) { content } }", staff)
-    assert len(result.data["message_records"]) == 2
-
-
-def test_rooms_of_records_are_rows_of_any_type(
-    group: GroupChat, channel: Any, pair: Any, users: Users
-) -> None:
-    result = execute("{ room_records { type } }", users(is_staff=True))
-
-    found = sorted(record["type"] for record in result.data["room_records"])
-    assert found == ["Channel", "GroupChat", "OneToOneChat"]
 
 
 # The SDL
