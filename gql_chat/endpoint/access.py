@@ -26,7 +26,7 @@ _NOTED_LENGTH = 500
 
 def is_staff(user: Any) -> bool:
     """Tell whether a user is staff: the rule unless `GRAPHQL_ACCESS` names another."""
-    return bool(user.is_staff)
+    return bool(getattr(user, "is_staff", False))
 
 
 @dataclass(frozen=True, slots=True)

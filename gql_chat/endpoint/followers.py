@@ -48,7 +48,7 @@ class Entitlement:
         stream: its name, as the log writes it.
         position: its newest place.
         first: the first place that the caller may hear.
-        member: the user, by id, whose leaving ends it; None for staff, who may hear all.
+        member: the user, by id, whose leaving ends it; None for who may hear all.
         gone: whether nothing will be added to it.
     """
 
@@ -62,18 +62,19 @@ class Entitlement:
 def find_entitlement(context: Context, stream: str) -> Entitlement:
     """Return what the user of a context may hear of a stream.
 
-    Staff may follow every room and every user, others the rooms that they are in and what is
-    meant for themselves.
+    Who may inspect (staff) follows every room and every user, others the rooms that they are in
+    and what is meant for themselves.
 
     Raises:
         NotFound: there is no such room or user.
         PermissionDenied: the user may not hear any of it.
     """
     user = context.handler.user
+    may_hear_all = context.handler.permissions.can_inspect(user)
     kind, _, key = stream.partition(":")
     if kind == "user":
         (user_id,) = context.handler.find_users("user_id", [key])
-        if not user.is_staff and user_id != user.pk:
+        if not may_hear_all and user_id != user.pk:
             raise PermissionDenied("You may not follow other users.")
         seq = UserStream.objects.filter(pk=user_id).values_list("seq", flat=True).first()
         return Entitlement(streams.user_stream(user_id), seq or 0)
@@ -81,10 +82,10 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
         room = context.handler.find_room(key)
     except NotFound:
         last = streams.heads([stream]).get(stream)
-        if last is None or not user.is_staff:
+        if last is None or not may_hear_all:
             raise
         return Entitlement(stream, last, gone=True)
-    if user.is_staff:
+    if may_hear_all:
         return Entitlement(stream, room.seq)
     joined = Membership.objects.filter(room_id=room.pk, user_id=user.pk)
     first = joined.values_list("joined_seq", flat=True).first()

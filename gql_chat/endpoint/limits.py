@@ -140,14 +140,6 @@ class InternalFieldsRule(ValidationRule):
             self.report_error(GraphQLError(f"{node.name.value!r} is not for clients.", node))
 
 
-class _Tokens(MaxTokensLimiter):
-    """Limits the tokens of a document, which bounds all that reading it costs."""
-
-
-class _Rules(AddValidationRules):
-    """Adds the rules that were built with the schema."""
-
-
 class _Text(SchemaExtension):
     """Refuses what no database could store."""
 
@@ -170,9 +162,9 @@ def extensions() -> Sequence[Any]:
     ]
     if not chat_settings.GRAPHQL_INTROSPECTION:
         rules.append(NoSchemaIntrospectionCustomRule)
-    kept: list[Any] = [_Text, partial(_Rules, rules)]
+    kept: list[Any] = [_Text, partial(AddValidationRules, rules)]
     if chat_settings.GRAPHQL_MAX_TOKENS is not None:
-        kept.append(partial(_Tokens, chat_settings.GRAPHQL_MAX_TOKENS))
+        kept.append(partial(MaxTokensLimiter, chat_settings.GRAPHQL_MAX_TOKENS))
     return [*kept, partial(ParserCache, CACHED), partial(ValidationCache, CACHED)]
 
 

@@ -255,13 +255,13 @@ class _Wanted:
     """What a tool asks for, as conditions on rows.
 
     Raises:
-        PermissionDenied: the user is no staff.
+        PermissionDenied: the user may not look at records.
     """
 
     def __init__(self, info: Any, filters: Any) -> None:
         self._handler = info.context.handler
-        if not self._handler.user.is_staff:
-            raise PermissionDenied("Only staff may query records.")
+        if not self._handler.permissions.can_inspect(self._handler.user):
+            raise PermissionDenied("You may not query records.")
         self._filters = filters
         self.conditions = Q()
 

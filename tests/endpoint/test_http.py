@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AbstractUser, Permission
+from django.test import Client as Browser
 from django.test import override_settings
 from django.urls import Resolver404, resolve
 
 from event_bridge.routing import websocket_urlpatterns
 from gql_chat.models import GroupChat, Membership, Message
+from gql_chat.permissions import PermissionHandler
 from tests.conftest import Connect, Orm, Users
 from tests.endpoint.tools import PATH, SEND, Tool, code_of
 from tests.wire.rooms import NOWHERE, group, people
@@ -60,6 +62,27 @@ def test_a_setting_says_who_may_use_it(tool_of: ToolOf, users: Users, settings: 
     status, body = tool.post("{ room_records { total_count } }")
     assert (status, code_of(body)) == (200, 4002)
     assert tool_of(None).post(ROOMS)[0] == 401
+
+
+class Auditors(PermissionHandler):
+    """Who may inspect in a project: everybody called auditor."""
+
+    def can_inspect(self, user: Any) -> bool:
+        """Tell by the name."""
+        return bool(user.get_username().startswith("auditor"))
+
+
+def test_the_permission_handler_says_who_may_look_at_records(
+    tool: Tool, tool_of: ToolOf, users: Users, settings: Any
+) -> None:
+    settings.REALTIME_CHAT_MESSAGING = {
+        "GRAPHQL_ACCESS": allow_everybody,
+        "PERMISSION_HANDLER_CLASS": Auditors,
+    }
+    records = "{ room_records { total_count } }"
+
+    assert code_of(tool.post(records)[1]) == 4002
+    assert tool_of(users("auditor")).ask(records)
 
 
 def test_rights_count_as_they_are_now(tool: Tool, staff: AbstractUser, orm: Orm) -> None:
@@ -153,6 +176,16 @@ def test_browsers_get_graphiql_where_debug_is_on(
     status, page = tool.get(html)
     assert (status, "GraphiQL" in page) == (200, True)
     assert tool_of(users("alice")).get(html)[0] == 403
+
+
+def test_it_works_under_wsgi_too(staff: AbstractUser, orm: Orm) -> None:
+    browser = Browser()
+    orm(browser.force_login, staff)
+
+    # Django's test client calls the view as a WSGI server does: from synchronous code.
+    response = orm(browser.get, PATH, {"query": ROOMS})
+
+    assert (response.status_code, response.json()) == (200, {"data": {"rooms": []}})
 
 
 def test_a_projects_transaction_around_views_stands_in_no_way(tool: Tool) -> None:

@@ -607,7 +607,7 @@ async def test_a_slow_subscriber_delays_nobody_and_loses_nothing(
 
 #: More than the buffers between two sockets of one machine take.
 MESSAGES = 60
-CONTENT = "x" * 200_000
+CONTENT = "x" * 300_000
 
 
 async def test_a_subscriber_that_takes_nothing_is_closed(
