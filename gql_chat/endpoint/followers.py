@@ -159,22 +159,16 @@ class Follower:
             The frames, and what ends the subscription after them: an error, or True for an end
             that is none.
         """
-        problem = None
         frames = self._read_log(entitled)
+        context = self.caller.enter()
         try:
-            now = self._find(entitled.stream)
+            gone = find_entitlement(context, entitled.stream).gone
         except (NotFound, PermissionDenied) as error:
-            problem = error
-            frames = self._read_log(entitled)
-        for number, frame in enumerate(frames):
-            change = frame.change or {}
-            if entitled.member is not None and entitled.member in change.get("left", ()):
-                return frames[:number], True
-            if change.get("closed"):
-                return frames[: number + 1], True
-        if problem is not None:
-            return [], problem
-        return frames, True if now.gone and len(frames) < READ_SIZE else None
+            # The frame by which the room closed, or the user left it, may have come meanwhile.
+            frames, ended = _up_to_the_end(self._read_log(entitled), entitled.member)
+            return (frames, True) if ended else ([], error)
+        frames, ended = _up_to_the_end(frames, entitled.member)
+        return frames, True if ended or (gone and len(frames) < READ_SIZE) else None
 
     def _read_log(self, entitled: Entitlement) -> list[Envelope]:
         frames = streams.read_log(entitled.stream, self.position, READ_SIZE)
@@ -182,6 +176,17 @@ class Follower:
         if begins > self.position + 1:
             raise Invalid({"after": f"The log begins at {begins} now: fetch afresh."})
         return frames
+
+
+def _up_to_the_end(frames: list[Envelope], member: str | None) -> tuple[list[Envelope], bool]:
+    """Return the frames before a member leaves or until the stream closes, and whether it does."""
+    for number, frame in enumerate(frames):
+        change = frame.change or {}
+        if member is not None and member in change.get("left", ()):
+            return frames[:number], True
+        if change.get("closed"):
+            return frames[: number + 1], True
+    return frames, False
 
 
 def _check_place(entitled: Entitlement, after: int | None) -> int:

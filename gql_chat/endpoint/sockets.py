@@ -163,6 +163,8 @@ class ChatGraphQLSocket:
                 await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
             self._too_slow.set()
+        except OSError:
+            self._closed = True  # the client is gone; `iter_json` is about to learn it
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket with a code and a reason, once."""
