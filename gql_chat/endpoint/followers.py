@@ -124,8 +124,8 @@ class Follower:
         entitled = await self._threads.run(self._find, stream)
         self.position = _check_place(entitled, after)
         bells = get_bells(self._threads)
-        await bells.add(entitled.stream, self)
         try:
+            await bells.add(entitled.stream, self)
             while True:
                 self.bell.clear()
                 try:

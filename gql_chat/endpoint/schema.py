@@ -78,10 +78,13 @@ class EndpointSchema(strawberry.Schema):
                 asked for or allowed.
         """
         allowed = AT_ONCE.intersection(allowed_operation_types or AT_ONCE)
+        caller = cast("Caller", context_value)
         run = partial(self._perform, query, variable_values, operation_name, allowed)
-        result, envelopes = await get_threads().run(run, cast("Caller", context_value))
+        outcome, envelopes = await get_threads().run(run, caller)
+        if isinstance(outcome, Context):
+            raise InvalidOperationTypeError(OperationType.SUBSCRIPTION)
         await _publish(envelopes)
-        return result
+        return outcome
 
     async def stream(
         self,
@@ -100,21 +103,17 @@ class EndpointSchema(strawberry.Schema):
     async def _stream_results(
         self, query: str | None, variables: Any, operation_name: str | None, caller: Caller
     ) -> AsyncGenerator[ExecutionResult, None]:
+        run = partial(self._perform, query, variables, operation_name, AT_ONCE)
         try:
-            result = await self.execute(query, variables, caller, operation_name=operation_name)
-            yield _as_refusal(result)
-            return
-        except InvalidOperationTypeError:
-            pass  # a subscription
+            outcome, envelopes = await get_threads().run(run, caller)
         except (MissingQueryError, CannotGetOperationTypeError):
             yield _refuse(Invalid({"query": "Name an operation of the document."}))
             return
-        try:
-            limits.check_variables(variables)
-            context = await get_threads().run(_enter, caller, query)
-        except Exception as error:
-            yield _refuse(_explain(error))
+        if not isinstance(outcome, Context):
+            await _publish(envelopes)
+            yield _as_refusal(outcome)
             return
+        context = outcome
         context.follow = partial(self._follow, caller)
         results: Any = await super().stream(
             query,
@@ -141,33 +140,38 @@ class EndpointSchema(strawberry.Schema):
         operation_name: str | None,
         allowed: Iterable[OperationType],
         caller: Caller,
-    ) -> tuple[ExecutionResult, list[Envelope]]:
-        """Run a query or a mutation; return what was committed too."""
+    ) -> tuple[ExecutionResult | Context, list[Envelope]]:
+        """Run a query or a mutation.
+
+        Returns:
+            The result, or for a subscription the context that it may begin with; and what was
+            committed.
+        """
         with streams.capture() as envelopes:
             try:
                 limits.check_variables(variables)
-                context = _enter(caller, query)
+                context = caller.enter()
+                note(context, query or "")
             except Exception as error:
                 return _refuse(_explain(error)), envelopes
-            result = self.execute_sync(
-                query,
-                variable_values=variables,
-                context_value=context,
-                operation_name=operation_name,
-                allowed_operation_types=allowed,
-            )
+            try:
+                result = self.execute_sync(
+                    query,
+                    variable_values=variables,
+                    context_value=context,
+                    operation_name=operation_name,
+                    allowed_operation_types=allowed,
+                )
+            except InvalidOperationTypeError as error:
+                if error.operation_type is OperationType.SUBSCRIPTION:
+                    return context, envelopes
+                raise
         return _masked(result), envelopes
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         """Log nothing: what is worth it the exception handler logs."""
-
-
-def _enter(caller: Caller, query: str | None) -> Context:
-    context = caller.enter()
-    note(context, query or "")
-    return context
 
 
 def _masked(result: ExecutionResult) -> ExecutionResult:
@@ -199,8 +203,6 @@ def _find_cause(error: GraphQLError) -> BaseException | None:
 
 
 def _explain(error: BaseException) -> ChatError:
-    if isinstance(error, RecursionError):
-        return Invalid("The request is nested too deeply.")
     problem: ChatError = chat_settings.load("EXCEPTION_HANDLER_CLASS")().handle(error)
     return problem
 

@@ -10,8 +10,10 @@ from django.test import override_settings
 from django.urls import Resolver404, resolve
 
 from event_bridge.routing import websocket_urlpatterns
+from gql_chat.endpoint import schema
 from gql_chat.models import GroupChat, Membership, Message
 from gql_chat.permissions import PermissionHandler
+from gql_chat.schema import get_schema
 from tests.conftest import Connect, Orm, Users
 from tests.endpoint.tools import PATH, SEND, Tool, code_of
 from tests.wire.rooms import NOWHERE, group, people
@@ -196,6 +198,10 @@ def test_a_projects_transaction_around_views_stands_in_no_way(tool: Tool) -> Non
 
 
 # The same operations, permissions and errors as on the socket
+
+
+def test_the_endpoint_has_the_types_and_operations_of_the_socket() -> None:
+    assert schema.get_schema().as_str() == get_schema().as_str()
 
 
 async def test_what_a_tool_does_reaches_the_sockets(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AbstractUser
+from django.db import OperationalError
 
 from gql_chat import streams
 from gql_chat.endpoint import followers
@@ -16,7 +17,7 @@ from gql_chat.operations import EventHandler
 from tests.conftest import Orm, Users
 from tests.endpoint.conftest import OpenSocket
 from tests.endpoint.test_http import allow_everybody
-from tests.endpoint.tools import FOLLOW_ROOM, SEND, Tool, sign_in
+from tests.endpoint.tools import FOLLOW_ROOM, SEND, Tool, code_of, sign_in
 from tests.servers import ChatThread
 from tests.timing import eventually
 from tests.wire.rooms import NOWHERE
@@ -424,9 +425,14 @@ async def test_signing_out_ends_what_was_begun_with_it(
     assert await socket.error("1") == 4001
 
 
-async def test_a_member_is_heard_out_by_who_acts_as_them(
-    open_socket: OpenSocket, users: Users, make_group: MakeGroup, say: Any
+async def test_who_acts_as_another_follows_what_that_one_may_and_it_is_written_down(
+    open_socket: OpenSocket,
+    users: Users,
+    make_group: MakeGroup,
+    say: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO", "gql_chat.audit")
     root, alice, bob = users("root", is_staff=True, is_superuser=True), *users.make("alice", "bob")
     hers, his = make_group(alice), make_group(bob)
     say(hers, "for alice")
@@ -436,6 +442,9 @@ async def test_a_member_is_heard_out_by_who_acts_as_them(
     assert contents(await socket.frame("1")) == "for alice"
     await socket.start("2", FOLLOW_ROOM, room=str(his.pk), after=0)
     assert await socket.error("2") == 4002
+    said = [record.getMessage() for record in caplog.records if record.name == "gql_chat.audit"]
+    assert len(said) == 2
+    assert all(f"User {root.pk} acts as user {alice.pk}: subscription" in line for line in said)
 
 
 @pytest.mark.parametrize("other", [True, [], {"id": 1}, "x", 0])
@@ -684,3 +693,124 @@ async def test_what_a_tool_writes_over_http_is_heard(
 
     assert (await socket.frame("1"))["seq"] == sent["send_message"]["seq"]
     assert orm(Message.objects.filter(room=room).count) == 1
+
+
+# What crosses
+
+
+async def test_what_is_read_while_the_right_is_lost_is_not_told(
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    users: Users,
+    make_group: MakeGroup,
+    say: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = make_group(users("alice"))
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await eventually(lambda: is_followed(room), "it follows")
+    read_log = streams.read_log
+
+    def revoke_after_reading(*args: Any) -> Any:
+        frames = read_log(*args)
+        if frames:
+            type(staff)._default_manager.filter(pk=staff.pk).update(is_staff=False)
+        return frames
+
+    monkeypatch.setattr(streams, "read_log", revoke_after_reading)
+    say(room, "secret")
+
+    assert await socket.error("1") == 4002
+    await socket.nothing()
+
+
+async def test_a_room_that_is_deleted_tells_nothing_to_who_has_lost_the_right(
+    open_socket: OpenSocket, staff: AbstractUser, users: Users, make_group: MakeGroup, orm: Orm
+) -> None:
+    alice = users("alice")
+    room = make_group(alice)
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await eventually(lambda: is_followed(room), "it follows")
+
+    def revoke_and_delete() -> None:
+        with streams.transaction():
+            type(staff)._default_manager.filter(pk=staff.pk).update(is_staff=False)
+            EventHandler(alice.pk).send_message(room.pk, "secret")
+            EventHandler(alice.pk).delete_room(room.pk)
+
+    orm(revoke_and_delete)
+
+    assert await socket.error("1") == 4002
+    await socket.nothing()
+
+
+async def test_a_member_hears_that_the_room_was_deleted(
+    open_socket: OpenSocket, everybody: None, users: Users, make_group: MakeGroup, orm: Orm
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = make_group(alice, bob)
+    socket = await (await open_socket(bob)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await eventually(lambda: is_followed(room), "it follows")
+
+    orm(EventHandler(alice.pk).delete_room, room.pk)
+
+    assert (await socket.frame("1"))["event"] == {"__typename": "RoomDeleted"}
+    await socket.completed("1")
+
+
+async def test_a_room_that_the_orm_deletes_ends_what_follows_it(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, say: Any, orm: Orm
+) -> None:
+    room = make_group(staff)
+    say(room, "one")
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await socket.frame("1")
+
+    orm(room.delete)
+
+    await socket.completed("1")
+
+
+async def test_a_database_that_is_away_for_a_moment_ends_no_subscription(
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    make_group: MakeGroup,
+    say: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await eventually(lambda: is_followed(room), "it follows")
+    read_log = streams.read_log
+    failures = iter([True, True])
+
+    def fail_at_first(*args: Any) -> Any:
+        if next(failures, False):
+            raise OperationalError("the server went away")
+        return read_log(*args)
+
+    monkeypatch.setattr(streams, "read_log", fail_at_first)
+    say(room, "late, but there")
+
+    assert contents(await socket.frame("1")) == "late, but there"
+
+
+async def test_a_field_that_was_not_stored_is_an_error_of_that_event_alone(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, say: Any, orm: Orm
+) -> None:
+    room = make_group(staff)
+    say(room, "old", "new")
+    log = StreamEvent.objects.filter(stream=streams.room_stream(room.pk), seq=1)
+    orm(log.update, payload='{"message": {"content": "old"}}')
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+
+    assert code_of((await socket.next())["payload"]) == 4004
+    assert contents(await socket.frame("1")) == "new"
