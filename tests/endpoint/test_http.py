@@ -180,6 +180,18 @@ def test_browsers_get_graphiql_where_debug_is_on(
     assert tool_of(users("alice")).get(html)[0] == 403
 
 
+def test_graphiql_is_given_the_token_that_its_requests_need(
+    staff: AbstractUser, orm: Orm, settings: Any
+) -> None:
+    settings.DEBUG = True
+    browser = Browser()
+    orm(browser.force_login, staff)
+
+    orm(browser.get, PATH, headers={"Accept": "text/html"})
+
+    assert "csrftoken" in browser.cookies
+
+
 def test_it_works_under_wsgi_too(staff: AbstractUser, orm: Orm) -> None:
     browser = Browser()
     orm(browser.force_login, staff)
