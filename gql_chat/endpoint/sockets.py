@@ -66,6 +66,7 @@ class ChatGraphQLSocket:
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
         """Return the ASGI application that serves each connection with a socket."""
+        get_schema()  # built before the first client needs it
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await cls(scope, receive, send).run()
