@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer
 
 from gql_chat import streams
 from gql_chat.endpoint import followers
@@ -17,19 +17,20 @@ from tests.timing import PATIENCE, eventually
 
 
 class Setting:
-    """Bells that listen to the layer as if it reached other processes, and a follower."""
+    """Bells that listen to a layer as if it reached other processes, and a follower."""
 
     def __init__(self) -> None:
+        self.layer: Any = InMemoryChannelLayer()
         self.threads = DatabaseThreads(1)
         self.bells = Bells(asyncio.get_running_loop(), self.threads)
         self.follower = Follower(Caller(1), self.threads)
         self.stream = f"room:{uuid4()}"
+        self.group = streams.group_name(self.stream)
 
     async def send(self) -> None:
         """Send what another process would."""
-        layer: Any = get_channel_layer()
         message = {**Envelope(self.stream, 1, "MessageSent", "{}").to_message(), "process": "x"}
-        await layer.group_send(streams.group_name(self.stream), message)
+        await self.layer.group_send(self.group, message)
 
     async def end(self) -> None:
         """Let nobody listen any more."""
@@ -48,6 +49,7 @@ async def setting(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(followers, "_ask", lambda names, callers: ({}, set()))
     setting = Setting()
+    monkeypatch.setattr(followers, "get_channel_layer", lambda: setting.layer)
     yield setting
     await setting.end()
 
@@ -60,8 +62,7 @@ async def test_the_layer_rings_as_long_as_somebody_follows(setting: Setting) -> 
 
     setting.follower.bell.clear()
     await setting.bells.remove(setting.stream, setting.follower)
-    layer: Any = get_channel_layer()
-    assert streams.group_name(setting.stream) not in layer.groups
+    assert setting.group not in setting.layer.groups
 
 
 async def test_groups_that_the_layer_forgot_are_joined_again(
@@ -69,11 +70,9 @@ async def test_groups_that_the_layer_forgot_are_joined_again(
 ) -> None:
     monkeypatch.setattr(followers, "RENEW_LOOKS", 1)
     await setting.bells.add(setting.stream, setting.follower)
-    layer: Any = get_channel_layer()
-    group = streams.group_name(setting.stream)
-    del layer.groups[group]
+    del setting.layer.groups[setting.group]
 
-    await eventually(lambda: group in layer.groups, "the group is joined again")
+    await eventually(lambda: setting.group in setting.layer.groups, "the group is joined again")
 
     await setting.bells.remove(setting.stream, setting.follower)
 
@@ -97,8 +96,7 @@ async def test_a_layer_that_is_away_is_joined_when_it_is_back(
         await setting.bells.add(setting.stream, setting.follower)
     assert "The channel layer is away" in caplog.text
 
-    layer: Any = get_channel_layer()
-    await eventually(lambda: streams.group_name(setting.stream) in layer.groups, "it is joined")
+    await eventually(lambda: setting.group in setting.layer.groups, "it is joined")
     await setting.send()
     async with asyncio.timeout(PATIENCE):
         await setting.follower.bell.wait()
