@@ -1,0 +1,128 @@
+"""The endpoint's socket: the messages of `graphql-transport-ws`, and who is let in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AbstractUser
+from websockets.exceptions import InvalidStatus
+
+from gql_chat.endpoint.sockets import ChatGraphQLSocket
+from gql_chat.models import GroupChat
+from tests.conftest import Orm, Users
+from tests.endpoint.conftest import OpenSocket
+from tests.endpoint.tools import SEND, Subscriber, sign_in
+from tests.servers import ChatThread
+
+MakeGroup = Callable[..., GroupChat]
+
+
+async def test_queries_and_mutations_run_on_a_socket_too(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup
+) -> None:
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", SEND, input={"room_id": str(room.pk), "content": "x"})
+    assert (await socket.data("1"))["send_message"]["seq"] == 1
+    await socket.completed("1")
+    await socket.start("2", "{ rooms { id } }")
+    assert await socket.data("2") == {"rooms": [{"id": str(room.pk)}]}
+    await socket.completed("2")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["{", "{ nothing }", "", "subscription { events { __typename } }", "subscription { rooms }"],
+)
+async def test_a_document_that_does_not_fit_is_an_error_and_the_socket_stays(
+    query: str, open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await (await open_socket(staff)).init()
+
+    await socket.start("1", query)
+
+    assert await socket.error("1") == 4003
+    await socket.nothing()
+
+
+async def test_nobody_unknown_and_nobody_who_may_not_is_let_in(
+    open_socket: OpenSocket, users: Users
+) -> None:
+    for user, code in ((None, 4401), (users("alice"), 4403)):
+        socket = await open_socket(user)
+        await socket.send({"type": "connection_init"})
+        assert (await socket.closed())[0] == code
+
+
+async def test_nothing_runs_before_the_client_has_said_hello(
+    open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await open_socket(staff)
+
+    await socket.start("1", "{ rooms { id } }")
+
+    assert (await socket.closed())[0] == 4401
+
+
+async def test_a_client_that_never_says_hello_is_closed(
+    open_socket: OpenSocket, staff: AbstractUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChatGraphQLSocket, "init_seconds", 0.05)
+
+    assert (await (await open_socket(staff)).closed())[0] == 4408
+
+
+async def test_another_protocol_is_refused(open_socket: OpenSocket, staff: AbstractUser) -> None:
+    socket = await open_socket(staff, subprotocol=None)
+
+    assert (await socket.closed())[0] == 4406
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{",
+        "5",
+        "[]",
+        "null",
+        "{}",
+        '{"type": 5}',
+        '{"type": "unknown"}',
+        '{"type": "subscribe"}',
+        '{"type": "subscribe", "id": [], "payload": {"query": "{ rooms { id } }"}}',
+        '{"type": "subscribe", "id": "1"}',
+        '{"type": "subscribe", "id": "1", "payload": null}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": 5}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": []}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "operationName": 5}}',
+        '{"type": "complete"}',
+        '{"type": "complete", "id": {}}',
+        '{"type": "ping", "payload": "\\ud800"}',
+        b"\x00",
+    ],
+    ids=str,
+)
+async def test_a_message_of_another_shape_closes_the_socket(
+    message: str | bytes, open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await (await open_socket(staff)).init()
+
+    await socket.socket.send(message)
+
+    assert (await socket.closed())[0] == 4400
+
+
+async def test_a_page_of_another_site_opens_no_socket(
+    chat: ChatThread, staff: AbstractUser, orm: Orm, settings: Any
+) -> None:
+    # This host is allowed to serve the site, but is not the one that serves this page.
+    other = f"http://localhost:{chat.port}"
+    session = sign_in(orm, staff)
+    with pytest.raises(InvalidStatus, match="403"):
+        await Subscriber(chat.port, session, origin=other).__aenter__()
+
+    settings.CSRF_TRUSTED_ORIGINS = [other]
+
+    async with Subscriber(chat.port, session, origin=other) as socket:
+        await socket.init()
