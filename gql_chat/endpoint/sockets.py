@@ -38,7 +38,7 @@ CLOSE_PROTOCOL = 4406
 ACT_AS = "act_as"
 """The key of the connection's payload that names the user on whose behalf it is used."""
 
-_REASON_LENGTH = 120
+_REASON_BYTES = 123  # as many as a close frame has room for
 
 
 class ChatGraphQLSocket:
@@ -171,10 +171,9 @@ class ChatGraphQLSocket:
         """Close the socket with a code and a reason, once."""
         if not self._closed:
             self._closed = True
+            reason = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
             with suppress(Exception):  # the client may be gone
-                await self._send(
-                    {"type": "websocket.close", "code": code, "reason": reason[:_REASON_LENGTH]}
-                )
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 class Connection:

@@ -11,7 +11,7 @@ from gql_chat.endpoint.sockets import ChatGraphQLSocket
 from gql_chat.models import GroupChat
 from tests.conftest import Orm, Users
 from tests.endpoint.conftest import OpenSocket
-from tests.endpoint.tools import SEND, Subscriber, sign_in
+from tests.endpoint.tools import FOLLOW_ROOM, SEND, Subscriber, sign_in
 from tests.servers import ChatThread
 
 MakeGroup = Callable[..., GroupChat]
@@ -111,6 +111,19 @@ async def test_a_message_of_another_shape_closes_the_socket(
     await socket.socket.send(message)
 
     assert (await socket.closed())[0] == 4400
+
+
+async def test_an_id_that_is_taken_closes_the_socket_whatever_is_in_it(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup
+) -> None:
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+    id = "\N{PILE OF POO}" * 200
+
+    for _ in range(2):
+        await socket.start(id, FOLLOW_ROOM, room=str(room.pk))
+
+    assert (await socket.closed())[0] == 4409
 
 
 async def test_a_page_of_another_site_opens_no_socket(
