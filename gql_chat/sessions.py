@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import streams
@@ -22,6 +23,13 @@ def vouch(channel_names: Iterable[str]) -> None:
     """Note that these sockets are open, heartbeat or not."""
     sessions = get_model("Session").objects.filter(channel_name__in=list(channel_names))
     sessions.update(alive_at=timezone.now())
+
+
+def connected(users: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of the users who have an open socket, in whatever process."""
+    since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
+    open_ones = get_model("Session").objects.filter(alive_at__gte=since)
+    return users.filter(pk__in=open_ones.values("user_id"))
 
 
 def delete_dead() -> int:

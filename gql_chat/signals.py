@@ -6,17 +6,20 @@ What a manager writes in bulk is followed up once for all rows, through `members
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models.signals import post_delete, post_save, pre_save
-from django.dispatch import receiver
+from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import chat_settings
+from .events import Event, MessageReacted, MessageSent
 from .models import (
+    AbstractChatNotification,
     AbstractMessage,
     AbstractReaction,
     AbstractRoom,
@@ -29,7 +32,19 @@ from .models.memberships import locked
 from .models.receipts import own_reactions
 from .permissions import grant, revoke, revoke_all
 from .rooms import Role, room_types
-from .sessions import announce_sign_out
+from .sessions import announce_sign_out, connected
+
+notification_created = Signal()
+"""Sent after the commit that made a notification: what a push service builds on.
+
+Arguments: `notification`; `recipients`, a queryset of the users who have not got it yet;
+`connected`, a queryset of those of them who have an open socket, whose clients have it by now as a
+rule; and `event`, what happened (`gql_chat.events.MessageSent` or `MessageReacted`). The querysets
+are lazy: who does not look at them pays nothing. The sender is the model of the notification.
+
+Receivers run on the thread that committed, for a client's event a database thread: they hand over
+to a queue and call no service. What one raises is logged and changes nothing.
+"""
 
 
 def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
@@ -72,7 +87,8 @@ def notify_of_message(
             pk=instance.room_id, last_activity__lt=instance.created_at
         ).update(last_activity=instance.created_at)
     if chat_settings.ENABLE_NOTIFICATION:
-        get_model("ChatNotification").objects.make_for_message(instance)
+        notification = get_model("ChatNotification").objects.make_for_message(instance)
+        _tell_of(notification, MessageSent(instance))
 
 
 def notify_of_reaction(
@@ -80,7 +96,27 @@ def notify_of_reaction(
 ) -> None:
     """Make the notification of a new reaction."""
     if kwargs["created"] and not kwargs["raw"] and chat_settings.ENABLE_NOTIFICATION:
-        get_model("ChatNotification").objects.make_for_reaction(instance)
+        notification = get_model("ChatNotification").objects.make_for_reaction(instance)
+        if notification is not None:
+            _tell_of(notification, MessageReacted("add", instance.message))
+
+
+def _tell_of(notification: AbstractChatNotification, event: Event) -> None:
+    """Send `notification_created` after the commit, if anybody listens."""
+    if notification_created.has_listeners(type(notification)):
+        using = router.db_for_write(type(notification))
+        transaction.on_commit(partial(_send_created, notification, event), using=using)
+
+
+def _send_created(notification: AbstractChatNotification, event: Event) -> None:
+    recipients = notification.recipients
+    notification_created.send_robust(
+        sender=type(notification),
+        notification=notification,
+        recipients=recipients,
+        connected=connected(recipients),
+        event=event,
+    )
 
 
 def connect_room_type(model: type[AbstractRoom]) -> None:

@@ -36,37 +36,40 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
     sender and those who acknowledged it. A reaction waits for the sender of the message.
     """
 
-    def make_for_message(self, message: Any) -> None:
-        """Write the one row that a message makes."""
+    def make_for_message(self, message: Any) -> AbstractChatNotification:
+        """Write the one row that a message makes, and return it."""
         reply = message.parent_message_id is not None
-        self._make(
+        return self._make(
             message,
             notification_type=NotificationType.REPLY if reply else NotificationType.NEW_MESSAGE,
             actor_id=message.sender_id,
             created_at=message.created_at,
         )
 
-    def make_for_reaction(self, reaction: Any) -> None:
+    def make_for_reaction(self, reaction: Any) -> AbstractChatNotification | None:
         """Write the one row that a reaction makes, for the message's sender if still a member.
 
-        It takes the place of the one that the user's earlier reaction made.
+        It takes the place of the one that the user's earlier reaction made. Returns the row, or
+        None where there is nobody to notify.
         """
         message = reaction.message
         self.delete_for_reaction(message.pk, reaction.user_id)
         if message.sender_id == reaction.user_id:
-            return
-        if _memberships.first(message.room_id, message.sender_id) is not None:
-            self._make(
-                message,
-                notification_type=NotificationType.REACTION,
-                actor_id=reaction.user_id,
-                recipient_id=message.sender_id,
-                created_at=reaction.created_at,
-            )
+            return None
+        if _memberships.first(message.room_id, message.sender_id) is None:
+            return None
+        return self._make(
+            message,
+            notification_type=NotificationType.REACTION,
+            actor_id=reaction.user_id,
+            recipient_id=message.sender_id,
+            created_at=reaction.created_at,
+        )
 
-    def _make(self, message: Any, **fields: Any) -> None:
+    def _make(self, message: Any, **fields: Any) -> AbstractChatNotification:
         notification = self.model(message=message, room_id=message.room_id, **fields)
         notification.save(force_insert=True)
+        return notification
 
     def delete_for_reaction(self, message_id: Any, user_id: Any) -> None:
         """Delete the row that a user's reaction to a message made."""
