@@ -18,6 +18,7 @@ from gql_chat.schema import Context
 from . import limits, protocol
 from .delivery import Delivered
 from .hub import get_hub
+from .mounts import check_mount
 from .operations import Answer, Prepared, events, lifecycle
 from .outbox import LIMIT, SIZE_LIMIT, Outbox
 from .protocol import Frame, Malformed
@@ -70,7 +71,13 @@ class ChatConsumer:
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-        """Return the ASGI application that serves each connection with a consumer."""
+        """Return the ASGI application that serves each connection with a consumer.
+
+        Raises:
+            ImproperlyConfigured: the bridge is mounted already, with another consumer or other
+                settings.
+        """
+        check_mount(cls)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await cls(scope, receive, send).run()
@@ -198,7 +205,7 @@ class ChatConsumer:
         except Malformed as malformed:
             frame = malformed
         try:
-            self.rate.check()
+            self.check_rate(frame)
             if isinstance(frame, Malformed):
                 raise frame
             await self.handle(frame)
@@ -210,6 +217,15 @@ class ChatConsumer:
                 await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
             else:
                 self.outbox.write(protocol.error(problem, frame.request_id))
+
+    def check_rate(self, frame: Frame | Malformed) -> None:
+        """Judge whether the client may send this frame now. Projects override it for their rule.
+
+        Raises:
+            RateLimited: not now; `detail` says when.
+            Ignored: the client goes on whatever it is told, so the socket is closed.
+        """
+        self.rate.check()
 
     async def handle(self, frame: Frame) -> None:
         """Answer one well-formed frame. A project's consumer may answer events of its own first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gql_chat.conf import chat_settings
 from gql_chat.errors import RateLimited
@@ -35,11 +35,19 @@ class Ignored(Exception):
 class Rate:
     """A bucket of events: it holds `events`, and fills up in `seconds`.
 
-    Both come from `RATE_LIMIT`, `{"events": 100, "seconds": 10}`; None switches it off.
+    Args:
+        clock: returns seconds that only grow.
+        limit: the two numbers, `{"events": 100, "seconds": 10}`; by default those of
+            `RATE_LIMIT`, where None switches it off.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        limit: Mapping[str, float] | None = None,
+    ) -> None:
         self._clock = clock
+        self._limit = limit
         self._filled: float | None = None
         self._at = 0.0
         self._refused = 0
@@ -51,7 +59,7 @@ class Rate:
             RateLimited: there is none left; `detail` says when there will be.
             Ignored: that was said too often.
         """
-        limit = chat_settings.RATE_LIMIT
+        limit = self._limit or chat_settings.RATE_LIMIT
         if limit is None:
             return
         events, speed = limit["events"], limit["events"] / limit["seconds"]
