@@ -1,0 +1,250 @@
+"""Chat from a project's own code: a view, a task, a command, a signal receiver.
+
+Each function runs an operation of `EVENT_HANDLER_CLASS`, so the project's rules hold and every
+socket that is entitled to it gets what it gets of a client's event. Inside a transaction of the
+caller's, frames leave when the outermost one has committed, and never where it is rolled back.
+
+Whoever acts is a user account. With `as_system` the server itself acts, by an account that the
+project keeps for that: it needs no permission and need not be a member. Rules hold for it too:
+the caps of rooms, the two users of a one-to-one chat, what a message may be.
+
+Rooms, messages and users are given as instances or as primary keys. The variants whose names
+begin with an `a` are for coroutines.
+
+All of them raise `gql_chat.errors`: `NotFound`, `PermissionDenied`, `Invalid` with a `detail`
+that names the field, `Conflict`, and `NotAuthenticated` where the acting account is not active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+
+from .conf import chat_settings
+from .errors import Invalid
+from .events import Event
+from .models import AbstractMessage, AbstractRoom, get_model
+from .operations import EventHandler
+
+
+def acting_as(user: Any, *, as_system: bool = False) -> EventHandler:
+    """Return all operations on behalf of a user: an instance of `EVENT_HANDLER_CLASS`.
+
+    It is for what has no function of its own here, and for one operation: an account that is
+    deactivated later would not be noticed.
+
+    Args:
+        user: who acts.
+        as_system: whether the server itself acts, by this account.
+    """
+    handler: EventHandler = chat_settings.load("EVENT_HANDLER_CLASS")(_user(user))
+    handler.as_system = as_system
+    return handler
+
+
+def create_room(
+    room_type: str | type[AbstractRoom],
+    *,
+    creator: Any,
+    name: str | None = None,
+    description: str | None = None,
+    members: Iterable[Any] = (),
+    fields: Mapping[str, Any] | None = None,
+    preferences: Mapping[str, Any] | None = None,
+    as_system: bool = False,
+) -> AbstractRoom:
+    """Create a room, and tell its members.
+
+    Args:
+        room_type: `OneToOneChat`, `GroupChat`, `Channel`, or a type of the project's own: its
+            name or its model.
+        creator: who creates it, and leads it from then on.
+        name: 1 to 64 characters; needed for all types but one-to-one chats.
+        description: what the room is about.
+        members: who is in from the start, besides the creator.
+        fields: what a client may give in `extra_fields`: `max_participants`, and so on.
+        preferences: those of the room's property.
+        as_system: whether the server itself acts; then any column of the project's may be set.
+
+    Returns:
+        The room, of its type's class.
+
+    Raises:
+        Conflict: the two users have a one-to-one chat; `detail["room_id"]` is its id.
+    """
+    type_name = room_type if isinstance(room_type, str) else room_type.rules.name
+    return acting_as(creator, as_system=as_system).create_room(
+        type_name,
+        name=name,
+        description=description,
+        members=[_user(member) for member in members],
+        fields=fields,
+        preferences=preferences,
+    )
+
+
+def send_message(
+    room: Any,
+    content: str = "",
+    *,
+    sender: Any,
+    parent_message: Any = None,
+    forwarded_from: Any = None,
+    media: Sequence[Mapping[str, Any]] = (),
+    client_id: str | None = None,
+    fields: Mapping[str, Any] | None = None,
+    as_system: bool = False,
+) -> AbstractMessage:
+    """Write a message into a room and tell its members.
+
+    Args:
+        room: the room.
+        content: what is written; it is cleaned as a client's is.
+        sender: whose message it is.
+        parent_message: the message that this one answers.
+        forwarded_from: the message that this one passes on.
+        media: attachments: `media_url`, `media_type`, `mime_type`, and perhaps `file_size` in
+            bytes, `caption` and `metadata`.
+        client_id: the sender's own name for it: with the same one again nothing is stored, so a
+            task that runs twice sends once.
+        fields: values for columns that the project's message type declares as writable.
+        as_system: whether the server itself acts; then any column of the project's may be set.
+
+    Returns:
+        The message; for a repeat of a `client_id` the one of the first time.
+    """
+    sent = acting_as(sender, as_system=as_system).send_message(
+        _room(room),
+        content,
+        parent_message_id=_message(parent_message),
+        forwarded_from_id=_message(forwarded_from),
+        media=media,
+        client_id=client_id,
+        fields=fields,
+    )
+    messages: Any = get_model("Message").objects.select_related("room", "sender")
+    message: AbstractMessage = messages.get(pk=sent.message_id)
+    return message
+
+
+def edit_message(
+    message: Any,
+    content: str | None = None,
+    *,
+    by: Any,
+    fields: Mapping[str, Any] | None = None,
+    as_system: bool = False,
+) -> AbstractMessage:
+    """Change a message and tell the members of its room.
+
+    Args:
+        message: the message.
+        content: its new text; None leaves the text as it is.
+        by: who changes it: its sender, unless the server itself acts.
+        fields: values for columns that the project's message type lets users change.
+        as_system: whether the server itself acts.
+
+    Returns:
+        The message as it is now.
+    """
+    handler = acting_as(by, as_system=as_system)
+    return handler.edit_message(_message(message), content, fields)
+
+
+def delete_messages(messages: Iterable[Any], *, by: Any, as_system: bool = False) -> None:
+    """Delete messages of one room and tell its members.
+
+    Args:
+        messages: the messages.
+        by: who deletes them: their sender, unless the server itself acts.
+        as_system: whether the server itself acts.
+    """
+    acting_as(by, as_system=as_system).delete_messages([_message(message) for message in messages])
+
+
+def add_members(
+    room: Any, members: Iterable[Any], *, by: Any, as_system: bool = False
+) -> AbstractRoom:
+    """Bring users into a room, and tell its members, the new ones included.
+
+    Args:
+        room: the room.
+        members: the users; those who are in already are skipped.
+        by: who adds them; the dispatch names them.
+        as_system: whether the server itself acts.
+
+    Returns:
+        The room.
+    """
+    users = [_user(member) for member in members]
+    return acting_as(by, as_system=as_system).add_members(_room(room), users)
+
+
+def remove_members(room: Any, members: Iterable[Any], *, by: Any, as_system: bool = False) -> None:
+    """Put users out of a room, and tell them and those who remain.
+
+    Args:
+        room: the room.
+        members: the users; those who are not in, and the room's creator, are skipped.
+        by: who removes them; the dispatch names them.
+        as_system: whether the server itself acts.
+    """
+    users = [_user(member) for member in members]
+    acting_as(by, as_system=as_system).remove_members(_room(room), users)
+
+
+def send_to_room(room: Any, event: Event, *, stored: bool = True) -> None:
+    """Send an event of the project's own to all members of a room.
+
+    Args:
+        room: the room.
+        event: an instance of one of the types in `events` of `EVENT_HANDLER_CLASS`.
+        stored: False for what is of the moment only, like typing: it is not logged, not
+            replayed, and may be lost.
+    """
+    acting_as(None).send_to_room(_room(room), event, stored=stored)
+
+
+def send_to_users(users: Iterable[Any], event: Event) -> None:
+    """Send an event of the project's own to users, whatever rooms they are in.
+
+    Args:
+        users: the users.
+        event: an instance of one of the types in `events` of `EVENT_HANDLER_CLASS`.
+    """
+    acting_as(None).send_to_users([_user(user) for user in users], event)
+
+
+acreate_room = sync_to_async(create_room)
+asend_message = sync_to_async(send_message)
+aedit_message = sync_to_async(edit_message)
+adelete_messages = sync_to_async(delete_messages)
+aadd_members = sync_to_async(add_members)
+aremove_members = sync_to_async(remove_members)
+asend_to_room = sync_to_async(send_to_room)
+asend_to_users = sync_to_async(send_to_users)
+
+
+def _room(room: Any) -> Any:
+    return _key("room", get_model("Room"), room)
+
+
+def _message(message: Any) -> Any:
+    return _key("message", get_model("Message"), message)
+
+
+def _user(user: Any) -> Any:
+    return _key("user", get_user_model(), user)
+
+
+def _key(field: str, model: Any, given: Any) -> Any:
+    """Return the primary key of an instance, or what is one already, as the database has it."""
+    key = getattr(given, "pk", given)
+    try:
+        return model._meta.pk.to_python(key)
+    except ValidationError:
+        raise Invalid({field: f"{key!r} is not an id."}) from None
