@@ -16,7 +16,7 @@ class Delivered:
     __slots__ = ("_data", "_placed", "_plain", "envelope", "name")
 
     def __init__(self, envelope: Envelope) -> None:
-        dispatch = protocol.DISPATCHES[envelope.kind]
+        dispatch = protocol.find_dispatch(envelope.kind)
         self.envelope = envelope
         self.name = dispatch.name
         self._data = dispatch.data(streams.parse_payload(envelope.payload))

@@ -308,7 +308,8 @@ LIFECYCLE: dict[str, Route] = {
 @cache
 def events() -> Table:
     """Return the table of the project's events, its documents prepared."""
-    return Table(get_graphql_schema(), chat_settings.load("EVENT_MAPPER")())
+    routes = chat_settings.load("EVENT_MAPPER")()
+    return Table(get_graphql_schema(), routes)
 
 
 @cache

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
+from django.core.signals import setting_changed
 
+from gql_chat.conf import SETTING
 from gql_chat.errors import ChatError, Invalid
+from gql_chat.schema import own_events
 
 CLOSE_NOT_AUTHENTICATED = 4001
 CLOSE_TOO_SLOW = 4008
@@ -186,4 +190,46 @@ DISPATCHES: dict[str, Dispatch] = {
     "MembersAdded": Dispatch("roomaddmembers.dispatch", lambda payload: payload),
     "MembersRemoved": Dispatch("roomremovemembers.dispatch", lambda payload: payload),
 }
-"""Every type of `ChatEvent` in the schema, and the frame it becomes."""
+"""Every event of the package, and the frame it becomes."""
+
+
+@cache
+def dispatches() -> dict[str, Dispatch]:
+    """Return how each event becomes a frame, the project's own events included.
+
+    An event of the project's own names its frame in an attribute `dispatch`; without one, the
+    frame has the name of the class in small letters, with `.dispatch` behind it.
+    """
+    own = {
+        event.__name__: Dispatch(getattr(event, "dispatch", _name(event.__name__)), _all)
+        for event in own_events()
+    }
+    return DISPATCHES | own
+
+
+def find_dispatch(kind: str) -> Dispatch:
+    """Return how an event becomes a frame.
+
+    Another process may have sent, and the log may have kept, what this one has no class for (any
+    more). It becomes a frame all the same: its place in the stream must not stay empty.
+
+    Args:
+        kind: the name of the event's type in the schema.
+    """
+    return dispatches().get(kind) or Dispatch(_name(kind), _all)
+
+
+def _name(kind: str) -> str:
+    return f"{kind.lower()}.dispatch"
+
+
+def _all(payload: Any) -> Any:
+    return payload
+
+
+def _forget_on_change(*, setting: str, **_: Any) -> None:
+    if setting == SETTING:
+        dispatches.cache_clear()
+
+
+setting_changed.connect(_forget_on_change, dispatch_uid="event_bridge.protocol")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import Permission
@@ -30,6 +31,14 @@ class PermissionHandler:
         """Tell whether the member may write messages in the room, or type in it."""
         return membership.room.rules.may_send(membership, self.holds)
 
+    def can_send_as_outsider(self, user: Any, room: AbstractRoom) -> bool:
+        """Tell whether a user who is no member may write messages in the room all the same.
+
+        Nobody by default. Where it is True, `can_send` is asked with the membership that a
+        plain member would have.
+        """
+        return False
+
     def can_add_members(self, membership: Membership) -> bool:
         """Tell whether the member may bring others in."""
         return membership.room.rules.may_add(membership, self.holds)
@@ -53,6 +62,38 @@ class PermissionHandler:
     def can_inspect(self, user: Any) -> bool:
         """Tell whether a user may look into rooms that they are not in: records and streams."""
         return bool(getattr(user, "is_staff", False))
+
+
+class _Unrestricted(PermissionHandler):
+    """What the system may do: everything."""
+
+    def holds(self, membership: Membership, permission: str) -> bool:
+        return True
+
+    def can_send(self, membership: Membership) -> bool:
+        return True
+
+    def can_add_members(self, membership: Membership) -> bool:
+        return True
+
+    def can_remove_members(self, membership: Membership) -> bool:
+        return True
+
+    def can_modify(self, membership: Membership) -> bool:
+        return True
+
+    def can_delete(self, membership: Membership) -> bool:
+        return True
+
+    def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        return True
+
+
+@cache
+def unrestricted(handler: type[PermissionHandler]) -> type[PermissionHandler]:
+    """Return a permission handler that allows everything, and has what else `handler` has."""
+    allowing: type[PermissionHandler] = type("Unrestricted", (_Unrestricted, handler), {})
+    return allowing
 
 
 def grant(room: AbstractRoom, user_ids: Iterable[Any], codenames: Iterable[str]) -> None:

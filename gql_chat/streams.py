@@ -171,11 +171,11 @@ class Outbox:
             )
         self._log(envelopes)
 
-    def transient(self, room: AbstractRoom, event: Event) -> None:
+    def transient(self, room: AbstractRoom, event: Event) -> Envelope:
         """Tell the members of a room something that is stored nowhere."""
-        self.envelopes.append(
-            Envelope(room_stream(room.pk), 0, type(event).__name__, render(event))
-        )
+        envelope = Envelope(room_stream(room.pk), 0, type(event).__name__, render(event))
+        self.envelopes.append(envelope)
+        return envelope
 
     def touch(self, stream: str, user_ids: Iterable[str]) -> None:
         """Note that a room's members changed; a broadcast that says so makes it obsolete."""

@@ -1,6 +1,10 @@
 """Every chat operation: check, write, make the typed event; one transaction each."""
 
+from typing import ClassVar
+
+from ..events import Event
 from .base import Operations
+from .broadcasts import BroadcastOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .reactions import ReactionOperations
@@ -16,8 +20,21 @@ class EventHandler(
     RoomOperations,
     NotificationOperations,
     SessionOperations,
+    BroadcastOperations,
 ):
-    """All operations on behalf of one user. A project subclasses it (`EVENT_HANDLER_CLASS`)."""
+    """All operations on behalf of one user. A project subclasses it (`EVENT_HANDLER_CLASS`).
+
+    Attributes:
+        events: types of events of the project's own: Strawberry types that derive from
+            `gql_chat.events.Event`. They are in the schema, so `send_to_room` and
+            `send_to_users` can send them.
+        mutations, queries: Strawberry types whose fields the schema has besides its own. Their
+            resolvers find this handler in `info.context.handler`.
+    """
+
+    events: ClassVar[tuple[type[Event], ...]] = ()
+    mutations: ClassVar[tuple[type, ...]] = ()
+    queries: ClassVar[tuple[type, ...]] = ()
 
 
 __all__ = ["EventHandler", "Operations", "Page", "Sent"]

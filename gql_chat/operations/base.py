@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,11 +11,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 from guardian.conf import settings as guardian_settings
 
+from ..columns import clean_columns, declared_columns, own_columns
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import AbstractMessage, AbstractRoom, Membership, get_model
 from ..models.statements import Among, Many, One, Statement, find_among, find_by
-from ..permissions import PermissionHandler
+from ..permissions import PermissionHandler, unrestricted
 
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
 _locked_rooms: Statement[Any] = find_by(
@@ -48,16 +49,23 @@ class Operations:
     Args:
         user_id: the primary key of the user who acts. The user is read in every operation:
             an account that was deactivated since, or a right that was revoked, has no say.
+
+    Attributes:
+        as_system: whether the server itself acts, by this account: it needs no permission and
+            need not be a member. Set by server code alone (`gql_chat.acting_as`).
     """
+
+    as_system = False
 
     def __init__(self, user_id: Any) -> None:
         self.user_id = user_id
 
     @cached_property
     def permissions(self) -> PermissionHandler:
-        """The project's permission handler."""
-        handler: PermissionHandler = chat_settings.load("PERMISSION_HANDLER_CLASS")()
-        return handler
+        """The project's permission handler; one that allows everything for the system."""
+        handler: Any = chat_settings.load("PERMISSION_HANDLER_CLASS")
+        permissions: PermissionHandler = (unrestricted(handler) if self.as_system else handler)()
+        return permissions
 
     @cached_property
     def user(self) -> Any:
@@ -83,12 +91,22 @@ class Operations:
         """
         return self.enter_found(self.find_room(room_id, lock=lock))
 
-    def enter_found(self, room: AbstractRoom) -> Membership:
-        """Return the acting user's membership of a room that is at hand (see `enter`)."""
+    def enter_found(
+        self, room: AbstractRoom, outsider: Callable[[Any, AbstractRoom], bool] | None = None
+    ) -> Membership:
+        """Return the acting user's membership of a room that is at hand (see `enter`).
+
+        Args:
+            room: the room.
+            outsider: asked with the user and the room whether one who is no member may do this
+                all the same; then the membership is that of a plain member, and not stored.
+        """
         membership = _memberships.first(room.pk, self.user_id)
         if membership is None:
-            check_active(self.user)
-            raise PermissionDenied("You are not a member of this room.")
+            user = check_active(self.user)
+            if not self.as_system and (outsider is None or not outsider(user, room)):
+                raise PermissionDenied("You are not a member of this room.")
+            membership = Membership(user=user)
         self.user = check_active(membership.user)
         membership.room = room
         return membership
@@ -138,13 +156,39 @@ class Operations:
 
     def check_member_of(self, room_ids: set[Any]) -> None:
         """Raise `PermissionDenied` unless the user is in all of these rooms."""
-        if not room_ids:
+        if not room_ids or self.as_system:
             return
         memberships = _own_memberships.all(self.user_id, room_ids)
         if len(memberships) < len(room_ids):
             check_active(self.user)
             raise PermissionDenied("You are not a member of this room.")
         self.user = check_active(memberships[0].user)
+
+    def clean_fields(
+        self,
+        name: str,
+        declaration: str,
+        model: Any,
+        fields: Mapping[str, Any],
+        where: str = "extra_fields",
+    ) -> dict[str, Any]:
+        """Return values for columns that the project's model adds, as they are stored.
+
+        Args:
+            name: the object's type, a key of `SERIALIZERS`.
+            declaration: which of its declarations says what users may write.
+            model: the model in use.
+            fields: the values by column.
+            where: the input's field that held them, for errors.
+
+        Raises:
+            Invalid: naming each column that is not the user's to set, or whose value is wrong.
+        """
+        if not fields:
+            return {}
+        declared = declared_columns(name, declaration)
+        allowed = own_columns(model) if self.as_system else declared
+        return clean_columns(model, fields, allowed, where)
 
     def find_users(self, field: str, user_ids: Iterable[Any]) -> dict[Any, Any]:
         """Return users by primary key, in the order in which they were named.

@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from .. import streams
+from ..columns import ON_CREATE, ON_EDIT
 from ..conf import chat_settings
 from ..errors import Invalid, NotFound, PermissionDenied
 from ..events import MessageEdited, MessagesDeleted, MessageSent, Typing
@@ -32,6 +33,7 @@ from ..sanitize import clean
 from .base import Operations
 
 _TICK = timedelta(microseconds=1)
+_MEDIA_FIELDS = {"media_url", "media_type", "mime_type", "file_size", "caption", "metadata"}
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ class MessageOperations(Operations):
             forwarded_from_id: the message that this one passes on.
             media: attachments, with the fields of `MessageMediaAsset`.
             client_id: the sender's own id for it; with the same one again nothing is stored.
-            fields: values for columns that the project's message type lets clients write.
+            fields: values for columns that the project's message type lets users write.
 
         Raises:
             NotFound: the room or a quoted message does not exist.
@@ -85,9 +87,9 @@ class MessageOperations(Operations):
         with streams.transaction() as outbox:
             room = self.find_room(room_id, lock=True)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
-            membership = self.enter_found(room)
+            membership = self.enter_found(room, self.permissions.can_send_as_outsider)
             if client_id is not None:
-                repeat = self._find_repeat(client_id)
+                repeat = self._find_repeat(client_id, room)
                 if repeat is not None:
                     return repeat
             if not self.permissions.can_send(membership):
@@ -110,7 +112,7 @@ class MessageOperations(Operations):
                 is_forwarded=forwarded is not None,
                 created_at=now,
                 updated_at=now,
-                **(fields or {}),
+                **self.clean_fields("Message", ON_CREATE, get_model("Message"), fields or {}),
             )
             self.validate_message(message)
             if client_id is not None:
@@ -130,7 +132,12 @@ class MessageOperations(Operations):
     def edit_message(
         self, message_id: Any, content: str | None, fields: Mapping[str, Any] | None = None
     ) -> AbstractMessage:
-        """Change the text of a message of the user's own and tell the members.
+        """Change a message of the user's own and tell the members.
+
+        Args:
+            message_id: the message.
+            content: its new text; None leaves the text as it is.
+            fields: values for columns that the project's message type lets users change.
 
         Raises:
             NotFound, PermissionDenied, Invalid: as for sending.
@@ -146,12 +153,13 @@ class MessageOperations(Operations):
             if content is not None:
                 bare = message.relations.attachments or message.is_forwarded
                 message.content = self.clean_content(content, required=not bare)
-            for name, value in (fields or {}).items():
+            changes = self.clean_fields("Message", ON_EDIT, type(message), fields or {})
+            for name, value in changes.items():
                 setattr(message, name, value)
             self.validate_message(message)
             message.is_edited = True
             message.updated_at = timezone.now()
-            message.save(update_fields=["content", "is_edited", "updated_at", *(fields or {})])
+            message.save(update_fields=["content", "is_edited", "updated_at", *changes])
             outbox.broadcast(membership.room, MessageEdited(message))
         return message
 
@@ -195,19 +203,20 @@ class MessageOperations(Operations):
             PermissionDenied: the user may not write here.
         """
         with streams.transaction() as outbox:
-            membership = self.enter(room_id)
+            room = self.find_room(room_id)
+            membership = self.enter_found(room, self.permissions.can_send_as_outsider)
             if not self.permissions.can_send(membership):
                 raise PermissionDenied("You may not send messages in this room.")
             event = Typing(
                 username=membership.user.get_username(),
                 user_id=membership.user_id,
-                room_id=membership.room_id,
+                room_id=room.pk,
                 is_typing=is_typing,
             )
-            outbox.transient(membership.room, event)
+            outbox.transient(room, event)
 
     def clean_content(self, content: str, *, required: bool) -> str:
-        """Return the content as it is stored. Projects override it for a sanitiser of theirs.
+        """Return the content of a new or edited message as it is stored.
 
         Raises:
             Invalid: it is too long, or empty where it is `required`.
@@ -215,10 +224,14 @@ class MessageOperations(Operations):
         limit = chat_settings.MAX_MESSAGE_LENGTH
         if limit is not None and len(content) > limit:
             raise Invalid({"content": f"At most {limit} characters are allowed."})
-        cleaned = clean(content)
+        cleaned = self.sanitize(content)
         if required and not cleaned.strip():
             raise Invalid({"content": "A message without media or a forward needs content."})
         return cleaned
+
+    def sanitize(self, content: str) -> str:
+        """Return what a page may show of a content. Projects override it for rules of their own."""
+        return clean(content)
 
     def validate_message(self, message: AbstractMessage) -> None:
         """Refuse a message before it is written. Nothing by default; projects override it."""
@@ -239,8 +252,7 @@ class MessageOperations(Operations):
         if (quoted := parent or forwarded) is not None and quoted.is_deleted:
             raise Invalid("A deleted message can be neither answered nor forwarded.")
 
-    @staticmethod
-    def _make_asset(place: int, item: Mapping[str, Any]) -> Any:
+    def _make_asset(self, place: int, item: Mapping[str, Any]) -> Any:
         """Return an attachment, not saved yet.
 
         Raises:
@@ -248,20 +260,23 @@ class MessageOperations(Operations):
         """
         problems = {}
         try:
-            check_link(item["media_url"])
+            check_link(item.get("media_url"))
         except ValidationError:
             problems["media_url"] = "This is not an http or https link."
-        if len(item["media_url"]) > LINK_LENGTH:
+        if len(item.get("media_url") or "") > LINK_LENGTH:
             problems["media_url"] = f"At most {LINK_LENGTH} characters are allowed."
-        if item["media_type"] not in MEDIA_TYPES:
+        if item.get("media_type") not in MEDIA_TYPES:
             problems["media_type"] = f"One of {', '.join(MEDIA_TYPES)} is needed."
-        if item["mime_type"] not in MIME_TYPES:
-            problems["mime_type"] = f"{item['mime_type']} is not an allowed type."
+        if item.get("mime_type") not in MIME_TYPES:
+            problems["mime_type"] = f"{item.get('mime_type')} is not an allowed type."
         if len(item.get("caption") or "") > CAPTION_LENGTH:
             problems["caption"] = f"At most {CAPTION_LENGTH} characters are allowed."
         if problems:
             raise Invalid({"media": {str(place): problems}})
-        return get_model("MessageMediaAsset")(position=place, **item)
+        model = get_model("MessageMediaAsset")
+        own = {name: value for name, value in item.items() if name not in _MEDIA_FIELDS}
+        own = self.clean_fields("Attachment", ON_CREATE, model, own, f"media.{place}")
+        return model(position=place, **{**item, **own})
 
     @staticmethod
     def _attach(message: AbstractMessage, assets: list[Any]) -> None:
@@ -279,7 +294,7 @@ class MessageOperations(Operations):
         newest = get_model("Message").objects.filter(room_id=room.pk, is_deleted=False)
         return newest.aggregate(newest=Max("created_at"))["newest"] or room.created_at
 
-    def _find_repeat(self, client_id: str) -> Sent | None:
+    def _find_repeat(self, client_id: str, room: AbstractRoom) -> Sent | None:
         seen = ClientMessage.objects.filter(sender_id=self.user_id, client_id=client_id).first()
         if seen is None:
             return None
@@ -287,7 +302,7 @@ class MessageOperations(Operations):
         original = messages.select_related("sender").first()
         if original is None:
             raise NotFound("The message that was sent with this client_id is deleted.")
-        self.check_member_of({original.room_id})
+        self.check_member_of({original.room_id} - {room.pk})
         load_messages([original])
         return Sent(seen.message, seen.stream, seen.seq, original)
 
@@ -303,5 +318,5 @@ class MessageOperations(Operations):
                     seq=message.room.seq + 1,
                 )
         except IntegrityError:
-            return self._find_repeat(client_id)
+            return self._find_repeat(client_id, message.room)
         return None

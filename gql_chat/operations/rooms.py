@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Su
 from django.db.models.functions import Coalesce
 
 from .. import streams
+from ..columns import ON_CREATE, ON_EDIT, own_columns
 from ..conf import chat_settings
 from ..errors import Conflict, Invalid, NotFound, PermissionDenied
 from ..events import (
@@ -247,14 +248,16 @@ class RoomOperations(Operations):
                 known = ", ".join(known.rules.name for known in room_types())
                 raise Invalid({"type": f"One of {known} is needed."})
             rules = model.rules
-            fields = self._check_fields(fields or {}, rules.creatable, "extra_fields")
+            fields = self._check_fields(model, fields or {}, ON_CREATE, "extra_fields")
             text = {"name": name, "description": description}
             if rules.named:
-                text = self._check_fields(text, tuple(text))
+                text = self._check_known(text, tuple(text))
             users = self.find_users(rules.members, members)
             user = self.user
             if rules.paired:
                 room = self._pair_up(model, users)
+                if fields:
+                    self._write(room, fields)
             else:
                 room = model(creator=user, **text, **fields)
                 room.save(force_insert=True)
@@ -268,6 +271,12 @@ class RoomOperations(Operations):
             members_in = [membership.user_id for membership in members_of(room)]
             outbox.broadcast(room, RoomCreated(room), joined=members_in)
         return room
+
+    @staticmethod
+    def _write(room: AbstractRoom, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(room, name, value)
+        room.save(update_fields=[*fields, "updated_at"])
 
     def _pair_up(self, model: Any, users: Mapping[Any, Any]) -> AbstractRoom:
         if len(users) != 1 or self.user.pk in users:
@@ -400,10 +409,8 @@ class RoomOperations(Operations):
         """
         with streams.transaction() as outbox:
             room = self._lead(room_id)
-            changes = self._check_fields(fields, room.rules.updatable, "data")
-            for name, value in changes.items():
-                setattr(room, name, value)
-            room.save(update_fields=[*changes, "updated_at"])
+            changes = self._check_fields(type(room), fields, ON_EDIT, "data")
+            self._write(room, changes)
             if preferences is not None:
                 room.property.preferences = preferences
                 room.property.save(update_fields=["preferences"])
@@ -503,8 +510,25 @@ class RoomOperations(Operations):
         if not self.permissions.can_modify(self.enter_found(room)):
             raise PermissionDenied("You may not modify this room.")
 
-    @staticmethod
     def _check_fields(
+        self, model: Any, fields: Mapping[str, Any], declaration: str, where: str
+    ) -> dict[str, Any]:
+        """Return the fields of a room, the package's and the project's, as they are stored.
+
+        Raises:
+            Invalid: naming the field that is wrong or not allowed.
+        """
+        rules = model.rules
+        own = {name: value for name, value in fields.items() if name in own_columns(model)}
+        known = {name: value for name, value in fields.items() if name not in own}
+        allowed = rules.creatable if declaration == ON_CREATE else rules.updatable
+        return {
+            **self._check_known(known, allowed, where),
+            **self.clean_fields(rules.name, declaration, model, own, where),
+        }
+
+    @staticmethod
+    def _check_known(
         fields: Mapping[str, Any], allowed: Iterable[str], where: str = ""
     ) -> dict[str, Any]:
         """Return the fields as they are stored.

@@ -3,7 +3,16 @@
 from .build import get_graphql_schema, get_schema
 from .context import Context
 from .documents import Document
+from .events import own_events
 from .fields import derived
 from .selection import select_all
 
-__all__ = ["Context", "Document", "derived", "get_graphql_schema", "get_schema", "select_all"]
+__all__ = [
+    "Context",
+    "Document",
+    "derived",
+    "get_graphql_schema",
+    "get_schema",
+    "own_events",
+    "select_all",
+]

@@ -35,6 +35,9 @@ def get_schema() -> strawberry.Schema:
     """Return the schema, with a project's own types in the places of the defaults.
 
     Names are those of the wire: in snake case.
+
+    Raises:
+        ImproperlyConfigured: something of the project's cannot be used as declared.
     """
     return build_schema(strawberry.Schema, [DjangoOptimizerExtension])
 
@@ -52,9 +55,10 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
     from .subscriptions import Subscription
 
     serializers.install()
+    handler = chat_settings.load("EVENT_HANDLER_CLASS")
     return schema_class(
-        query=merge_types("Query", (Query, RecordQuery)),
-        mutation=Mutation,
+        query=merge_types("Query", (*handler.queries, Query, RecordQuery)),
+        mutation=merge_types("Mutation", (*handler.mutations, Mutation)),
         subscription=Subscription,
         types=[chat_settings.load_serializer(name) for name in ROOM_TYPES],
         extensions=extensions,

@@ -1,11 +1,15 @@
 """What subscribers receive: one type for each event of `gql_chat.events`, of the same name."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 from uuid import UUID
 
 import strawberry
+from django.core.exceptions import ImproperlyConfigured
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.base import get_object_definition
 
 from .. import events
+from ..conf import SETTING, chat_settings
 from .scalars import UserID
 from .stored import Stored
 from .types import MessageRef, Room
@@ -138,19 +142,58 @@ class MembersRemoved:
     removed_by: str
 
 
-ChatEvent = Annotated[
-    MessageSent
-    | MessagesDelivered
-    | MessagesRead
-    | MessageReacted
-    | MessageEdited
-    | MessagesDeleted
-    | Typing
-    | RoomCreated
-    | RoomUpdated
-    | RoomDeleted
-    | RoomExited
-    | MembersAdded
-    | MembersRemoved,
-    strawberry.union("ChatEvent", description="Anything that happens."),
-]
+EVENTS: tuple[type, ...] = (
+    MessageSent,
+    MessagesDelivered,
+    MessagesRead,
+    MessageReacted,
+    MessageEdited,
+    MessagesDeleted,
+    Typing,
+    RoomCreated,
+    RoomUpdated,
+    RoomDeleted,
+    RoomExited,
+    MembersAdded,
+    MembersRemoved,
+)
+"""The events of the package."""
+
+if TYPE_CHECKING:
+    ChatEvent = events.Event
+else:
+    # The union of all events, the project's own among them (`build_union`), by reference.
+    ChatEvent = Annotated["ChatEvent", strawberry.lazy("gql_chat.schema.serializers")]
+
+
+def own_events() -> tuple[type[events.Event], ...]:
+    """Return the events of the project's own: `events` of its `EVENT_HANDLER_CLASS`.
+
+    Raises:
+        ImproperlyConfigured: one is no Strawberry type, no `Event`, or has a name that is taken.
+    """
+    own: tuple[type[events.Event], ...] = tuple(chat_settings.load("EVENT_HANDLER_CLASS").events)
+    names = [event.__name__ for event in EVENTS]
+    for event in own:
+        definition = get_object_definition(event)
+        problem = None
+        if definition is None or not issubclass(event, events.Event):
+            problem = "derive it from gql_chat.events.Event and decorate it with @strawberry.type"
+        elif definition.name != event.__name__:
+            problem = "give the type in the schema the name of the class"
+        elif event.__name__ in names:
+            problem = "there is an event of that name: choose another"
+        if problem is not None:
+            raise ImproperlyConfigured(
+                f"{event!r} in `events` of {SETTING}['EVENT_HANDLER_CLASS'] cannot be used: "
+                f"{problem}."
+            )
+        names.append(event.__name__)
+    return own
+
+
+def build_union() -> Any:
+    """Return the union of all events."""
+    members: Any = Union[(*EVENTS, *own_events())]
+    named = strawberry.union("ChatEvent", description="Anything that happens.")
+    return StrawberryAnnotation(Annotated[members, named]).resolve()

@@ -1,11 +1,19 @@
 """What clients send: one input per operation, in the shape of the protocol's events."""
 
-from typing import Any
+from typing import Annotated, Any, Optional
 from uuid import UUID
 
 import strawberry
 
 from .scalars import Bytes, JSONObject, UserID
+
+# Inputs that a project's types may add fields to (`gql_chat.schema.writable`), by reference.
+_MODULE = "gql_chat.schema.serializers"
+_Media = Annotated["MediaInput", strawberry.lazy(_MODULE)]
+_MessageFields = Annotated["MessageFieldsInput", strawberry.lazy(_MODULE)]
+_MessageEdit = Annotated["MessageEditInput", strawberry.lazy(_MODULE)]
+_RoomFields = Annotated["RoomFieldsInput", strawberry.lazy(_MODULE)]
+_RoomChanges = Annotated["RoomChangesInput", strawberry.lazy(_MODULE)]
 
 
 @strawberry.input
@@ -26,7 +34,7 @@ class MessageFieldsInput:
 
     parent_message_id: UUID | None = None
     forwarded_from_id: UUID | None = None
-    media: list[MediaInput] | None = None
+    media: Optional[list[_Media]] = None  # noqa: UP045
 
 
 @strawberry.input
@@ -36,7 +44,7 @@ class SendMessageInput:
     room_id: UUID
     content: str = ""
     client_id: str | None = None
-    extra_fields: MessageFieldsInput | None = None
+    extra_fields: Optional[_MessageFields] = None  # noqa: UP045
 
 
 @strawberry.input
@@ -46,12 +54,19 @@ class MessageEditInput:
     content: str
 
 
+@strawberry.input(name="MessageEditInput")
+class MessageChangesInput:
+    """What may change about a message where there is more to it than its text."""
+
+    content: str | None = strawberry.UNSET
+
+
 @strawberry.input
 class EditMessageInput:
     """A message to change."""
 
     message_id: list[UUID]
-    extra_fields: MessageEditInput
+    extra_fields: _MessageEdit
 
 
 @strawberry.input
@@ -131,7 +146,7 @@ class CreateRoomInput:
     description: str | None = None
     participants: list[UserID] | None = None
     subscribers: list[UserID] | None = None
-    extra_fields: RoomFieldsInput | None = None
+    extra_fields: Optional[_RoomFields] = None  # noqa: UP045
 
 
 @strawberry.input
@@ -185,7 +200,7 @@ class UpdateRoomInput:
     """A room to change."""
 
     room_id: UUID
-    data: RoomChangesInput
+    data: _RoomChanges
 
 
 @strawberry.input

@@ -58,7 +58,7 @@ class Mutation:
     def send_message(self, info: Info, input: SendMessageInput) -> SentMessage:
         """Write a message into a room."""
         extra = given(input.extra_fields)
-        media = [vars(item) for item in extra.pop("media", None) or ()]
+        media = [given(item) for item in extra.pop("media", None) or ()]
         sent: Any = info.context.handler.send_message(
             input.room_id,
             input.content,
@@ -76,6 +76,10 @@ class Mutation:
         if len(input.message_id) != 1:
             raise Invalid({"message_id": "One message can be edited at a time."})
         fields = given(input.extra_fields)
+        if not fields:
+            raise Invalid({"extra_fields": "Name at least one field."})
+        if fields.get("content", "") is None:
+            raise Invalid({"extra_fields.content": "This field must not be null."})
         content = fields.pop("content", None)
         message: Any = info.context.handler.edit_message(input.message_id[0], content, fields)
         return message  # type: ignore[no-any-return]

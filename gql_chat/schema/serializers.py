@@ -1,7 +1,8 @@
-"""The Strawberry types in use: `SERIALIZERS` of the settings, under fixed names.
+"""The Strawberry types in use, under fixed names: `SERIALIZERS` of the settings and what follows.
 
 Types refer to each other through this module (`strawberry.lazy`), never directly, so a
-project's own type shows up wherever the object is nested.
+project's own type shows up wherever the object is nested, its writable fields are in the
+inputs, and its events are among those of a subscription.
 """
 
 from __future__ import annotations
@@ -10,6 +11,14 @@ from ..conf import SERIALIZERS, chat_settings
 
 
 def install() -> None:
-    """Put every type of the settings into this module, under its name."""
+    """Put every type of the settings into this module, under its name.
+
+    Raises:
+        ImproperlyConfigured: a type or an event of the project's cannot be used as declared.
+    """
+    from . import events, writable
+
     for name in SERIALIZERS:
         globals()[name] = chat_settings.load_serializer(name)
+    globals().update(writable.build_inputs())
+    globals()["ChatEvent"] = events.build_union()

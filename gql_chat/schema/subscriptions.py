@@ -34,7 +34,7 @@ class Subscription:
         """What the server's own source has. Tools follow `room_events` and `user_events`."""
         if info.context.source is not None:
             async for event in info.context.source:
-                yield event  # type: ignore[misc]
+                yield event
 
     @strawberry.subscription
     async def room_events(

@@ -1,0 +1,90 @@
+"""The columns that a project's model has besides those of the package, and values for them.
+
+The package's own columns (`id`, `sender`, `room`, the flags, the times and all others) have
+operations of their own and are never set by name. What a project adds may be: by users as far
+as its type in the schema declares that, by the system freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Model
+
+from .conf import chat_settings
+from .errors import Invalid
+
+ON_CREATE = "writable_on_create"
+"""The attribute in which a type of `SERIALIZERS` names the fields that are set with the object."""
+
+ON_EDIT = "writable_on_edit"
+"""The attribute in which it names the fields that may change later."""
+
+
+@cache
+def own_columns(model: type[Model]) -> dict[str, Field[Any, Any]]:
+    """Return the columns that a project adds to a model, by name; foreign keys by `…_id` too."""
+    ours = {
+        field.name
+        for base in model.__mro__
+        if base.__module__.startswith("gql_chat.") and hasattr(base, "_meta")
+        for field in base._meta.local_fields
+    }
+    own: dict[str, Field[Any, Any]] = {}
+    for field in model._meta.concrete_fields:
+        if field.name not in ours and not field.primary_key:
+            own[field.name] = own[field.attname] = field
+    return own
+
+
+def declared_columns(name: str, declaration: str) -> tuple[str, ...]:
+    """Return the columns that a type declares as writable for users.
+
+    Args:
+        name: the type, a key of `SERIALIZERS`.
+        declaration: `ON_CREATE` or `ON_EDIT`.
+    """
+    return tuple(getattr(chat_settings.load_serializer(name), declaration, ()))
+
+
+def clean_column(model: type[Model], name: str, value: Any) -> Any:
+    """Return a value for an own column of a model as it is stored.
+
+    Raises:
+        ValidationError: the column does not take it.
+    """
+    given = value.value if isinstance(value, Enum) else value
+    return own_columns(model)[name].clean(given, None)
+
+
+def clean_columns(
+    model: type[Model], fields: Mapping[str, Any], allowed: Iterable[str], where: str
+) -> dict[str, Any]:
+    """Return values for own columns of a model as they are stored.
+
+    Args:
+        model: the model in use.
+        fields: the values by column.
+        allowed: the columns that may be set.
+        where: the input's field that held them, for errors.
+
+    Raises:
+        Invalid: naming each column that may not be set, or does not take its value.
+    """
+    cleaned: dict[str, Any] = {}
+    problems: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name not in allowed:
+            problems[name] = "There is no such field, or it is not yours."
+            continue
+        try:
+            cleaned[name] = clean_column(model, name, value)
+        except ValidationError as error:
+            problems[name] = error.messages
+    if problems:
+        raise Invalid({where: problems})
+    return cleaned

@@ -1,0 +1,43 @@
+"""Broadcasts of a project's own: its events, through the streams like all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .. import streams
+from ..events import Event
+from .base import Operations
+
+
+class BroadcastOperations(Operations):
+    """Sending events of a project's own. Nothing asks for permission here: the caller does."""
+
+    def send_to_room(self, room_id: Any, event: Event, *, stored: bool = True) -> streams.Envelope:
+        """Send an event to all members of a room.
+
+        It takes the next place of the room's stream: it is logged, leaves after the commit, and
+        is replayed to those who resume.
+
+        Args:
+            room_id: the room.
+            event: an event of `events`, or one of the package's.
+            stored: False for what is of the moment only, like typing: it takes no place, is
+                stored nowhere, and may be lost.
+
+        Raises:
+            NotFound: there is no such room.
+        """
+        with streams.transaction() as outbox:
+            room = self.find_room(room_id, lock=stored)
+            return outbox.broadcast(room, event) if stored else outbox.transient(room, event)
+
+    def send_to_users(self, user_ids: Iterable[Any], event: Event) -> None:
+        """Send an event to users, whatever rooms they are in, through their own streams.
+
+        Raises:
+            NotFound: one of the users does not exist.
+        """
+        with streams.transaction() as outbox:
+            users = self.find_users("users", user_ids)
+            outbox.target(dict.fromkeys(users, event))
