@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from django.core.signals import setting_changed
 from graphql import (
     GraphQLField,
     GraphQLInputObjectType,
@@ -22,7 +20,7 @@ from graphql import (
     get_nullable_type,
 )
 
-from gql_chat.conf import SETTING, chat_settings
+from gql_chat.conf import chat_settings, per_settings
 from gql_chat.errors import Invalid
 from gql_chat.schema import Context, Document, get_graphql_schema, rendering, select_all
 from gql_chat.streams import Envelope
@@ -305,14 +303,14 @@ LIFECYCLE: dict[str, Route] = {
 """What the socket itself asks for, on connecting, on a heartbeat and on closing."""
 
 
-@cache
+@per_settings
 def events() -> Table:
     """Return the table of the project's events, its documents prepared."""
     routes = chat_settings.load("EVENT_MAPPER")()
     return Table(get_graphql_schema(), routes)
 
 
-@cache
+@per_settings
 def lifecycle() -> Table:
     """Return the table of what the socket itself asks for, its documents prepared."""
     return Table(get_graphql_schema(), LIFECYCLE)
@@ -323,12 +321,3 @@ def prepare() -> None:
     events()
     lifecycle()
     rendering.prepare()
-
-
-def _forget_on_change(*, setting: str, **_: Any) -> None:
-    if setting == SETTING:
-        events.cache_clear()
-        lifecycle.cache_clear()
-
-
-setting_changed.connect(_forget_on_change, dispatch_uid="event_bridge.operations")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import orjson
-from django.core.signals import setting_changed
 
-from gql_chat.conf import SETTING
+from gql_chat.conf import per_settings
 from gql_chat.errors import ChatError, Invalid
 from gql_chat.schema import own_events
 
@@ -157,6 +155,10 @@ def _with_request(content: Mapping[str, Any], request_id: RequestId) -> Mapping[
     return content if request_id is None else {**content, "request_id": request_id}
 
 
+def _all(payload: Any) -> Any:
+    return payload
+
+
 def _one_or_list(payload: Any) -> Any:
     messages = payload["messages"]
     return messages[0] if len(messages) == 1 else messages
@@ -172,7 +174,7 @@ class Dispatch:
     """
 
     name: str
-    data: Callable[[Any], Any]
+    data: Callable[[Any], Any] = _all
 
 
 DISPATCHES: dict[str, Dispatch] = {
@@ -193,7 +195,7 @@ DISPATCHES: dict[str, Dispatch] = {
 """Every event of the package, and the frame it becomes."""
 
 
-@cache
+@per_settings
 def dispatches() -> dict[str, Dispatch]:
     """Return how each event becomes a frame, the project's own events included.
 
@@ -201,7 +203,7 @@ def dispatches() -> dict[str, Dispatch]:
     frame has the name of the class in small letters, with `.dispatch` behind it.
     """
     own = {
-        event.__name__: Dispatch(getattr(event, "dispatch", _name(event.__name__)), _all)
+        event.__name__: Dispatch(getattr(event, "dispatch", _name(event.__name__)))
         for event in own_events()
     }
     return DISPATCHES | own
@@ -216,20 +218,8 @@ def find_dispatch(kind: str) -> Dispatch:
     Args:
         kind: the name of the event's type in the schema.
     """
-    return dispatches().get(kind) or Dispatch(_name(kind), _all)
+    return dispatches().get(kind) or Dispatch(_name(kind))
 
 
 def _name(kind: str) -> str:
     return f"{kind.lower()}.dispatch"
-
-
-def _all(payload: Any) -> Any:
-    return payload
-
-
-def _forget_on_change(*, setting: str, **_: Any) -> None:
-    if setting == SETTING:
-        dispatches.cache_clear()
-
-
-setting_changed.connect(_forget_on_change, dispatch_uid="event_bridge.protocol")

@@ -46,3 +46,20 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         except ImproperlyConfigured as error:
             problems.append(Error(str(error), id="gql_chat.E003"))
     return problems
+
+
+@register("gql_chat")
+def check_declarations(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report fields and events of the project's that cannot be used as declared."""
+    if check_settings():
+        return []  # which says why, where the reason is a wrong setting
+    from .schema.events import own_events
+    from .schema.writable import build_inputs
+
+    problems: list[CheckMessage] = []
+    for build in (build_inputs, own_events):
+        try:
+            build()
+        except ImproperlyConfigured as error:
+            problems.append(Error(str(error), hint="Correct the class.", id="gql_chat.E010"))
+    return problems

@@ -48,6 +48,8 @@ def declared_columns(name: str, declaration: str) -> tuple[str, ...]:
         name: the type, a key of `SERIALIZERS`.
         declaration: `ON_CREATE` or `ON_EDIT`.
     """
+    if name not in chat_settings.SERIALIZERS:
+        return ()
     return tuple(getattr(chat_settings.load_serializer(name), declaration, ()))
 
 

@@ -8,12 +8,16 @@ to happen before any model of the package loads.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
+
+T = TypeVar("T")
 
 SETTING = "REALTIME_CHAT_MESSAGING"
 
@@ -81,12 +85,16 @@ DEFAULTS: dict[str, Any] = {
 class ChatSettings:
     """The package's settings as attributes: `chat_settings.MAX_PAGE_SIZE`.
 
+    Attributes:
+        version: counts the changes.
+
     Raises:
         ImproperlyConfigured: on reading any setting while `REALTIME_CHAT_MESSAGING` is no
             dict or holds an unknown key, which the message names.
     """
 
     def __init__(self) -> None:
+        self.version = 0
         self._values: dict[str, Any] | None = None
         self._loaded: dict[str, Any] = {}
 
@@ -118,6 +126,7 @@ class ChatSettings:
 
     def reload(self) -> None:
         """Forget every value read so far."""
+        self.version += 1
         self._values = None
         self._loaded.clear()
 
@@ -175,6 +184,27 @@ def install_model_settings() -> None:
 
 
 chat_settings = ChatSettings()
+
+
+def per_settings(build: Callable[[], T]) -> Callable[[], T]:
+    """Decorate a function to build its result once, and again after a change of the settings.
+
+    What is still being built while they change, in another thread, is not kept for the new ones.
+    """
+    built: dict[int, T] = {}
+
+    @wraps(build)
+    def get() -> T:
+        version = chat_settings.version
+        try:
+            return built[version]
+        except KeyError:
+            result = build()
+        built.clear()
+        built[version] = result
+        return result
+
+    return get
 
 
 def _reload_on_change(*, setting: str, **_: Any) -> None:

@@ -171,6 +171,7 @@ class Operations:
         model: Any,
         fields: Mapping[str, Any],
         where: str = "extra_fields",
+        besides: Iterable[str] = (),
     ) -> dict[str, Any]:
         """Return values for columns that the project's model adds, as they are stored.
 
@@ -180,14 +181,16 @@ class Operations:
             model: the model in use.
             fields: the values by column.
             where: the input's field that held them, for errors.
+            besides: columns that users may write whatever the type declares.
 
         Raises:
             Invalid: naming each column that is not the user's to set, or whose value is wrong.
         """
         if not fields:
             return {}
-        declared = declared_columns(name, declaration)
-        allowed = own_columns(model) if self.as_system else declared
+        allowed: Iterable[str] = (*declared_columns(name, declaration), *besides)
+        if self.as_system:
+            allowed = own_columns(model)
         return clean_columns(model, fields, allowed, where)
 
     def find_users(self, field: str, user_ids: Iterable[Any]) -> dict[Any, Any]:

@@ -524,7 +524,7 @@ class RoomOperations(Operations):
         allowed = rules.creatable if declaration == ON_CREATE else rules.updatable
         return {
             **self._check_known(known, allowed, where),
-            **self.clean_fields(rules.name, declaration, model, own, where),
+            **self.clean_fields(rules.name, declaration, model, own, where, allowed),
         }
 
     @staticmethod

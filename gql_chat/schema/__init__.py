@@ -1,7 +1,7 @@
 """The GraphQL schema: every operation a query or mutation, every event a subscription's payload."""
 
 from .build import get_graphql_schema, get_schema
-from .context import Context
+from .context import Context, Info
 from .documents import Document
 from .events import own_events
 from .fields import derived
@@ -10,6 +10,7 @@ from .selection import select_all
 __all__ = [
     "Context",
     "Document",
+    "Info",
     "derived",
     "get_graphql_schema",
     "get_schema",

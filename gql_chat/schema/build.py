@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, TypeVar
 
 import strawberry
@@ -13,7 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
-from ..conf import SETTING, chat_settings
+from ..conf import SETTING, chat_settings, per_settings
 from . import serializers
 from .scalars import SCALARS
 
@@ -30,7 +29,7 @@ ROOM_TYPES = (
 SchemaT = TypeVar("SchemaT", bound=strawberry.Schema)
 
 
-@cache
+@per_settings
 def get_schema() -> strawberry.Schema:
     """Return the schema, with a project's own types in the places of the defaults.
 
@@ -71,12 +70,11 @@ def get_graphql_schema() -> GraphQLSchema:
     return get_schema()._schema
 
 
-def _rebuild_on_change(*, setting: str, **_: Any) -> None:
+def _forget_on_change(*, setting: str, **_: Any) -> None:
     if setting == SETTING:
         from . import rendering
 
-        get_schema.cache_clear()
         rendering.forget()
 
 
-setting_changed.connect(_rebuild_on_change, dispatch_uid="gql_chat.schema")
+setting_changed.connect(_forget_on_change, dispatch_uid="gql_chat.schema")

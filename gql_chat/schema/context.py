@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import strawberry
+
 from ..conf import chat_settings
 
 if TYPE_CHECKING:
@@ -39,3 +41,7 @@ class Context:
         """The operations, as the acting user."""
         handler: EventHandler = chat_settings.load("EVENT_HANDLER_CLASS")(self.user_id)
         return handler
+
+
+Info = strawberry.Info[Context, Any]
+"""What a resolver is given as `info`."""

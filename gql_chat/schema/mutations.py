@@ -7,7 +7,7 @@ import strawberry
 
 from ..errors import Invalid
 from ..rooms import room_model
-from .context import Context
+from .context import Info
 from .inputs import (
     AcknowledgeInput,
     AddReactionInput,
@@ -28,8 +28,6 @@ from .inputs import (
 )
 from .queries import list_notifications
 from .types import MessageRef, Room, RoomNotifications
-
-Info = strawberry.Info[Context, Any]
 
 
 @strawberry.type

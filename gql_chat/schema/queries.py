@@ -4,11 +4,9 @@ from typing import Any
 
 import strawberry
 
-from .context import Context
+from .context import Info
 from .inputs import RoomInput, RoomMessagesInput
 from .types import MessagePage, Position, Room, RoomNotifications, RoomSummary
-
-Info = strawberry.Info[Context, Any]
 
 
 def list_notifications(info: Info) -> list[RoomNotifications]:

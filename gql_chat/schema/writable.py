@@ -1,12 +1,14 @@
 """Which fields of its types a project lets clients write, and the inputs that take them.
 
 A type of `SERIALIZERS` names them itself: in `writable_on_create` those that clients may set
-when they make the object, in `writable_on_edit` those that they may change later. Each is a
-field of the type with the name of a column that the project's model adds.
+when they make the object, in `writable_on_edit` those that they may change later. For rooms,
+`creatable` and `updatable` of the type's rules say the same. Each is a field of the type with
+the name of a column that the project's model adds.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
@@ -27,40 +29,71 @@ from ..rooms import room_types
 from . import inputs
 
 
+@dataclass(frozen=True)
+class _Writable:
+    """An object with fields that clients may write.
+
+    Attributes:
+        name: its type, a key of `SERIALIZERS`.
+        model: its model.
+        fields: the fields.
+        declared: where they were named, for errors.
+    """
+
+    name: str
+    model: type[Model]
+    fields: tuple[str, ...]
+    declared: str
+
+
 def build_inputs() -> dict[str, type]:
-    """Return the inputs that have fields of the project's, by name, with those fields.
+    """Return the inputs that a project's types may add fields to, by name, with those fields.
 
     Raises:
         ImproperlyConfigured: a type declares a field that clients cannot write.
     """
-    message = [("Message", get_model("Message"))]
-    attachment = [("Attachment", get_model("MessageMediaAsset"))]
-    rooms = [(model.rules.name, model) for model in room_types()]
-    edit: type = inputs.MessageEditInput
-    if declared_columns("Message", ON_EDIT):
-        edit = inputs.MessageChangesInput
-    extended = {
-        "MediaInput": (inputs.MediaInput, ON_CREATE, attachment),
-        "MessageFieldsInput": (inputs.MessageFieldsInput, ON_CREATE, message),
-        "MessageEditInput": (edit, ON_EDIT, message),
-        "RoomFieldsInput": (inputs.RoomFieldsInput, ON_CREATE, rooms),
-        "RoomChangesInput": (inputs.RoomChangesInput, ON_EDIT, rooms),
+    sent = _declared("Message", "Message", ON_CREATE)
+    edited = _declared("Message", "Message", ON_EDIT)
+    attached = _declared("Attachment", "MessageMediaAsset", ON_CREATE)
+    edit = inputs.MessageChangesInput if edited.fields else inputs.MessageEditInput
+    extended: dict[str, tuple[type, list[_Writable]]] = {
+        "MediaInput": (inputs.MediaInput, [attached]),
+        "MessageFieldsInput": (inputs.MessageFieldsInput, [sent]),
+        "MessageEditInput": (edit, [edited]),
+        "RoomFieldsInput": (inputs.RoomFieldsInput, _of_rooms(ON_CREATE)),
+        "RoomChangesInput": (inputs.RoomChangesInput, _of_rooms(ON_EDIT)),
     }
-    return {name: _extend(name, *rest) for name, rest in extended.items()}
+    return {name: _extend(name, base, objects) for name, (base, objects) in extended.items()}
 
 
-def _extend(
-    input_name: str, base: type, declaration: str, objects: list[tuple[str, type[Model]]]
-) -> type:
-    """Return an input with what the objects' types declare besides what it has."""
+def _declared(name: str, model: str, declaration: str) -> _Writable:
+    where = f"{SETTING}['SERIALIZERS'][{name!r}].{declaration}"
+    return _Writable(name, get_model(model), declared_columns(name, declaration), where)
+
+
+def _of_rooms(declaration: str) -> list[_Writable]:
+    found = []
+    for model in room_types():
+        rules = model.rules
+        where = f"{SETTING}['SERIALIZERS'][{rules.name!r}].{declaration}"
+        fields = declared_columns(rules.name, declaration)
+        found.append(_Writable(rules.name, model, fields, where))
+        listed = rules.creatable if declaration == ON_CREATE else rules.updatable
+        own = tuple(name for name in listed if name in own_columns(model))
+        found.append(_Writable(rules.name, model, own, f"The rules of {rules.name}"))
+    return found
+
+
+def _extend(input_name: str, base: type, objects: list[_Writable]) -> type:
+    """Return an input with what the objects declare besides what it has."""
     annotations: dict[str, Any] = {}
-    for name, model in objects:
-        for field in declared_columns(name, declaration):
-            expected = _input_type(name, model, declaration, field)
+    for each in objects:
+        for field in each.fields:
+            expected = _input_type(each, field)
             if annotations.setdefault(field, expected) != expected:
                 raise ImproperlyConfigured(
-                    f"{field!r} is writable in rooms of several types, with several types of "
-                    "its own. One input serves all rooms: give it one type."
+                    f"{each.declared} names {field!r}, which rooms of another type have too, with "
+                    "another type in the schema. One input serves all rooms: make them one."
                 )
     if not annotations:
         return base
@@ -71,28 +104,29 @@ def _extend(
     )
 
 
-def _input_type(name: str, model: type[Model], declaration: str, field: str) -> Any:
+def _input_type(writable: _Writable, field: str) -> Any:
     """Return the type of a writable field in the input, where it may be left out.
 
     Raises:
         ImproperlyConfigured: the field cannot be written.
     """
-    serializer = chat_settings.load_serializer(name)
-    definition = get_object_definition(serializer, strict=True)
-    declared = f"{SETTING}['SERIALIZERS'][{name!r}].{declaration} names {field!r}"
+    definition = get_object_definition(chat_settings.load_serializer(writable.name), strict=True)
     found = next((each for each in definition.fields if each.python_name == field), None)
+    problem = f"{writable.declared} names {field!r}, "
     if found is None:
-        raise ImproperlyConfigured(f"{declared}, which is no field of that type.")
-    if field not in own_columns(model):
+        raise ImproperlyConfigured(f"{problem}which is no field of the type in the schema.")
+    if found.graphql_name not in (None, field):
+        raise ImproperlyConfigured(f"{problem}which the schema calls {found.graphql_name!r}.")
+    if field not in own_columns(writable.model):
         raise ImproperlyConfigured(
-            f"{declared}, which is no column that {model._meta.label} adds to the package's own. "
-            f"Swap the model and add it, or take it out of {declaration}."
+            f"{problem}which is no column that {writable.model._meta.label} adds to those of the "
+            "package. Swap the model and add it, or do not declare it."
         )
     inner = found.type.of_type if isinstance(found.type, StrawberryOptional) else found.type
     item = inner.of_type if isinstance(inner, StrawberryList) else inner
     if isinstance(item, LazyType) or has_object_definition(item):
         raise ImproperlyConfigured(
-            f"{declared}, which is an object. Clients write plain values: a column's own type, "
-            "or the key of what it refers to."
+            f"{problem}which is an object. Clients write plain values: give the type a field for "
+            "the key of what it refers to."
         )
     return StrawberryOptional(inner)

@@ -1,0 +1,9 @@
+# shop/apps.py
+from django.apps import AppConfig
+
+
+class ShopConfig(AppConfig):
+    name = "shop"
+
+    def ready(self):
+        from . import push  # noqa: F401 (importing it connects its receiver)

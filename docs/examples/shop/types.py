@@ -1,0 +1,27 @@
+# shop/types.py
+from typing import Optional
+
+import strawberry
+
+from gql_chat.schema import types
+from gql_chat.schema.scalars import Timestamp, UserID
+
+
+@strawberry.type
+class User:
+    """A user with a picture, and without an address."""
+
+    id: UserID = strawberry.field(resolver=lambda root: root.pk)
+    username: str = strawberry.field(resolver=lambda root: root.get_username())
+    avatar: str = strawberry.field(resolver=lambda root: f"https://shop.example/{root.pk}.png")
+
+
+@strawberry.type
+class Message(types.Message):
+    """A message with a priority, which its sender chooses and may change."""
+
+    priority: str
+    expires_at: Optional[Timestamp]
+
+    writable_on_create = ("priority", "expires_at")
+    writable_on_edit = ("priority",)

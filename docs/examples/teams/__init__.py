@@ -1,0 +1,1 @@
+"""An app whose rooms have a colour."""

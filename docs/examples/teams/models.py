@@ -1,0 +1,33 @@
+# teams/models.py
+from django.db import models
+
+from gql_chat.models import (
+    AbstractRoom,
+    ChannelMixin,
+    GroupChatMixin,
+    OneToOneChatMixin,
+    PairManager,
+)
+
+
+class Room(AbstractRoom):
+    """A room with a colour."""
+
+    colour = models.CharField(max_length=16, default="grey")
+
+
+class OneToOneChat(OneToOneChatMixin, Room):
+    objects = PairManager()
+
+    class Meta:
+        proxy = True
+
+
+class GroupChat(GroupChatMixin, Room):
+    class Meta:
+        proxy = True
+
+
+class Channel(ChannelMixin, Room):
+    class Meta:
+        proxy = True
