@@ -214,6 +214,12 @@ def _process_environment(configuration: Configuration) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def shared_environment(configuration: Configuration, committed_database: None) -> Mapping[str, str]:
+    """The environment of a process that shares the database and the layer of this run."""
+    return {**os.environ, **_process_environment(configuration)}
+
+
+@pytest.fixture(scope="session")
 def two_processes(
     configuration: Configuration, committed_database: None
 ) -> Iterator[tuple[ChatProcess, ChatProcess]]:

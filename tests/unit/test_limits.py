@@ -133,3 +133,11 @@ def test_a_client_that_slows_down_is_forgiven(rate: Rate, clock: Clock) -> None:
             for _ in range(limits.PATIENCE):
                 assert refused(rate) is not None
             clock.now += 1
+
+
+def test_a_rate_of_a_projects_own_holds_whatever_the_setting(clock: Clock) -> None:
+    rate = Rate(clock, {"events": 2, "seconds": 4})
+
+    assert [refused(rate) for _ in range(3)] == [None, None, 2.0]
+    with chat(RATE_LIMIT={"events": 100, "seconds": 1}):
+        assert refused(rate) == 2.0

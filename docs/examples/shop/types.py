@@ -3,7 +3,7 @@ from typing import Optional
 
 import strawberry
 
-from gql_chat.schema import types
+from gql_chat.schema import derived, types
 from gql_chat.schema.scalars import Timestamp, UserID
 
 
@@ -11,9 +11,9 @@ from gql_chat.schema.scalars import Timestamp, UserID
 class User:
     """A user with a picture, and without an address."""
 
-    id: UserID = strawberry.field(resolver=lambda root: root.pk)
-    username: str = strawberry.field(resolver=lambda root: root.get_username())
-    avatar: str = strawberry.field(resolver=lambda root: f"https://shop.example/{root.pk}.png")
+    id: UserID = derived(lambda user: user.pk)
+    username: str = derived(lambda user: user.get_username())
+    avatar: str = derived(lambda user: f"https://shop.example/{user.pk}.png")
 
 
 @strawberry.type
