@@ -6,4 +6,4 @@ class ShopConfig(AppConfig):
     name = "shop"
 
     def ready(self):
-        from . import push  # noqa: F401 (importing it connects its receiver)
+        from . import push  # importing it connects its receiver
