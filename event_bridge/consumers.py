@@ -98,14 +98,13 @@ class ChatConsumer:
         self.channel_name = f"{self.hub.name}.{uuid.uuid4().hex}"
         self.hub.register(self)
         try:
-            if await self._open():
-                await self.connected()
+            if await self._open() and await self._welcome():
                 await self._serve()
         finally:
             self.state = State.CLOSING
             self.outbox.close()
             try:
-                await self.disconnected()
+                await self._say_goodbye()
                 await self._forget_session()
             finally:
                 self.hub.leave(self)
@@ -120,10 +119,30 @@ class ChatConsumer:
         )
 
     async def connected(self) -> None:
-        """Do what a project wants done when a socket is open. Nothing by default."""
+        """Do what a project wants done when a socket is open. Nothing by default.
+
+        Raises:
+            Exception: the client is told, and the socket is closed: with 4001 or 4029 where the
+                error has that code, else with 1011.
+        """
 
     async def disconnected(self) -> None:
         """Do what a project wants done when a socket has closed. Nothing by default."""
+
+    async def _welcome(self) -> bool:
+        """Run the project's hook; tell whether the socket may stay."""
+        try:
+            await self.connected()
+        except Exception as error:
+            await self._refuse(self._explain(error))
+            return False
+        return True
+
+    async def _say_goodbye(self) -> None:
+        try:
+            await self.disconnected()
+        except Exception:
+            logger.exception("A hook failed that is called when a socket has closed.")
 
     async def close(self, code: int) -> None:
         """Close the socket with a code."""

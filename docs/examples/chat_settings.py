@@ -4,6 +4,7 @@ INSTALLED_APPS = ["shop", "teams"]
 REALTIME_CHAT_MESSAGING = {
     "MODELS": {
         "Message": "shop.Message",
+        "MessageMediaAsset": "shop.MediaAsset",
         "Room": "teams.Room",
         "OneToOneChat": "teams.OneToOneChat",
         "GroupChat": "teams.GroupChat",
@@ -12,6 +13,7 @@ REALTIME_CHAT_MESSAGING = {
     "SERIALIZERS": {
         "User": "shop.types.User",
         "Message": "shop.types.Message",
+        "Attachment": "shop.types.Attachment",
         "GroupChat": "teams.types.GroupChat",
     },
     "EVENT_HANDLER_CLASS": "shop.handlers.EventHandler",

@@ -275,7 +275,10 @@ class MessageOperations(Operations):
             raise Invalid({"media": {str(place): problems}})
         model = get_model("MessageMediaAsset")
         own = {name: value for name, value in item.items() if name not in _MEDIA_FIELDS}
-        own = self.clean_fields("Attachment", ON_CREATE, model, own, f"media.{place}")
+        try:
+            own = self.clean_fields("Attachment", ON_CREATE, model, own, str(place))
+        except Invalid as problem:
+            raise Invalid({"media": problem.detail}) from None
         return model(position=place, **{**item, **own})
 
     @staticmethod

@@ -14,9 +14,10 @@ from django.core.cache import cache
 from django.test import AsyncClient, override_settings
 from django.test import Client as Browser
 
+from event_bridge.consumers import ChatConsumer
 from event_bridge.operations import Operation, map_events
 from event_bridge.routing import get_websocket_urlpatterns
-from gql_chat import operations
+from gql_chat import errors, operations
 from gql_chat.models import StreamEvent, get_model
 from gql_chat.schema import get_schema
 from gql_chat.signals import notification_created
@@ -325,6 +326,43 @@ async def test_a_consumer_has_hooks_events_and_a_rate_of_its_own(
     assert cache.get(f"shop.left.{user.pk}") is None
     await alice.close()
     wait_until(lambda: cache.get(f"shop.left.{user.pk}") is not None, "the departure is noted")
+
+
+class MoodyConsumer(ChatConsumer):
+    """Has hooks that fail."""
+
+    async def connected(self) -> None:
+        """Fail as the user's name says."""
+        if self.user.get_username().startswith("busy"):
+            raise errors.RateLimited({"message": "Come back later.", "retry_after": 60})
+        if self.user.get_username().startswith("unlucky"):
+            raise ZeroDivisionError
+
+    async def disconnected(self) -> None:
+        """Fail."""
+        raise ZeroDivisionError
+
+
+async def test_what_a_hook_raises_closes_the_socket_and_leaves_no_session(
+    connect: Connect,
+    users: Users,
+    orm: Orm,
+    chat_with: Callable[..., None],
+    chat: ChatThread,
+) -> None:
+    chat_with(CHAT_CONSUMER_CLASS=MoodyConsumer)
+    with ChatThread(BelieveQuery(URLRouter(get_websocket_urlpatterns()))) as server:
+        busy = await connect(users("busy"), url=server.url)
+        assert (await busy.error(4029))["retry_after"] == 60
+        assert await busy.closed() == 4029
+        unlucky = await connect(users("unlucky"), url=server.url)
+        await unlucky.error(4006)
+        assert await unlucky.closed() == 1011
+        alice = users("alice")
+        await (await connect(alice, url=server.url)).close()
+
+        sessions = get_model("Session").objects.filter(user=alice)
+        wait_until(lambda: not orm(sessions.exists), "the session is closed")
 
 
 # Push messages

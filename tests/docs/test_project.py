@@ -120,6 +120,31 @@ async def test_a_client_writes_what_the_message_type_declares(visitors: list[Vis
     assert (edited["priority"], edited["content"]) == ("normal", "Fire")
 
 
+async def test_an_attachment_has_what_its_type_declares(visitors: list[Visitor]) -> None:
+    alice, bob, _ = visitors
+    room = await group(alice, bob)
+    link = {"media_url": "https://x.test/a", "media_type": "image", "mime_type": "image/png"}
+
+    media = [{**link, "width": 640, "height": 480}, link]
+    data = {"room_id": room["id"], "content": "", "extra_fields": {"media": media}}
+    await alice.send("message.send", data)
+    message = await bob.expect("message.dispatch")
+    assert [(each["width"], each["height"]) for each in message["attachments"]] == [
+        (640, 480),
+        (None, None),
+    ]
+    await alice.expect("message.dispatch")
+
+    for wrong, named in (
+        ({"width": "wide"}, "extra_fields.media.0.width"),
+        ({"width": -1}, "media"),
+    ):
+        data["extra_fields"] = {"media": [{**link, **wrong}]}
+        await alice.send("message.send", data)
+        assert named in await alice.error(4003)
+    await bob.client.nothing()
+
+
 @pytest.mark.parametrize(
     ("extra", "named"),
     [

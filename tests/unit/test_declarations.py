@@ -1,6 +1,7 @@
 """What a project's types and handlers declare, and how a wrong declaration is named."""
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -68,7 +69,46 @@ def test_values_that_a_column_does_not_take_are_named(urgent: Any) -> None:
     assert refused.value.detail["data"].keys() == fields.keys()
 
 
+def test_an_enumerated_value_is_stored_as_its_value(urgent: Any) -> None:
+    class Priority(Enum):
+        HIGH = 2
+
+    assert columns.clean_column(urgent, "priority", Priority.HIGH) == 2
+
+
 # Fields
+
+
+def test_the_inputs_take_the_types_of_declared_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    @strawberry.enum
+    class Priority(Enum):
+        NORMAL = "normal"
+        HIGH = "high"
+
+    @strawberry.type
+    class Tagged(types.Message):
+        tags: list[str]
+        priority: Priority
+        rank: int | None
+        writable_on_create = ("tags", "priority", "rank")
+        writable_on_edit = ("rank",)
+
+    monkeypatch.setattr(
+        writable, "own_columns", lambda model: dict.fromkeys(Tagged.__annotations__)
+    )
+    with chat(SERIALIZERS={"Message": Tagged}):
+        text = get_schema().as_str()
+
+    def fields(name: str) -> list[str]:
+        return [
+            line.strip() for line in text.split(f"input {name} {{")[1].split("}")[0].split("\n")
+        ]
+
+    assert {"tags: [String!]", "priority: Priority", "rank: Int"} <= set(
+        fields("MessageFieldsInput")
+    )
+    assert {"rank: Int", "content: String"} <= set(fields("MessageEditInput"))
+    assert "rank" not in "".join(fields("MediaInput"))
 
 
 @pytest.mark.parametrize("declaration", [columns.ON_CREATE, columns.ON_EDIT])

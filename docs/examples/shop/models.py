@@ -2,7 +2,7 @@
 from django.conf import settings
 from django.db import models
 
-from gql_chat.models import AbstractMessage
+from gql_chat.models import AbstractMessage, AbstractMessageMediaAsset
 
 
 class Message(AbstractMessage):
@@ -14,6 +14,13 @@ class Message(AbstractMessage):
 
     priority = models.CharField(max_length=16, choices=Priority.choices, default=Priority.NORMAL)
     expires_at = models.DateTimeField(null=True, blank=True)
+
+
+class MediaAsset(AbstractMessageMediaAsset):
+    """An attachment that may have a size in pixels."""
+
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
 
 
 class JoinRequest(models.Model):

@@ -25,3 +25,13 @@ class Message(types.Message):
 
     writable_on_create = ("priority", "expires_at")
     writable_on_edit = ("priority",)
+
+
+@strawberry.type
+class Attachment(types.Attachment):
+    """An attachment with its size in pixels, as its sender says."""
+
+    width: Optional[int]
+    height: Optional[int]
+
+    writable_on_create = ("width", "height")
