@@ -446,12 +446,12 @@ async def test_an_async_view_sends_a_message(connect: Connect, users: Users, orm
 
     with override_settings(ROOT_URLCONF="shop.urls"):
         browser = AsyncClient()
-        await browser.aforce_login(alice.user)
+        orm(browser.force_login, alice.user)
         answer = await browser.post(url, {"content": "Here"})
         message = await everybody_gets("message.dispatch", alice, bob)
         assert answer.json() == {"message_id": message["id"]}
         stranger = AsyncClient()
-        await stranger.aforce_login(carol.user)
+        orm(stranger.force_login, carol.user)
         assert (await stranger.post(url, {"content": "Here"})).status_code == 400
     await nobody_gets_anything(alice, bob, carol)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
 import pytest
 import strawberry
@@ -13,10 +14,10 @@ from django.test import override_settings
 
 from gql_chat import columns, operations
 from gql_chat.checks import check_declarations
-from gql_chat.errors import Invalid
+from gql_chat.errors import Invalid, PermissionDenied
 from gql_chat.events import Event
 from gql_chat.models import AbstractMessage, GroupChat, Message, get_model
-from gql_chat.schema import get_schema, types, writable
+from gql_chat.schema import Context, Document, Info, get_schema, types, writable
 
 
 def chat(**values: Any) -> override_settings:
@@ -262,6 +263,43 @@ def test_the_defaults_and_right_declarations_pass_the_check() -> None:
 def test_wrong_settings_are_left_to_their_own_check() -> None:
     with chat(SERIALIZERS={"User": "nowhere.Nothing"}):
         assert check_declarations() == []
+
+
+# Queries
+
+
+@strawberry.type
+class PollQueries:
+    """A query of a project's own."""
+
+    @strawberry.field
+    def poll_title(self, info: Info, room_id: UUID) -> str:
+        """Return what the polls of a room are called."""
+        return info.context.handler.title(room_id)  # type: ignore[attr-defined, no-any-return]
+
+
+class PollHandler(operations.EventHandler):
+    """Has a query of its own."""
+
+    queries = (PollQueries,)
+
+    def title(self, room_id: UUID) -> str:
+        """Return a title, for members."""
+        return f"Polls of {self.enter(room_id).room.name}"
+
+
+def test_a_query_of_the_projects_own_finds_the_handler(
+    group: GroupChat, alice: Any, carol: Any
+) -> None:
+    with chat(EVENT_HANDLER_CLASS=PollHandler):
+        document = Document(
+            get_schema()._schema, "query ($room: UUID!) { poll_title(room_id: $room) }"
+        )
+        variables = {"room": str(group.pk)}
+        answer = document.execute(variables, context=Context(alice.pk))
+        assert answer == {"poll_title": "Polls of group"}
+        with pytest.raises(PermissionDenied):
+            document.execute(variables, context=Context(carol.pk))
 
 
 # The system
