@@ -34,13 +34,13 @@ class _Writable:
     """An object with fields that clients may write.
 
     Attributes:
-        name: its type, a key of `SERIALIZERS`.
+        shown_as: its type in the schema.
         model: its model.
         fields: the fields.
         declared: where they were named, for errors.
     """
 
-    name: str
+    shown_as: type
     model: type[Model]
     fields: tuple[str, ...]
     declared: str
@@ -68,19 +68,23 @@ def build_inputs() -> dict[str, type]:
 
 def _declared(name: str, model: str, declaration: str) -> _Writable:
     where = f"{SETTING}['SERIALIZERS'][{name!r}].{declaration}"
-    return _Writable(name, get_model(model), declared_columns(name, declaration), where)
+    shown_as = chat_settings.load_serializer(name)
+    return _Writable(shown_as, get_model(model), declared_columns(name, declaration), where)
 
 
 def _of_rooms(declaration: str) -> list[_Writable]:
     found = []
     for model in room_types():
         rules = model.rules
+        if rules.name not in chat_settings.SERIALIZERS:
+            continue
+        shown_as = chat_settings.load_serializer(rules.name)
         where = f"{SETTING}['SERIALIZERS'][{rules.name!r}].{declaration}"
         fields = declared_columns(rules.name, declaration)
-        found.append(_Writable(rules.name, model, fields, where))
+        found.append(_Writable(shown_as, model, fields, where))
         listed = rules.creatable if declaration == ON_CREATE else rules.updatable
         own = tuple(name for name in listed if name in own_columns(model))
-        found.append(_Writable(rules.name, model, own, f"The rules of {rules.name}"))
+        found.append(_Writable(shown_as, model, own, f"The rules of {rules.name}"))
     return found
 
 
@@ -110,7 +114,7 @@ def _input_type(writable: _Writable, field: str) -> Any:
     Raises:
         ImproperlyConfigured: the field cannot be written.
     """
-    definition = get_object_definition(chat_settings.load_serializer(writable.name), strict=True)
+    definition = get_object_definition(writable.shown_as, strict=True)
     found = next((each for each in definition.fields if each.python_name == field), None)
     problem = f"{writable.declared} names {field!r}, "
     if found is None:
