@@ -15,6 +15,7 @@ REALTIME_CHAT_MESSAGING = {
         "Message": "shop.types.Message",
         "Attachment": "shop.types.Attachment",
         "GroupChat": "teams.types.GroupChat",
+        "Channel": "teams.types.Channel",
     },
     "EVENT_HANDLER_CLASS": "shop.handlers.EventHandler",
     "PERMISSION_HANDLER_CLASS": "shop.permissions.PermissionHandler",

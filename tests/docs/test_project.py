@@ -219,10 +219,22 @@ async def test_rooms_have_what_their_type_declares_and_others_have_not(
     await alice.send("room.modify", {**change, "data": {"colour": "x" * 17}})
     assert (await alice.error(4003))["data"].keys() == {"colour"}
 
-    wrong = {"type": "Channel", "name": "news", "extra_fields": {"colour": "red"}}
-    await alice.send("room.create", wrong)
+    pair = {"participants": [bob.pk], "extra_fields": {"colour": "red"}}
+    await alice.send("room.create", {"type": "OneToOneChat", **pair})
     assert (await alice.error(4003))["extra_fields"].keys() == {"colour"}
     await bob.client.nothing()
+
+
+async def test_rules_let_users_set_a_column_too(visitors: list[Visitor]) -> None:
+    alice, *_ = visitors
+    news = {"type": "Channel", "name": "news", "extra_fields": {"colour": "red"}}
+    await alice.send("room.create", news)
+    room = await alice.expect("roomcreate.dispatch")
+    assert room["colour"] == "red"
+
+    change = {"room_id": room["id"], "action": "update", "data": {"colour": "blue"}}
+    await alice.send("room.modify", change)
+    assert (await alice.error(4003))["data"].keys() == {"colour"}
 
 
 async def test_a_users_own_type_shows_wherever_users_are_nested(visitors: list[Visitor]) -> None:

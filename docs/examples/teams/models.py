@@ -8,6 +8,7 @@ from gql_chat.models import (
     OneToOneChatMixin,
     PairManager,
 )
+from gql_chat.rooms import ChannelRules
 
 
 class Room(AbstractRoom):
@@ -28,6 +29,12 @@ class GroupChat(GroupChatMixin, Room):
         proxy = True
 
 
+class TeamChannelRules(ChannelRules):
+    creatable = (*ChannelRules.creatable, "colour")
+
+
 class Channel(ChannelMixin, Room):
+    rules = TeamChannelRules()
+
     class Meta:
         proxy = True

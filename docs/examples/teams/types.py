@@ -12,3 +12,10 @@ class GroupChat(types.GroupChat):
 
     writable_on_create = ("colour",)
     writable_on_edit = ("colour",)
+
+
+@strawberry.type
+class Channel(types.Channel):
+    """A channel with a colour, for ever: the rules of channels say so."""
+
+    colour: str
