@@ -194,6 +194,10 @@ def own_events() -> tuple[type[events.Event], ...]:
 
 def build_union() -> Any:
     """Return the union of all events."""
-    members: Any = Union[(*EVENTS, *own_events())]
+    own = own_events()
+    for event in own:
+        # By what an event of the package finds its type, one of the project's does.
+        get_object_definition(event, strict=True).is_type_of = _is(event).__get__(None, event)
+    members: Any = Union[(*EVENTS, *own)]
     named = strawberry.union("ChatEvent", description="Anything that happens.")
     return StrawberryAnnotation(Annotated[members, named]).resolve()
