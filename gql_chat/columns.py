@@ -53,20 +53,10 @@ def declared_columns(name: str, declaration: str) -> tuple[str, ...]:
     return tuple(getattr(chat_settings.load_serializer(name), declaration, ()))
 
 
-def clean_column(model: type[Model], name: str, value: Any) -> Any:
-    """Return a value for an own column of a model as it is stored.
-
-    Raises:
-        ValidationError: the column does not take it.
-    """
-    given = value.value if isinstance(value, Enum) else value
-    return own_columns(model)[name].clean(given, None)
-
-
 def clean_columns(
     model: type[Model], fields: Mapping[str, Any], allowed: Iterable[str], where: str
 ) -> dict[str, Any]:
-    """Return values for own columns of a model as they are stored.
+    """Return values for own columns of a model as they are stored, by attribute.
 
     Args:
         model: the model in use.
@@ -77,16 +67,24 @@ def clean_columns(
     Raises:
         Invalid: naming each column that may not be set, or does not take its value.
     """
+    columns = own_columns(model)
     cleaned: dict[str, Any] = {}
     problems: dict[str, Any] = {}
     for name, value in fields.items():
-        if name not in allowed:
+        if name not in allowed or name not in columns:
             problems[name] = "There is no such field, or it is not yours."
             continue
         try:
-            cleaned[name] = clean_column(model, name, value)
+            cleaned[columns[name].attname] = columns[name].clean(_plain(value), None)
         except ValidationError as error:
             problems[name] = error.messages
     if problems:
         raise Invalid({where: problems})
     return cleaned
+
+
+def _plain(value: Any) -> Any:
+    """Return what a column stores of an input's value: GraphQL gives enumerated ones as members."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.value if isinstance(value, Enum) else value

@@ -25,6 +25,9 @@ class BroadcastOperations(Operations):
             stored: False for what is of the moment only, like typing: it takes no place, is
                 stored nowhere, and may be lost.
 
+        Returns:
+            The envelope, with its stream and its place in it; 0 for what is not stored.
+
         Raises:
             NotFound: there is no such room.
         """

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import strawberry
 from django.apps import apps
+from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.test import override_settings
@@ -46,6 +47,7 @@ def urgent() -> Iterator[Any]:
         room = models.ForeignKey("gql_chat.Room", models.CASCADE, related_name="+")
         priority = models.IntegerField()
         topic = models.ForeignKey("auth.Group", models.CASCADE, related_name="+")
+        labels = models.JSONField(default=list)
 
         class Meta:
             app_label = "gql_chat"
@@ -56,7 +58,7 @@ def urgent() -> Iterator[Any]:
 
 
 def test_the_columns_that_a_model_adds_are_the_projects_own(urgent: Any) -> None:
-    assert set(columns.own_columns(urgent)) == {"priority", "topic", "topic_id"}
+    assert set(columns.own_columns(urgent)) == {"priority", "topic", "topic_id", "labels"}
     fields = {"priority": "7"}
     assert columns.clean_columns(urgent, fields, ["priority"], "data") == {"priority": 7}
 
@@ -70,11 +72,21 @@ def test_values_that_a_column_does_not_take_are_named(urgent: Any) -> None:
     assert refused.value.detail["data"].keys() == fields.keys()
 
 
-def test_an_enumerated_value_is_stored_as_its_value(urgent: Any) -> None:
+def test_enumerated_values_are_stored_as_their_values(urgent: Any) -> None:
     class Priority(Enum):
         HIGH = 2
 
-    assert columns.clean_column(urgent, "priority", Priority.HIGH) == 2
+    fields = {"priority": Priority.HIGH, "labels": [Priority.HIGH]}
+    assert columns.clean_columns(urgent, fields, fields, "data") == {"priority": 2, "labels": [2]}
+
+
+def test_what_a_key_refers_to_must_exist(urgent: Any, db: None) -> None:
+    topic = Group.objects.create(name="soup")
+    for name in ("topic", "topic_id"):
+        fields = {name: topic.pk}
+        assert columns.clean_columns(urgent, fields, fields, "data") == {"topic_id": topic.pk}
+        with pytest.raises(Invalid, match=name):
+            columns.clean_columns(urgent, {name: topic.pk + 1}, [name], "data")
 
 
 # Fields
@@ -165,7 +177,7 @@ def test_rooms_of_two_types_share_a_field_only_with_one_type(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     @strawberry.type
-    class Group(types.GroupChat):
+    class RankedGroup(types.GroupChat):
         rank: int
         writable_on_create = ("rank",)
 
@@ -176,7 +188,7 @@ def test_rooms_of_two_types_share_a_field_only_with_one_type(
 
     monkeypatch.setattr(writable, "own_columns", lambda model: {"rank": None})
     with (
-        chat(SERIALIZERS={"GroupChat": Group, "Channel": News}),
+        chat(SERIALIZERS={"GroupChat": RankedGroup, "Channel": News}),
         pytest.raises(ImproperlyConfigured, match="'rank', which rooms of another type"),
     ):
         get_schema()
