@@ -219,11 +219,11 @@ async def test_an_own_event_reaches_the_room_through_its_stream(
     poll = {"room_id": room["id"], "question": "Lunch?", "options": ["soup", "noodles"]}
     await alice.send("poll.open", poll)
 
-    opened = await alice.expect("poll.opened")
+    opened = await alice.expect("poll.dispatch")
     assert opened.pop("opened_by")["username"] == alice.name
     assert opened == poll
     frame = await bob.next()
-    assert (frame["eventType"], frame["stream"], frame["seq"]) == ("poll.opened", stream, seq + 1)
+    assert (frame["eventType"], frame["stream"], frame["seq"]) == ("poll.dispatch", stream, seq + 1)
     assert orm(StreamEvent.objects.get, stream=stream, seq=seq + 1).kind == "PollOpened"
 
     late = await another_socket(connect, bob)
@@ -248,7 +248,7 @@ async def test_an_own_event_outlives_its_class_in_the_log(
     room = await group(alice, bob)
     poll = {"room_id": room["id"], "question": "Lunch?", "options": ["soup", "noodles"]}
     await alice.send("poll.open", poll)
-    await everybody_gets("poll.opened", alice, bob)
+    await everybody_gets("poll.dispatch", alice, bob)
     chat_with()
 
     await alice.send("session.resume", {"streams": {f"room:{room['id']}": 0}})
@@ -489,7 +489,7 @@ async def test_a_task_tells_one_user_on_every_device(
 
     orm(tasks.tell_shipped, alice.id, "4711")
 
-    assert await alice.expect("order.shipped") == {"order": "4711", "carrier": "snail mail"}
+    assert await alice.expect("order.dispatch") == {"order": "4711", "carrier": "snail mail"}
     frame = await laptop.next()
     assert (frame["stream"], frame["seq"]) == (f"user:{alice.id}", seq + 1)
     await nobody_gets_anything(alice, bob, laptop)

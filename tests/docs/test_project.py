@@ -293,4 +293,4 @@ async def test_the_operations_of_all_handlers_are_there_at_once(visitors: list[V
     assert await alice.error(4003) == {"content": "No advertising here."}
     poll = {"room_id": room["id"], "question": "Lunch?", "options": ["soup", "noodles"]}
     await alice.send("poll.open", poll)
-    assert (await bob.expect("poll.opened"))["opened_by"]["username"] == "alice"
+    assert (await bob.expect("poll.dispatch"))["opened_by"]["username"] == "alice"

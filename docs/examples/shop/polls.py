@@ -13,7 +13,7 @@ from gql_chat.schema.types import UserRef
 class PollOpened(Event):
     """A member asks the room to choose."""
 
-    dispatch = "poll.opened"
+    dispatch = "poll.dispatch"
 
     room_id: UUID
     question: str
@@ -25,7 +25,7 @@ class PollOpened(Event):
 class OrderShipped(Event):
     """An order of the user's is on its way."""
 
-    dispatch = "order.shipped"
+    dispatch = "order.dispatch"
 
     order: str
     carrier: str
