@@ -88,6 +88,9 @@ class _Unrestricted(PermissionHandler):
     def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
         return True
 
+    def can_inspect(self, user: Any) -> bool:
+        return True
+
 
 @cache
 def unrestricted(handler: type[PermissionHandler]) -> type[PermissionHandler]:

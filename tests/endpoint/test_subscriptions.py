@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AbstractUser
 from django.db import OperationalError
+from django.test import override_settings
 
-from gql_chat import streams
+from gql_chat import send_to_room, streams
 from gql_chat.endpoint import followers
 from gql_chat.endpoint.sockets import ChatGraphQLSocket
 from gql_chat.models import GroupChat, Message, StreamEvent
 from gql_chat.operations import EventHandler
+from shop.polls import PollOpened
 from tests.conftest import Orm, Users
 from tests.endpoint.conftest import OpenSocket
 from tests.endpoint.test_http import allow_everybody
@@ -701,3 +703,28 @@ async def test_a_field_that_was_not_stored_is_an_error_of_that_event_alone(
 
     assert code_of((await socket.next())["payload"]) == 4004
     assert contents(await socket.frame("1")) == "new"
+
+
+FOLLOW_POLLS = """subscription ($room: UUID!) {
+  room_events(room_id: $room, after: 0) {
+    event { ... on PollOpened { question opened_by { username } } }
+  }
+}"""
+
+
+async def test_an_event_of_the_projects_own_is_followed_like_any(
+    open_socket: OpenSocket, staff: AbstractUser, users: Users, make_group: MakeGroup, orm: Orm
+) -> None:
+    alice = users("alice")
+    room = make_group(alice)
+    chat = {"EVENT_HANDLER_CLASS": "shop.polls.EventHandler"}
+    with override_settings(REALTIME_CHAT_MESSAGING=chat):
+        poll = PollOpened(room_id=room.pk, question="Lunch?", options=[], opened_by=alice)
+        orm(send_to_room, room, poll)
+        socket = await (await open_socket(staff)).init()
+
+        await socket.start("1", FOLLOW_POLLS, room=str(room.pk))
+
+        assert await socket.frame("1") == {
+            "event": {"question": "Lunch?", "opened_by": {"username": alice.get_username()}}
+        }
