@@ -56,9 +56,24 @@ class PermissionDenied(ChatError):
 
 
 class Invalid(ChatError):
-    """A field has the wrong type or value, or a rule is broken."""
+    """A field has the wrong type or value, or a rule is broken.
+
+    A field within another is named by its path: what is given as `{"a": {"b": …}}` is told as
+    `{"a.b": …}`.
+    """
 
     code = 4003
+
+    def __init__(self, detail: Detail) -> None:
+        super().__init__(_flatten(detail) if isinstance(detail, dict) else detail)
+
+
+def _flatten(detail: dict[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for field, problem in detail.items():
+        name = f"{path}.{field}" if path else str(field)
+        flat.update(_flatten(problem, name) if isinstance(problem, dict) else {name: problem})
+    return flat
 
 
 class NotFound(ChatError):

@@ -100,7 +100,7 @@ class MessageOperations(Operations):
             self._check_quoted(parent, forwarded)
             limit = chat_settings.MAX_MEDIA_ITEMS
             if limit is not None and len(media) > limit:
-                raise Invalid({"media": f"At most {limit} items are allowed."})
+                raise Invalid({"extra_fields.media": f"At most {limit} items are allowed."})
             assets = [self._make_asset(place, item) for place, item in enumerate(media)]
             now = self._next_time(room)
             message = get_model("Message")(
@@ -258,6 +258,7 @@ class MessageOperations(Operations):
         Raises:
             Invalid: naming the field of the media item that is wrong.
         """
+        where = f"extra_fields.media.{place}"
         problems = {}
         try:
             check_link(item.get("media_url"))
@@ -272,13 +273,10 @@ class MessageOperations(Operations):
         if len(item.get("caption") or "") > CAPTION_LENGTH:
             problems["caption"] = f"At most {CAPTION_LENGTH} characters are allowed."
         if problems:
-            raise Invalid({"media": {str(place): problems}})
+            raise Invalid({where: problems})
         model = get_model("MessageMediaAsset")
         own = {name: value for name, value in item.items() if name not in _MEDIA_FIELDS}
-        try:
-            own = self.clean_fields("Attachment", ON_CREATE, model, own, str(place))
-        except Invalid as problem:
-            raise Invalid({"media": problem.detail}) from None
+        own = self.clean_fields("Attachment", ON_CREATE, model, own, where)
         return model(position=place, **{**item, **own})
 
     @staticmethod

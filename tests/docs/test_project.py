@@ -137,7 +137,7 @@ async def test_an_attachment_has_what_its_type_declares(visitors: list[Visitor])
 
     for wrong, named in (
         ({"width": "wide"}, "extra_fields.media.0.width"),
-        ({"width": -1}, "media"),
+        ({"width": -1}, "extra_fields.media.0.width"),
     ):
         data["extra_fields"] = {"media": [{**link, **wrong}]}
         await alice.send("message.send", data)
@@ -150,8 +150,8 @@ async def test_an_attachment_has_what_its_type_declares(visitors: list[Visitor])
     [
         ({"priority": 7}, "extra_fields.priority"),
         ({"priority": ["high"]}, "extra_fields.priority"),
-        ({"priority": "highest"}, "extra_fields"),
-        ({"priority": None}, "extra_fields"),
+        ({"priority": "highest"}, "extra_fields.priority"),
+        ({"priority": None}, "extra_fields.priority"),
         ({"expires_at": "tomorrow"}, "extra_fields.expires_at"),
         ({"content": "again"}, "extra_fields.content"),
         *(
@@ -181,10 +181,7 @@ async def test_what_is_wrong_or_not_declared_is_refused_by_name(
     data = {"room_id": room["id"], "content": "x", "extra_fields": extra}
     await alice.send("message.send", data)
 
-    detail = await alice.error(4003)
-    assert named in detail
-    if named == "extra_fields":
-        assert detail["extra_fields"].keys() == extra.keys()
+    assert (await alice.error(4003)).keys() == {named}
     await bob.client.nothing()
 
 
@@ -217,11 +214,11 @@ async def test_rooms_have_what_their_type_declares_and_others_have_not(
     await alice.expect("roomupdate.dispatch")
 
     await alice.send("room.modify", {**change, "data": {"colour": "x" * 17}})
-    assert (await alice.error(4003))["data"].keys() == {"colour"}
+    assert (await alice.error(4003)).keys() == {"data.colour"}
 
     pair = {"participants": [bob.pk], "extra_fields": {"colour": "red"}}
     await alice.send("room.create", {"type": "OneToOneChat", **pair})
-    assert (await alice.error(4003))["extra_fields"].keys() == {"colour"}
+    assert (await alice.error(4003)).keys() == {"extra_fields.colour"}
     await bob.client.nothing()
 
 
@@ -234,7 +231,7 @@ async def test_rules_let_users_set_a_column_too(visitors: list[Visitor]) -> None
 
     change = {"room_id": room["id"], "action": "update", "data": {"colour": "blue"}}
     await alice.send("room.modify", change)
-    assert (await alice.error(4003))["data"].keys() == {"colour"}
+    assert (await alice.error(4003)).keys() == {"data.colour"}
 
 
 async def test_a_users_own_type_shows_wherever_users_are_nested(visitors: list[Visitor]) -> None:
