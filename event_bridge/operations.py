@@ -34,6 +34,43 @@ Answer = tuple[str, Any] | None
 EVERYTHING = "*"
 """Selects all of what a field returns."""
 
+BARE_LISTS = frozenset({"message_id"})
+"""Lists of inputs in which an item may stand without its list: GraphQL allows it everywhere."""
+
+Fields = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A private answer: the result of an operation, or a part of it, under an `eventType`.
+
+    Attributes:
+        event_type: the answer's name.
+        part: the field of the result that is the answer's `data`; the whole result if empty.
+            Where it is null there is no answer.
+        forms: the sets of fields that the answer may have, where not always all.
+        choose: takes the event's data and returns the form of its answer.
+    """
+
+    event_type: str
+    part: str = ""
+    forms: tuple[Fields, ...] = ()
+    choose: Callable[[Data], Fields] | None = None
+
+    def __call__(self, result: Any, data: Data) -> Answer:
+        """Return the answer to an event with this data."""
+        found = result[self.part] if self.part else result
+        if found is None:
+            return None
+        if self.choose is not None:
+            found = {name: found[name] for name in self.choose(data)}
+        return self.event_type, found
+
+
+def no_reply(result: Any, data: Data) -> Answer:
+    """Answer nothing: the event is confirmed, if the client asked for that."""
+    return None
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -45,16 +82,17 @@ class Operation:
             In a selection `Message.*` stands for all that the type has.
         needs_data: whether the event has to carry an object as `data`.
         arguments: arguments of the field besides `input`, fixed for this event.
-        refine: takes the event's data and returns what `input` has besides.
-        answer: takes the result and the event's data; returns the private answer.
+        refine: fields of `input` that are no client's to set: how each follows from the data.
+        answer: takes the result and the event's data; returns the private answer. The export
+            of the events describes a `Reply`; of another function it knows nothing.
     """
 
     name: str
     select: str = ""
     needs_data: bool = True
     arguments: Data = field(default_factory=dict)
-    refine: Callable[[Data], Data] = lambda data: {}
-    answer: Callable[[Any, Data], Answer] = lambda result, data: None
+    refine: Mapping[str, Callable[[Data], Any]] = field(default_factory=dict)
+    answer: Callable[[Any, Data], Answer] = no_reply
 
 
 @dataclass(frozen=True)
@@ -77,6 +115,12 @@ Route = Operation | Choice
 class Prepared:
     """An operation whose document is ready to run.
 
+    Attributes:
+        operation: what was asked for.
+        field: the schema's field of that name.
+        selection: what is selected of its result; empty for a leaf.
+        input: the type of its `input`, if it has one.
+
     Raises:
         LookupError: the schema has no such operation.
         GraphQLError: it has not what the document selects.
@@ -90,6 +134,7 @@ class Prepared:
         )
         if selection == EVERYTHING:
             selection = select_all(schema, get_named_type(found.type).name)
+        self.field, self.selection = found, selection
         declared = ", ".join(f"${name}: {arg.type}" for name, arg in found.args.items())
         passed = ", ".join(f"{name}: ${name}" for name in found.args)
         self.document = Document(
@@ -97,22 +142,24 @@ class Prepared:
             f"{kind}{f'({declared})' if declared else ''} {{ {operation.name}"
             f"{f'({passed})' if passed else ''} {selection} }}",
         )
-        self._fields: frozenset[str] = frozenset()
-        self._lists: tuple[tuple[str, ...], ...] = ()
+        self.input: GraphQLInputObjectType | None = None
+        self._lists: tuple[Fields, ...] = ()
         if "input" in found.args:
             expected = get_named_type(found.args["input"].type)
             assert isinstance(expected, GraphQLInputObjectType)
-            self._fields = frozenset(expected.fields)
+            self.input = expected
             self._lists = tuple(_find_lists(expected))
 
     def variables(self, data: Data) -> dict[str, Any]:
         """Return the document's variables for an event's data; what is not known is left out."""
         variables = dict(self.operation.arguments)
-        if self._fields:
-            known = {name: value for name, value in data.items() if name in self._fields}
+        if self.input is not None:
+            fields = self.input.fields
+            known = {name: value for name, value in data.items() if name in fields}
             for path in self._lists:
                 _check_list(known, path)
-            variables["input"] = {**known, **self.operation.refine(data)}
+            refined = {name: follow(data) for name, follow in self.operation.refine.items()}
+            variables["input"] = {**known, **refined}
         return variables
 
     def run(self, data: Data, context: Context) -> tuple[Any, list[Envelope]]:
@@ -128,20 +175,17 @@ class Prepared:
         return result[self.operation.name], envelopes
 
 
-def _find_lists(expected: GraphQLInputObjectType) -> Iterable[tuple[str, ...]]:
-    """Return the paths of an input's lists.
-
-    GraphQL takes a bare item for a list of one. The protocol does so for `message_id` only.
-    """
+def _find_lists(expected: GraphQLInputObjectType) -> Iterable[Fields]:
+    """Return the paths of an input's lists in which no item may stand without its list."""
     for name, found in expected.fields.items():
         if isinstance(get_nullable_type(found.type), GraphQLList):
-            if name != "message_id":
+            if name not in BARE_LISTS:
                 yield (name,)
         elif isinstance(named := get_named_type(found.type), GraphQLInputObjectType):
             yield from ((name, *path) for path in _find_lists(named))
 
 
-def _check_list(data: Data, path: tuple[str, ...]) -> None:
+def _check_list(data: Data, path: Fields) -> None:
     value: Any = data
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -169,8 +213,17 @@ class Table:
         self._prepared = {
             id(operation): Prepared(schema, operation)
             for route in routes.values()
-            for operation in _operations(route)
+            for operation in operations_of(route)
         }
+
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """What each event asks for."""
+        return self._routes
+
+    def prepared(self, operation: Operation) -> Prepared:
+        """Return an operation of the table, ready to run."""
+        return self._prepared[id(operation)]
 
     def __contains__(self, event_type: str) -> bool:
         return event_type in self._routes
@@ -192,7 +245,8 @@ class Table:
         return self._prepared[id(operation)]
 
 
-def _operations(route: Route) -> Iterable[Operation]:
+def operations_of(route: Route) -> Iterable[Operation]:
+    """Return the operations that an event may ask for."""
     return route.options.values() if isinstance(route, Choice) else (route,)
 
 
@@ -209,26 +263,30 @@ def _choose(choice: Choice, data: Data) -> Operation:
     return choice.options[value]
 
 
-def _answer_repeat(result: Any, data: Data) -> Answer:
-    """Answer a repeated `client_id` with the message of the first time."""
-    if result["original"] is None:
-        return None
-    return DISPATCHES["MessageSent"].name, result["original"]
+_NEWEST = ("data",)
+_BY_CURSOR = ("has_next", "has_previous", "size", "data")
+_BY_NUMBER = (
+    "has_next",
+    "has_previous",
+    "next_page_number",
+    "prev_page_number",
+    "page",
+    "size",
+    "data",
+)
 
 
-def _answer_page(page: Any, data: Data) -> Answer:
-    """Answer with what describes a page only if one was asked for."""
+def _page_form(data: Data) -> Fields:
+    """Return what describes a page of messages: only if one was asked for."""
     paginate = data.get("paginate")
     if paginate is None:
-        page = {"data": page["data"]}
-    elif paginate.get("page") is None:
-        page = {name: page[name] for name in ("has_next", "has_previous", "size", "data")}
-    return "roommessages.dispatch", page
+        return _NEWEST
+    return _BY_CURSOR if paginate.get("page") is None else _BY_NUMBER
 
 
-def _is_single(data: Data) -> Data:
-    """A message named by itself, not in a list, must not have been read before."""
-    return {"once": not isinstance(data.get("message_id"), list)}
+def _is_single(data: Data) -> bool:
+    """Tell whether a message is named by itself: then it must not have been read before."""
+    return not isinstance(data.get("message_id"), list)
 
 
 def _leaders(mutation: str, leaders: str) -> Operation:
@@ -244,10 +302,11 @@ def map_events() -> dict[str, Route]:
         "message.send": Operation(
             "send_message",
             select="{ original Message.* }",
-            answer=_answer_repeat,
+            # A repeated client_id is answered with the message of the first time.
+            answer=Reply(DISPATCHES["MessageSent"].name, part="original"),
         ),
         "message.acknowledged": Operation("acknowledge_messages"),
-        "message.read": Operation("read_messages", refine=_is_single),
+        "message.read": Operation("read_messages", refine={"once": _is_single}),
         "message.react": Choice(
             "type",
             {"add": Operation("add_reaction"), "remove": Operation("remove_reaction")},
@@ -265,12 +324,18 @@ def map_events() -> dict[str, Route]:
             "rooms",
             select=EVERYTHING,
             needs_data=False,
-            answer=lambda rooms, data: ("roomlist.dispatch", rooms),
+            answer=Reply("roomlist.dispatch"),
         ),
-        "room.info": Operation(
-            "room", select=EVERYTHING, answer=lambda room, data: ("roominfo.dispatch", room)
+        "room.info": Operation("room", select=EVERYTHING, answer=Reply("roominfo.dispatch")),
+        "room.messages": Operation(
+            "room_messages",
+            select=EVERYTHING,
+            answer=Reply(
+                "roommessages.dispatch",
+                forms=(_NEWEST, _BY_CURSOR, _BY_NUMBER),
+                choose=_page_form,
+            ),
         ),
-        "room.messages": Operation("room_messages", select=EVERYTHING, answer=_answer_page),
         "room.join": Operation("join_room"),
         "room.leave": Operation("leave_room"),
         "room.add_members": Operation("add_members"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ import orjson
 from gql_chat.conf import per_settings
 from gql_chat.errors import ChatError, Invalid
 from gql_chat.schema import own_events
+
+VERSION = "1.0.0"
+"""That of the event protocol: its first part changes when a client has to."""
 
 CLOSE_NOT_AUTHENTICATED = 4001
 CLOSE_TOO_SLOW = 4008
@@ -155,42 +158,42 @@ def _with_request(content: Mapping[str, Any], request_id: RequestId) -> Mapping[
     return content if request_id is None else {**content, "request_id": request_id}
 
 
-def _all(payload: Any) -> Any:
-    return payload
-
-
-def _one_or_list(payload: Any) -> Any:
-    messages = payload["messages"]
-    return messages[0] if len(messages) == 1 else messages
-
-
 @dataclass(slots=True, frozen=True)
 class Dispatch:
     """How the payload of a subscription becomes a frame.
 
     Attributes:
         name: the frame's `eventType`.
-        data: takes the payload, returns the frame's `data`.
+        part: the field of the payload that is the frame's `data`; the whole payload if empty.
+        unwraps: whether an item stands for a list of one.
+        stored: whether the event has a place in a stream.
     """
 
     name: str
-    data: Callable[[Any], Any] = _all
+    part: str = ""
+    unwraps: bool = False
+    stored: bool = True
+
+    def data(self, payload: Any) -> Any:
+        """Return the `data` of the frame that a payload becomes."""
+        data = payload[self.part] if self.part else payload
+        return data[0] if self.unwraps and len(data) == 1 else data
 
 
 DISPATCHES: dict[str, Dispatch] = {
-    "MessageSent": Dispatch("message.dispatch", lambda payload: payload["message"]),
-    "MessagesDelivered": Dispatch("messagedelivered.dispatch", lambda payload: payload["messages"]),
-    "MessagesRead": Dispatch("readreceipt.dispatch", _one_or_list),
-    "MessageReacted": Dispatch("reaction.dispatch", lambda payload: payload),
-    "MessageEdited": Dispatch("messagemodification.dispatch", lambda payload: payload),
-    "MessagesDeleted": Dispatch("messagemodification.dispatch", lambda payload: payload),
-    "Typing": Dispatch("messagetyping.dispatch", lambda payload: payload),
-    "RoomCreated": Dispatch("roomcreate.dispatch", lambda payload: payload["room"]),
-    "RoomUpdated": Dispatch("roomupdate.dispatch", lambda payload: payload["room"]),
-    "RoomDeleted": Dispatch("roomdelete.dispatch", lambda payload: payload),
-    "RoomExited": Dispatch("roomexit.dispatch", lambda payload: payload),
-    "MembersAdded": Dispatch("roomaddmembers.dispatch", lambda payload: payload),
-    "MembersRemoved": Dispatch("roomremovemembers.dispatch", lambda payload: payload),
+    "MessageSent": Dispatch("message.dispatch", "message"),
+    "MessagesDelivered": Dispatch("messagedelivered.dispatch", "messages"),
+    "MessagesRead": Dispatch("readreceipt.dispatch", "messages", unwraps=True),
+    "MessageReacted": Dispatch("reaction.dispatch"),
+    "MessageEdited": Dispatch("messagemodification.dispatch"),
+    "MessagesDeleted": Dispatch("messagemodification.dispatch"),
+    "Typing": Dispatch("messagetyping.dispatch", stored=False),
+    "RoomCreated": Dispatch("roomcreate.dispatch", "room"),
+    "RoomUpdated": Dispatch("roomupdate.dispatch", "room"),
+    "RoomDeleted": Dispatch("roomdelete.dispatch"),
+    "RoomExited": Dispatch("roomexit.dispatch"),
+    "MembersAdded": Dispatch("roomaddmembers.dispatch"),
+    "MembersRemoved": Dispatch("roomremovemembers.dispatch"),
 }
 """Every event of the package, and the frame it becomes."""
 
@@ -223,3 +226,25 @@ def find_dispatch(kind: str) -> Dispatch:
 
 def _name(kind: str) -> str:
     return f"{kind.lower()}.dispatch"
+
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "User": ("id", "username"),
+    "Message": ("id", "room.id", "sender", "content", "created_at"),
+    "QuotedMessage": ("id", "room.id", "sender", "content"),
+    "Attachment": ("id", "media_url", "media_type"),
+    "ReadReceipt": ("reader", "read_at"),
+    "Reaction": ("id", "user", "reaction_content"),
+    "Notification": ("id", "notification_type", "message"),
+    "RoomProperty": ("preferences",),
+    "OneToOneChat": ("type", "id", "participants"),
+    "GroupChat": ("type", "id", "name", "participants"),
+    "Channel": ("type", "id", "name", "subscribers"),
+    "OneToOneChatSummary": ("type", "id", "last_message", "peer"),
+    "GroupChatSummary": ("type", "id", "last_message", "name"),
+    "ChannelSummary": ("type", "id", "last_message", "name"),
+}
+"""What each object has to show: without it a client cannot tell what a frame is about.
+
+Keys are those of `SERIALIZERS`; a dot leads into a nested object. The rest is a project's to drop.
+"""

@@ -21,10 +21,13 @@ class ChatError(Exception):
 
     Attributes:
         code: the protocol's number for this kind of error.
+        is_passing: whether the same may succeed later; `detail` then has a `message` and
+            `retry_after`, in seconds.
         detail: a sentence, or a list or dict of them keyed by field.
     """
 
     code: ClassVar[int] = 4006
+    is_passing: ClassVar[bool] = False
 
     def __init__(self, detail: Detail) -> None:
         super().__init__(detail if isinstance(detail, str) else str(detail))
@@ -98,12 +101,14 @@ class RateLimited(ChatError):
     """Too many events in too short a time; `detail` carries `retry_after` in seconds."""
 
     code = 4029
+    is_passing = True
 
 
 class Unavailable(ChatError):
     """The database or the channel layer is away; `detail` carries `retry_after` in seconds."""
 
     code = 4503
+    is_passing = True
 
 
 class ExceptionHandler:

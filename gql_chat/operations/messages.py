@@ -272,6 +272,8 @@ class MessageOperations(Operations):
             problems["mime_type"] = f"{item.get('mime_type')} is not an allowed type."
         if len(item.get("caption") or "") > CAPTION_LENGTH:
             problems["caption"] = f"At most {CAPTION_LENGTH} characters are allowed."
+        if item.get("metadata", {}) is None:
+            problems["metadata"] = "This field must not be null."
         if problems:
             raise Invalid({where: problems})
         model = get_model("MessageMediaAsset")

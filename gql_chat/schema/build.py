@@ -14,6 +14,7 @@ from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from ..conf import SETTING, chat_settings, per_settings
 from . import serializers
+from .descriptions import describe
 from .scalars import SCALARS
 
 ROOM_TYPES = (
@@ -55,7 +56,7 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
 
     serializers.install()
     handler = chat_settings.load("EVENT_HANDLER_CLASS")
-    return schema_class(
+    schema = schema_class(
         query=merge_types("Query", (*handler.queries, Query, RecordQuery)),
         mutation=merge_types("Mutation", (*handler.mutations, Mutation)),
         subscription=Subscription,
@@ -63,6 +64,8 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         extensions=extensions,
         config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
     )
+    describe(schema._schema)
+    return schema
 
 
 def get_graphql_schema() -> GraphQLSchema:

@@ -10,6 +10,7 @@ from strawberry.types.base import get_object_definition
 
 from .. import events
 from ..conf import SETTING, chat_settings
+from .json_schema import keywords
 from .scalars import UserID
 from .stored import Stored
 from .types import MessageRef, Room
@@ -22,6 +23,11 @@ def _is(event: type[events.Event]) -> Any:
         return isinstance(obj, event) or (isinstance(obj, Stored) and obj.kind == event.__name__)
 
     return classmethod(is_type_of)
+
+
+def _always(value: str) -> Any:
+    """Return a field that has this value in every event of its type."""
+    return strawberry.field(metadata=keywords(const=value))
 
 
 @strawberry.type
@@ -53,8 +59,8 @@ class MessageReacted:
     """A member reacted to a message (`add`), or took a reaction back (`remove`)."""
 
     is_type_of = _is(events.MessageReacted)
-    status: str
-    type: str
+    status: str = _always("successful")
+    type: str = strawberry.field(metadata=keywords(enum=["add", "remove"]))
     message: MessageRef
 
 
@@ -63,8 +69,8 @@ class MessageEdited:
     """A sender changed a message."""
 
     is_type_of = _is(events.MessageEdited)
-    status: str
-    action: str
+    status: str = _always("successful")
+    action: str = _always("update")
     message: MessageRef
 
 
@@ -73,8 +79,8 @@ class MessagesDeleted:
     """A sender deleted messages of the room."""
 
     is_type_of = _is(events.MessagesDeleted)
-    status: str
-    action: str
+    status: str = _always("successful")
+    action: str = _always("delete")
     message_ids: list[UUID]
 
 

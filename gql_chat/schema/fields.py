@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from strawberry.types.field import StrawberryField
@@ -29,6 +29,10 @@ class DerivedField(StrawberryField):
         return self.read(source)
 
 
-def derived(read: Callable[[Any], Any], description: str | None = None) -> Any:
+def derived(
+    read: Callable[[Any], Any],
+    description: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Any:
     """Return a field with the value of `read(object)`; its type is the annotation beside it."""
-    return DerivedField(metadata={_READ: read}, description=description)
+    return DerivedField(metadata={**(metadata or {}), _READ: read}, description=description)

@@ -5,6 +5,12 @@ from uuid import UUID
 
 import strawberry
 
+from ..models import MEDIA_TYPES, MIME_TYPES
+from ..models.links import LINK_LENGTH
+from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
+from ..models.receipts import REACTION_LENGTH
+from ..rooms import NAME_LENGTH, room_types
+from .json_schema import keywords
 from .scalars import Bytes, JSONObject, UserID
 
 # Inputs that a project's types may add fields to (`gql_chat.schema.writable`), by reference.
@@ -15,17 +21,32 @@ _MessageEdit = Annotated["MessageEditInput", strawberry.lazy(_MODULE)]
 _RoomFields = Annotated["RoomFieldsInput", strawberry.lazy(_MODULE)]
 _RoomChanges = Annotated["RoomChangesInput", strawberry.lazy(_MODULE)]
 
+_LINK = keywords(maxLength=LINK_LENGTH, pattern="^[Hh][Tt][Tt][Pp][Ss]?://")
+# These may be left out, so GraphQL takes null for them; the operations do not.
+_NAME = keywords(type="string", pattern=r"\S", maxLength=NAME_LENGTH)
+_CAP = keywords(type="integer", minimum=1, maximum=2**31 - 1)
+_FLAG = keywords(type="boolean")
+_FROM_ONE = keywords(minimum=1)
+
+
+def _unset(metadata: dict[str, Any]) -> Any:
+    """Return a field that may be left out, which is not the same as null."""
+    return strawberry.field(default=strawberry.UNSET, metadata=metadata)
+
 
 @strawberry.input
 class MediaInput:
     """A link to hang on a message."""
 
-    media_url: str
-    media_type: str
-    mime_type: str
+    media_url: str = strawberry.field(metadata=_LINK)
+    media_type: str = strawberry.field(metadata=keywords(enum=list(MEDIA_TYPES)))
+    mime_type: str = strawberry.field(metadata=keywords(enum=list(MIME_TYPES)))
     file_size: Bytes = 0  # type: ignore[assignment]
-    caption: str | None = None
-    metadata: JSONObject = strawberry.field(default_factory=dict)
+    caption: str | None = strawberry.field(
+        default=None, metadata=keywords(maxLength=CAPTION_LENGTH)
+    )
+    # No default of {}: graphql-core cannot write it as the answer to an introspection query.
+    metadata: JSONObject | None = _unset(keywords(type="object"))
 
 
 @strawberry.input
@@ -43,7 +64,9 @@ class SendMessageInput:
 
     room_id: UUID
     content: str = ""
-    client_id: str | None = None
+    client_id: str | None = strawberry.field(
+        default=None, metadata=keywords(minLength=1, maxLength=CLIENT_ID_LENGTH)
+    )
     extra_fields: Optional[_MessageFields] = None  # noqa: UP045
 
 
@@ -98,7 +121,9 @@ class AddReactionInput:
     """A reaction to add."""
 
     message_id: UUID
-    reaction_content: str
+    reaction_content: str = strawberry.field(
+        metadata=keywords(minLength=1, maxLength=REACTION_LENGTH)
+    )
 
 
 @strawberry.input
@@ -128,20 +153,24 @@ class PropertyInput:
 class RoomFieldsInput:
     """What a new room may have besides its name and members."""
 
-    avatar: str | None = strawberry.UNSET
-    max_participants: int | None = strawberry.UNSET
-    max_subscribers: int | None = strawberry.UNSET
-    join_approval_required: bool | None = strawberry.UNSET
-    group_locked: bool | None = strawberry.UNSET
-    is_public: bool | None = strawberry.UNSET
+    avatar: str | None = _unset(_LINK)
+    max_participants: int | None = _unset(_CAP)
+    max_subscribers: int | None = _unset(_CAP)
+    join_approval_required: bool | None = _unset(_FLAG)
+    group_locked: bool | None = _unset(_FLAG)
+    is_public: bool | None = _unset(_FLAG)
     property: PropertyInput | None = strawberry.UNSET
+
+
+def _room_types() -> list[str]:
+    return [model.rules.name for model in room_types()]
 
 
 @strawberry.input
 class CreateRoomInput:
     """A room to create."""
 
-    type: str
+    type: str = strawberry.field(metadata=keywords(enum=_room_types))
     name: str | None = None
     description: str | None = None
     participants: list[UserID] | None = None
@@ -160,8 +189,8 @@ class RoomInput:
 class PaginateInput:
     """Which page: by its number, or from a message on."""
 
-    size: int
-    page: int | None = None
+    size: int = strawberry.field(metadata=_FROM_ONE)
+    page: int | None = strawberry.field(default=None, metadata=_FROM_ONE)
     before: UUID | None = None
     after: UUID | None = None
 
@@ -186,12 +215,12 @@ class MembersInput:
 class RoomChangesInput:
     """What may change about a room."""
 
-    name: str | None = strawberry.UNSET
+    name: str | None = _unset(_NAME)
     description: str | None = strawberry.UNSET
-    avatar: str | None = strawberry.UNSET
-    group_locked: bool | None = strawberry.UNSET
-    join_approval_required: bool | None = strawberry.UNSET
-    is_public: bool | None = strawberry.UNSET
+    avatar: str | None = _unset(_LINK)
+    group_locked: bool | None = _unset(_FLAG)
+    join_approval_required: bool | None = _unset(_FLAG)
+    is_public: bool | None = _unset(_FLAG)
     property: PropertyInput | None = strawberry.UNSET
 
 

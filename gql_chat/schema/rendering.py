@@ -13,13 +13,22 @@ from .selection import select_all
 
 def render_event(event: Event) -> dict[str, Any]:
     """Return all that the event's type in the schema selects, as plain objects."""
-    data = _document(type(event).__name__).execute(root=event)
+    data = find_document(type(event).__name__).execute(root=event)
     rendered: dict[str, Any] = data["events"]
     return rendered
 
 
 @cache
-def _document(kind: str) -> Document:
+def find_document(kind: str) -> Document:
+    """Return the document that selects all of an event.
+
+    Args:
+        kind: the name of its type in the schema.
+
+    Raises:
+        KeyError: there is no such type.
+        GraphQLError: the type is no event.
+    """
     schema = get_graphql_schema()
     selection = select_all(schema, kind)
     return Document(schema, f"subscription {{ events {{ ... on {kind} {selection} }} }}")
@@ -30,9 +39,9 @@ def prepare() -> None:
     for kind in get_graphql_schema().get_possible_types(
         get_graphql_schema().type_map["ChatEvent"]  # type: ignore[arg-type]
     ):
-        _document(kind.name)
+        find_document(kind.name)
 
 
 def forget() -> None:
     """Forget the documents: the schema is built anew."""
-    _document.cache_clear()
+    find_document.cache_clear()

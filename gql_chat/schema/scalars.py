@@ -106,3 +106,24 @@ SCALARS: dict[object, Any] = {
         parse_value=_read_object,
     ),
 }
+
+_TEXT = {"type": "string"}
+
+JSON_SCHEMAS: dict[str, dict[str, Any]] = {
+    "Boolean": {"type": "boolean"},
+    "Int": {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
+    "Float": {"type": "number"},
+    "String": _TEXT,
+    "ID": {"anyOf": [_TEXT, {"type": "integer"}]},
+    "UUID": {"type": "string", "format": "uuid"},
+    "Date": {"type": "string", "format": "date"},
+    "DateTime": {"type": "string", "format": "date-time"},
+    "Time": {"type": "string", "format": "time"},
+    "Decimal": _TEXT,
+    "JSON": {},
+    "UserID": {"anyOf": [{"type": "integer"}, _TEXT]},
+    "Timestamp": {"type": "string", "format": "date-time", "pattern": "Z$"},
+    "Bytes": {"type": "integer", "minimum": 0, "maximum": _LARGEST},
+    "JSONObject": {"type": "object"},
+}
+"""The scalars' values in JSON, by name: GraphQL's own, Strawberry's and these."""

@@ -9,10 +9,12 @@ from uuid import UUID
 
 import strawberry
 
-from ..models import AbstractMessage, AbstractRoom, Membership
+from ..models import MEDIA_TYPES, MIME_TYPES, AbstractMessage, AbstractRoom, Membership
+from ..models.notifications import NotificationType
 from ..relations import members_of, relations_of
 from ..rooms import ChannelRules, GroupRules, OneToOneRules
 from .fields import derived
+from .json_schema import keywords
 from .scalars import Bytes, JSONObject, Timestamp, UserID
 
 _MODULE = "gql_chat.schema.serializers"
@@ -69,9 +71,9 @@ class Attachment:
 
     id: UUID
     media_url: str
-    media_type: str
+    media_type: str = strawberry.field(metadata=keywords(enum=list(MEDIA_TYPES)))
     file_size: Bytes
-    mime_type: str
+    mime_type: str = strawberry.field(metadata=keywords(enum=list(MIME_TYPES)))
     caption: str | None
     metadata: JSONObject
 
@@ -142,10 +144,10 @@ class QuotedMessage:
     is_edited: bool
     is_forwarded: bool
     forwarded_from: Optional[QuotedMessageRef] = derived(  # noqa: UP045
-        _nothing, "Always null: quotes nest one level."
+        _nothing, "Always null: quotes nest one level.", keywords(type="null")
     )
     parent_message: Optional[QuotedMessageRef] = derived(  # noqa: UP045
-        _nothing, "Always null: quotes nest one level."
+        _nothing, "Always null: quotes nest one level.", keywords(type="null")
     )
     delivered_to: list[str] = derived(_delivered_to)
     read_receipts: list[ReadReceiptRef] = derived(_read_receipts)
@@ -185,7 +187,7 @@ class Notification:
     """A message or a reaction that waits for the user."""
 
     id: UUID
-    notification_type: str
+    notification_type: str = strawberry.field(metadata=keywords(enum=NotificationType.values))
     message: MessageRef
 
 
@@ -226,6 +228,11 @@ def _is_of(name: str) -> Any:
     return classmethod(is_type_of)
 
 
+def _named(name: str) -> Any:
+    """Return the field for a room's type, which is this one."""
+    return strawberry.field(metadata=keywords(const=name))
+
+
 @strawberry.interface
 class Room:
     """A room with its members."""
@@ -242,6 +249,7 @@ class OneToOneChat(Room):
     """A chat of exactly two users."""
 
     is_type_of = _is_of(OneToOneRules.name)
+    type: str = _named(OneToOneRules.name)
     participants: list[UserRef] = derived(_members)
 
 
@@ -250,6 +258,7 @@ class GroupChat(Room):
     """A group whose participants talk with each other."""
 
     is_type_of = _is_of(GroupRules.name)
+    type: str = _named(GroupRules.name)
     name: str
     description: str | None
     avatar: str | None
@@ -266,6 +275,7 @@ class Channel(Room):
     """A channel whose moderators write and whose subscribers read."""
 
     is_type_of = _is_of(ChannelRules.name)
+    type: str = _named(ChannelRules.name)
     name: str
     description: str | None
     avatar: str | None
@@ -293,6 +303,7 @@ class OneToOneChatSummary(RoomSummary):
     """A one-to-one chat in the list: who the other one is."""
 
     is_type_of = _is_of(OneToOneRules.name)
+    type: str = _named(OneToOneRules.name)
     peer: UserRef
 
 
@@ -301,6 +312,7 @@ class GroupChatSummary(RoomSummary):
     """A group in the list."""
 
     is_type_of = _is_of(GroupRules.name)
+    type: str = _named(GroupRules.name)
     name: str
     description: str | None
     avatar: str | None
@@ -315,6 +327,7 @@ class ChannelSummary(RoomSummary):
     """A channel in the list."""
 
     is_type_of = _is_of(ChannelRules.name)
+    type: str = _named(ChannelRules.name)
     name: str
     description: str | None
     avatar: str | None
