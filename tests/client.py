@@ -7,12 +7,13 @@ comes: a test says each frame that a socket receives, in order.
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlencode, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.frames import Recorded, record
 from tests.timing import PATIENCE
 
 Frame = dict[str, Any]
@@ -97,8 +98,11 @@ class Client:
     async def _read(self, socket: ClientConnection) -> None:
         try:
             while True:
-                self._arrived.put_nowait(await socket.recv())
+                frame = await socket.recv()
+                self._record("received", frame)
+                self._arrived.put_nowait(frame)
         except ConnectionClosed:
+            record.append(Recorded(id(self), "closed", str(socket.close_code)))
             self._arrived.put_nowait(None)
 
     async def close(self) -> None:
@@ -144,6 +148,7 @@ class Client:
 
     async def send_raw(self, frame: str | bytes) -> None:
         """Send a text frame (or a binary one, given bytes) as it is."""
+        self._record("sent", frame)
         await self.socket.send(frame)
 
     # Receiving
@@ -249,6 +254,10 @@ class Client:
             message = f"not closed within {self.timeout:g} s{self._history()}"
             raise AssertionError(message) from None
         return self.socket.close_code
+
+    def _record(self, direction: Literal["sent", "received"], frame: str | bytes) -> None:
+        if isinstance(frame, str):
+            record.append(Recorded(id(self), direction, frame))
 
     # Failing
 
