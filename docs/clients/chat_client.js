@@ -1,137 +1,247 @@
-// A reference client of the event protocol: connect, heartbeat, resume, resend.
+// A client of the chat socket: connect, heartbeat, resume, resend.
 //
-// It holds three things between connections: how far it has come in each stream, which sends
-// the server has not confirmed, and what to do with events. It needs nothing but a `WebSocket`,
-// so it runs in browsers and in Node.
-
+// One file without dependencies, for browsers and Node. The types of the events are those that
+// were generated from the project's own contract:
+//
+//     const chat = new ChatClient<ClientEvent, ServerEvent>("wss://example.org/messaging/");
+//     chat.on("message.dispatch", (message) => show(message.content));
+//     chat.connect();
+/** An error of the server about one event. */
+export class Refused extends Error {
+    /** Null for an event that the server does not know. */
+    code;
+    detail;
+    constructor(code, detail) {
+        super(`refused (${code ?? "unknown event"}): ${JSON.stringify(detail)}`);
+        this.code = code;
+        this.detail = detail;
+    }
+}
+/** The connection broke before the answer came: whether the event happened is not known. */
+export class ConnectionLost extends Error {
+}
+const TOO_LARGE = 1009; // a frame that was too large would be so again
 const NOT_AUTHENTICATED = 4001; // log in again: trying again is of no use
 const TOO_MANY = 4029; // limits were ignored: wait longer before the next attempt
-const RETRY_LATER = new Set([4029, 4503]); // the same event may succeed after `retry_after`
+const RETRY_LATER = new Set([4029, 4503]); // the same may succeed after `retry_after`
 const HEARTBEAT_MS = 20_000;
-
+const LONGEST_PAUSE_MS = 30_000;
+const OPEN = 1;
+/**
+ * Keeps one connection until it is closed, or the server no longer knows the user.
+ *
+ * Every stored event reaches the listeners once and in order, and every message is sent once,
+ * however often the connection breaks.
+ */
 export class ChatClient {
-  // handlers: onEvent(name, data), and if wanted onRefetch(stream), onGone(stream), onLoggedOut()
-  constructor(url, handlers) {
-    this.url = url;
-    this.handlers = handlers;
-    this.positions = {};
-    this.unconfirmed = new Map();
-    this.resumed = false;
-    this.stopped = false;
-    this.attempt = 0;
-    this.answers = new Map();
-    this.number = 0;
-  }
-
-  connect() {
-    const socket = new WebSocket(this.url);
-    this.socket = socket;
-    let heartbeat;
-    socket.onopen = () => {
-      this.post({ event_type: "session.resume", data: { streams: this.positions } });
-      heartbeat = setInterval(
-        () => this.post({ event_type: "session.heartbeat", data: {} }),
-        HEARTBEAT_MS,
-      );
-    };
-    socket.onmessage = (message) => this.take(JSON.parse(message.data));
-    socket.onerror = () => {}; // a close follows, and decides
-    socket.onclose = (event) => {
-      clearInterval(heartbeat);
-      this.resumed = false;
-      for (const { reject } of this.answers.values()) reject(new Error("the connection broke"));
-      this.answers.clear();
-      if (this.stopped) return;
-      if (event.code === NOT_AUTHENTICATED) {
-        this.handlers.onLoggedOut?.();
-        return;
-      }
-      const longest = event.code === TOO_MANY ? 30_000 : Math.min(30_000, 500 * 2 ** this.attempt);
-      this.attempt = Math.min(this.attempt + 1, 6);
-      setTimeout(() => this.connect(), 100 + Math.random() * longest);
-    };
-  }
-
-  stop() {
-    this.stopped = true;
-    this.socket?.close();
-  }
-
-  // Sends a message once, however often the connection breaks; returns its client_id.
-  sendMessage(roomId, content, extraFields = {}) {
-    const clientId = crypto.randomUUID();
-    this.unconfirmed.set(clientId, {
-      room_id: roomId,
-      content,
-      client_id: clientId,
-      extra_fields: extraFields,
-    });
-    if (this.resumed) this.sendUnconfirmed(clientId);
-    return clientId;
-  }
-
-  // Sends an event; resolves to the data of its private answer, if it has one.
-  ask(eventType, data = {}) {
-    const requestId = `ask-${++this.number}`;
-    return new Promise((resolve, reject) => {
-      this.answers.set(requestId, { resolve, reject });
-      this.post({ event_type: eventType, data, request_id: requestId });
-    });
-  }
-
-  post(frame) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
-  }
-
-  sendUnconfirmed(clientId) {
-    const data = this.unconfirmed.get(clientId);
-    if (data) this.post({ event_type: "message.send", data, request_id: clientId });
-  }
-
-  take(frame) {
-    const requestId = frame.request_id;
-    if (this.answers.has(requestId)) {
-      const { resolve, reject } = this.answers.get(requestId);
-      this.answers.delete(requestId);
-      if (frame.error) reject(Object.assign(new Error("refused"), frame.error));
-      else resolve(frame.data);
-    } else if (this.unconfirmed.has(requestId)) {
-      this.confirm(requestId, frame.error);
-    } else if (frame.eventType === "session.resumed") {
-      this.start(frame.data.streams);
-    } else if ("seq" in frame) {
-      if (frame.seq > (this.positions[frame.stream] ?? 0)) {
-        this.positions[frame.stream] = frame.seq;
-        this.handlers.onEvent(frame.eventType, frame.data);
-      }
-    } else if (frame.eventType && (this.resumed || frame.eventType === "chat.notifications")) {
-      this.handlers.onEvent(frame.eventType, frame.data); // typing has no place in a stream
+    url;
+    /** How far this client has come in each stream. */
+    positions = {};
+    state = "closed";
+    options;
+    socket = null;
+    listeners = new Map();
+    waiting = new Map();
+    unconfirmed = new Map();
+    heartbeat;
+    reconnect;
+    attempt = 0;
+    asked = 0;
+    replays = false;
+    constructor(url, options = {}) {
+        this.url = url;
+        this.options = options;
     }
-    // Any other event before `session.resumed` comes again, in its place, in the replay.
-  }
-
-  start(streams) {
-    for (const [stream, place] of Object.entries(streams)) {
-      if (place.gone) {
-        delete this.positions[stream];
-        this.handlers.onGone?.(stream);
-        continue;
-      }
-      this.positions[stream] = place.seq;
-      if (!place.recovered) this.handlers.onRefetch?.(stream);
+    /** Calls the listener with the data of every event of that name; returns how to stop that. */
+    on(name, listener) {
+        const listeners = this.listeners.get(name) ?? new Set();
+        this.listeners.set(name, listeners.add(listener));
+        return () => void listeners.delete(listener);
     }
-    this.resumed = true;
-    this.attempt = 0;
-    this.handlers.onReady?.();
-    for (const clientId of this.unconfirmed.keys()) this.sendUnconfirmed(clientId);
-  }
-
-  confirm(clientId, error) {
-    if (error && RETRY_LATER.has(error.code)) {
-      setTimeout(() => this.sendUnconfirmed(clientId), error.detail.retry_after * 1000);
-      return;
+    /** Connects, and stays connected. */
+    connect() {
+        clearTimeout(this.reconnect);
+        if (this.socket !== null)
+            return;
+        const socket = new (this.options.WebSocket ?? WebSocket)(this.url);
+        this.socket = socket;
+        this.change("connecting");
+        socket.onopen = () => {
+            this.replays = Object.keys(this.positions).length > 0;
+            this.write({ event_type: "session.resume", data: { streams: this.positions } });
+            this.heartbeat = setInterval(() => this.write({ event_type: "session.heartbeat", data: {} }), HEARTBEAT_MS);
+        };
+        socket.onmessage = ({ data }) => {
+            this.options.onFrame?.("in", data);
+            this.take(JSON.parse(data));
+        };
+        socket.onerror = () => { }; // a close follows, and decides
+        socket.onclose = ({ code }) => {
+            if (this.socket === socket)
+                this.lost(code);
+        };
     }
-    this.unconfirmed.delete(clientId);
-    if (error) this.handlers.onEvent("error", error);
-  }
+    /** Closes the connection for good; `connect` opens it again and resumes. */
+    close() {
+        clearTimeout(this.reconnect);
+        const socket = this.socket;
+        this.ended();
+        socket?.close(1000);
+        if (this.state !== "closed")
+            this.change("closed", 1000);
+    }
+    /**
+     * Sends an event, and resolves when the server has done it: to the data of its answer.
+     *
+     * `answer` is the `eventType` of the private answer, for events that have one. Rejects with
+     * `Refused` or `ConnectionLost`.
+     */
+    ask(name, data, answer) {
+        const requestId = `ask-${++this.asked}`;
+        return new Promise((resolve, reject) => {
+            this.waiting.set(requestId, { answer, resolve, reject });
+            if (!this.write({ event_type: name, data, request_id: requestId })) {
+                this.waiting.delete(requestId);
+                reject(new ConnectionLost("not connected"));
+            }
+        });
+    }
+    /**
+     * Sends a message once, however often the connection breaks, and resolves to its `client_id`
+     * when the server has stored it. Rejects with `Refused`.
+     */
+    sendMessage(data) {
+        const given = data;
+        const clientId = given.client_id ?? randomId();
+        return new Promise((resolve, reject) => {
+            this.unconfirmed.set(clientId, { data: { ...given, client_id: clientId }, resolve, reject });
+            if (this.state === "ready")
+                this.sendUnconfirmed(clientId);
+        });
+    }
+    /** Sends a frame as it is; tells whether there was a connection for it. */
+    post(text) {
+        if (this.socket?.readyState !== OPEN)
+            return false;
+        this.options.onFrame?.("out", text);
+        this.socket.send(text);
+        return true;
+    }
+    write(frame) {
+        return this.post(JSON.stringify(frame));
+    }
+    sendUnconfirmed(clientId) {
+        const data = this.unconfirmed.get(clientId)?.data;
+        if (data)
+            this.write({ event_type: "message.send", data, request_id: String(clientId) });
+    }
+    take(frame) {
+        const requestId = frame.request_id;
+        if (requestId !== undefined && this.waiting.has(requestId)) {
+            this.answered(requestId, frame);
+        }
+        else if (requestId !== undefined && this.unconfirmed.has(requestId)) {
+            this.confirmed(requestId, frame);
+        }
+        else if (frame.error !== undefined) {
+            this.options.onRefused?.(refused(frame.error));
+        }
+        else if (frame.eventType === "session.resumed") {
+            this.resumed(frame.data.streams);
+        }
+        else if (frame.stream !== undefined && frame.seq !== undefined) {
+            if (frame.seq > (this.positions[frame.stream] ?? 0)) {
+                this.positions[frame.stream] = frame.seq;
+                this.emit(frame);
+            }
+        }
+        else if (this.state === "ready" || !this.replays || frame.eventType === "chat.notifications") {
+            this.emit(frame); // typing has no place in a stream
+        }
+        // Any other event before `session.resumed` comes again, in its place, in the replay.
+    }
+    emit({ eventType, data }) {
+        for (const listener of this.listeners.get(eventType ?? "") ?? [])
+            listener(data);
+    }
+    answered(requestId, frame) {
+        const { answer, resolve, reject } = this.waiting.get(requestId);
+        this.waiting.delete(requestId);
+        if (frame.error !== undefined)
+            reject(refused(frame.error));
+        else
+            resolve(answer !== undefined && frame.eventType === answer ? frame.data : undefined);
+    }
+    confirmed(clientId, { error }) {
+        const { resolve, reject } = this.unconfirmed.get(clientId);
+        const problem = error === undefined ? null : refused(error);
+        if (problem !== null && RETRY_LATER.has(problem.code)) {
+            const { retry_after: seconds } = problem.detail;
+            setTimeout(() => this.sendUnconfirmed(clientId), seconds * 1000);
+            return;
+        }
+        this.unconfirmed.delete(clientId);
+        if (problem === null)
+            resolve(String(clientId));
+        else
+            reject(problem);
+    }
+    resumed(streams) {
+        for (const [stream, place] of Object.entries(streams)) {
+            if ("gone" in place) {
+                delete this.positions[stream];
+                this.options.onGone?.(stream);
+                continue;
+            }
+            this.positions[stream] = place.seq;
+            if (!place.recovered)
+                this.options.onRefetch?.(stream);
+        }
+        this.attempt = 0;
+        this.change("ready");
+        for (const clientId of this.unconfirmed.keys())
+            this.sendUnconfirmed(clientId);
+    }
+    lost(code) {
+        this.ended();
+        if (code === TOO_LARGE)
+            this.dropLargest();
+        if (code === NOT_AUTHENTICATED) {
+            this.change("closed", code);
+            return;
+        }
+        const growing = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.attempt);
+        const longest = code === TOO_MANY ? LONGEST_PAUSE_MS : growing;
+        this.attempt = Math.min(this.attempt + 1, 6);
+        this.change("waiting", code);
+        this.reconnect = setTimeout(() => this.connect(), 100 + Math.random() * longest);
+    }
+    ended() {
+        clearInterval(this.heartbeat);
+        this.socket = null;
+        for (const { reject } of this.waiting.values())
+            reject(new ConnectionLost("the connection broke"));
+        this.waiting.clear();
+    }
+    /** Gives up the message that was too large: the server does not say which of them it was. */
+    dropLargest() {
+        const size = ([, { data }]) => JSON.stringify(data).length;
+        const [largest] = [...this.unconfirmed].sort((one, other) => size(other) - size(one));
+        if (largest === undefined)
+            return;
+        this.unconfirmed.delete(largest[0]);
+        largest[1].reject(new Refused(TOO_LARGE, "The frame is too large."));
+    }
+    change(state, code) {
+        this.state = state;
+        this.options.onState?.(state, code);
+    }
+}
+function refused(error) {
+    return typeof error === "string" ? new Refused(null, error) : new Refused(error.code, error.detail);
+}
+// Not `crypto.randomUUID`: browsers have it on secure pages only.
+function randomId() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -85,3 +85,5 @@ LOGOUT_REDIRECT_URL = "login"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
+# The client that the chat page imports.
+STATICFILES_DIRS = [("clients", BASE_DIR.parent / "docs" / "clients")]

@@ -14,7 +14,9 @@ from django.contrib.auth.models import AbstractUser
 
 from docs.clients.chat_client import ChatClient, LoggedOut
 from event_bridge.routing import websocket_urlpatterns
+from gql_chat.conf import chat_settings
 from tests.client import Client
+from tests.configuration import cannot_run
 from tests.conftest import Connect, Users
 from tests.servers import ChatThread
 from tests.site.asgi import BelieveQuery
@@ -67,12 +69,20 @@ class Driven:
     def saw(self, name: str) -> int:
         return sum(event["name"] == name for event in self.events)
 
+    def data(self, name: str) -> list[Any]:
+        return [event["data"] for event in self.events if event["name"] == name]
+
+    async def hears(self, name: str, count: int = 1) -> Any:
+        """Wait until it has heard so many of these; returns the data of the last."""
+        await eventually(lambda: self.saw(name) >= count, f"{name}, in {self.events}")
+        return self.data(name)[-1]
+
 
 @pytest.fixture
 async def node(open_chat: ChatThread, users: Users) -> AsyncIterator[Any]:
-    """Starts the JavaScript client for a user."""
+    """Starts the JavaScript client for a user, or for nobody."""
     if shutil.which("node") is None:
-        pytest.skip("needs node to run the JavaScript client")
+        cannot_run("needs node to run the JavaScript client")
     started: list[tuple[Driven, asyncio.Task[None]]] = []
 
     async def start(user: Any) -> Driven:
@@ -82,13 +92,13 @@ async def node(open_chat: ChatThread, users: Users) -> AsyncIterator[Any]:
             "--no-warnings",
             str(DRIVER),
             str(CLIENTS / "chat_client.js"),
-            f"{open_chat.url}?user={user.pk}",
+            f"{open_chat.url}?user={user.pk}" if user is not None else open_chat.url,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         driven = Driven(process)
         started.append((driven, asyncio.create_task(driven.read())))
-        await eventually(lambda: driven.saw("ready") > 0, "the client is ready")
+        await driven.hears("ready" if user is not None else "closed")
         return driven
 
     yield start
@@ -192,3 +202,96 @@ async def test_the_javascript_client_sends_each_message_once_across_breaks(
     contents = {(await listener.expect("message.dispatch"))["content"] for _ in range(6)}
     assert contents == {f"from bob {number}" for number in range(6)}
     await listener.nothing()
+    await eventually(lambda: client.saw("resolved") == 6, "every send confirmed")
+
+
+async def test_the_javascript_client_answers_what_it_is_asked(
+    users: Users, connect: Connect, node: Any
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = await make_group(await connect(alice), bob)
+    client = await node(bob)
+
+    await client.tell(
+        do="ask", event="room.info", data={"room_id": room}, answer="roominfo.dispatch"
+    )
+    assert (await client.hears("resolved"))["id"] == room
+    # An event without an answer of its own is confirmed.
+    await client.tell(do="ask", event="message.typing", data={"room_id": room})
+    assert await client.hears("resolved", 2) is None
+    assert (await client.hears("messagetyping.dispatch"))["room_id"] == room
+
+
+async def test_the_javascript_client_tells_what_the_server_refused(
+    users: Users, connect: Connect, node: Any
+) -> None:
+    (bob,) = users.make("bob")
+    nowhere = "00000000-0000-0000-0000-000000000000"
+    client = await node(bob)
+
+    await client.tell(do="ask", event="room.info", data={"room_id": nowhere})
+    assert await client.hears("rejected") == 4004
+    await client.tell(do="send", room=nowhere, content="Hello")
+    assert await client.hears("rejected", 2) == 4004
+    await client.tell(do="ask", event="room.dance", data={})
+    assert await client.hears("rejected", 3) == 'refused (unknown event): "invalid event type"'
+    await client.tell(do="post", text="no frame")
+    assert (await client.hears("refused"))["code"] == 4003
+
+
+async def test_the_javascript_client_resumes_where_it_was_closed(
+    users: Users, connect: Connect, node: Any
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    sender = await connect(alice)
+    room = await make_group(sender, bob)
+    client = await node(bob)
+
+    await client.tell(do="close")
+    assert await client.hears("closed") == 1000
+    for text in ("one", "two"):
+        await sender.send("message.send", {"room_id": room, "content": text})
+        await sender.expect("message.dispatch")
+    await client.tell(do="connect")
+
+    await client.hears("ready", 2)
+    assert client.messages == ["one", "two"]
+
+
+async def test_the_javascript_client_forgets_a_room_that_is_gone(
+    users: Users, connect: Connect, node: Any
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    creator = await connect(alice)
+    room = await make_group(creator, bob)
+    client = await node(bob)
+
+    await client.tell(do="close")
+    await client.hears("closed")
+    await creator.send("room.remove_members", {"room_id": room, "members": [bob.pk]})
+    await creator.expect("roomremovemembers.dispatch")
+    await client.tell(do="connect")
+
+    assert await client.hears("gone") == f"room:{room}"
+
+
+async def test_the_javascript_client_stops_when_nobody_is_logged_in(node: Any) -> None:
+    client = await node(None)
+
+    assert client.events[-1] == {"name": "closed", "data": 4001}
+
+
+async def test_the_javascript_client_gives_up_a_message_that_is_too_large(
+    users: Users, connect: Connect, node: Any
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    listener = await connect(alice)
+    room = await make_group(listener, bob)
+    client = await node(bob)
+
+    await client.tell(do="send", room=room, content="x" * chat_settings.MAX_FRAME_BYTES)
+    assert await client.hears("waiting") == 1009
+    assert await client.hears("rejected") == 1009
+    await client.tell(do="send", room=room, content="short")
+
+    assert (await listener.expect("message.dispatch"))["content"] == "short"
