@@ -1,0 +1,86 @@
+"""System checks: what the socket needs of a project's schema is looked at before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from graphql import GraphQLError, GraphQLNamedType, GraphQLObjectType, GraphQLSchema, get_named_type
+from graphql.type import is_required_argument
+
+from gql_chat.conf import SERIALIZERS, chat_settings
+from gql_chat.schema import get_graphql_schema, rendering
+
+from .operations import LIFECYCLE, Prepared, operations_of
+from .protocol import DISPATCHES, NEEDED
+
+
+@register("event_bridge")
+def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report types that lost a field which the protocol needs, and events that cannot run."""
+    try:
+        schema = get_graphql_schema()
+        routes = chat_settings.load("EVENT_MAPPER")()
+    except ImproperlyConfigured:
+        return []  # The checks of gql_chat name what it is.
+    except Exception as error:
+        message = f"The GraphQL schema cannot be built: {error}"
+        return [Error(message, hint="Look at the types in SERIALIZERS.", id="event_bridge.E001")]
+    problems: list[CheckMessage] = list(_missing_fields(schema))
+    for name, route in {**LIFECYCLE, **routes}.items():
+        for operation in operations_of(route):
+            try:
+                Prepared(schema, operation)
+            except (LookupError, GraphQLError) as error:
+                text = f"The event {name!r} cannot run {operation.name!r}: {error}"
+                problems.append(Error(text, id="event_bridge.E003"))
+    problems += _dispatch_problems(schema)
+    return problems
+
+
+def _missing_fields(schema: GraphQLSchema) -> Iterator[CheckMessage]:
+    """Yield what the types of the settings do not show and the protocol needs."""
+    for name in SERIALIZERS:
+        serializer = chat_settings.load_serializer(name)
+        found = _find_type(schema, serializer)
+        for path in NEEDED.get(name, ()) if found is not None else ():
+            if not _shows(found, path.split(".")):
+                yield Error(
+                    f"The type {serializer.__module__}.{serializer.__qualname__} has no field "
+                    f"{path!r}, which the event protocol needs of a {name}.",
+                    hint=f"Add it, or derive the type from gql_chat.schema.types.{name}. "
+                    f"It is SERIALIZERS[{name!r}] of REALTIME_CHAT_MESSAGING.",
+                    id="event_bridge.E002",
+                )
+
+
+def _find_type(schema: GraphQLSchema, serializer: Any) -> GraphQLNamedType | None:
+    """Return a class's type in the schema; None where nothing leads to it."""
+    for found in schema.type_map.values():
+        definition = found.extensions.get("strawberry-definition")
+        if getattr(definition, "origin", None) is serializer:
+            return found
+    return None
+
+
+def _shows(found: GraphQLNamedType | None, path: list[str]) -> bool:
+    """Tell whether frames show a field of a type: a field that needs an argument is left out."""
+    if not path:
+        return True
+    if not isinstance(found, GraphQLObjectType) or path[0] not in found.fields:
+        return False
+    field = found.fields[path[0]]
+    if any(is_required_argument(argument) for argument in field.args.values()):
+        return False
+    return _shows(get_named_type(field.type), path[1:])
+
+
+def _dispatch_problems(schema: GraphQLSchema) -> Iterator[CheckMessage]:
+    """Yield the dispatches whose documents do not fit the schema."""
+    for kind in DISPATCHES:
+        try:
+            rendering.find_document(kind)
+        except (KeyError, GraphQLError) as error:
+            yield Error(f"The event {kind} cannot be rendered: {error}", id="event_bridge.E004")
