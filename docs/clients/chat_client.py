@@ -67,6 +67,7 @@ class ChatClient:
         self.resumed = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._numbers = itertools.count(1)
+        self._replays = False
         self._socket: ClientConnection | None = None
 
     async def run(self) -> None:
@@ -120,6 +121,7 @@ class ChatClient:
 
     async def _talk(self, socket: ClientConnection) -> None:
         self._socket = socket
+        self._replays = bool(self.positions)
         resume = {"event_type": "session.resume", "data": {"streams": self.positions}}
         await socket.send(json.dumps(resume))
         heartbeat = asyncio.create_task(self._beat(socket))
@@ -144,10 +146,10 @@ class ChatClient:
             await self._start(frame["data"]["streams"])
         elif "seq" in frame:
             self._advance(frame)
-        elif self.resumed.is_set() and "eventType" in frame:
+        elif frame.get("eventType") == "chat.notifications" or (
+            "eventType" in frame and (self.resumed.is_set() or not self._replays)
+        ):
             self.on_event(frame["eventType"], frame["data"])  # typing has no place in a stream
-        elif frame.get("eventType") == "chat.notifications":
-            self.on_event(frame["eventType"], frame["data"])
         # Any other event before `session.resumed` comes again, in its place, in the replay.
 
     def _advance(self, frame: dict[str, Any]) -> None:

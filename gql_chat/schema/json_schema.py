@@ -109,6 +109,7 @@ class Shapes:
         self.schema = schema
         self.definitions: dict[str, JsonSchema] = {}
         self._bare = bare
+        self._wholes: dict[str, list[str]] = {}
 
     def define(self, name: str, shape: JsonSchema) -> JsonSchema:
         """Keep a definition and return the reference to it.
@@ -162,8 +163,7 @@ class Shapes:
 
     def _object(self, found: GraphQLObjectType, selection: SelectionSetNode) -> JsonSchema:
         shape = object_of(self._fields(found, selection), description=found.description or "")
-        whole = _parse(select_all(self.schema, found.name))
-        if self._selected(found, selection) == self._selected(found, whole):
+        if self._selected(found, selection) == self._whole(found):
             return self.define(found.name, shape)
         return shape
 
@@ -175,6 +175,13 @@ class Shapes:
             field = found.fields[_name(node)]
             fields[_name(node)] = _refined(self._result(field.type, node.selection_set), field)
         return fields
+
+    def _whole(self, found: GraphQLObjectType) -> list[str]:
+        """Return what is selected of an object where all of it is."""
+        if found.name not in self._wholes:
+            selection = _parse(select_all(self.schema, found.name))
+            self._wholes[found.name] = self._selected(found, selection)
+        return self._wholes[found.name]
 
     def _nodes(
         self, found: GraphQLObjectType, selection: SelectionSetNode | None

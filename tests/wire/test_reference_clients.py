@@ -295,3 +295,51 @@ async def test_the_javascript_client_gives_up_a_message_that_is_too_large(
     await client.tell(do="send", room=room, content="short")
 
     assert (await listener.expect("message.dispatch"))["content"] == "short"
+
+
+# What comes between the connection and `session.resumed`
+
+EARLY = {"eventType": "message.dispatch", "data": {"content": "early"}}
+
+FAKE = """
+const [file, positions, early] = process.argv.slice(1);
+const { ChatClient } = await import(file);
+class WebSocket { readyState = 1; send() {} close() {} }
+const client = new ChatClient("ws://nowhere", { WebSocket });
+Object.assign(client.positions, JSON.parse(positions));
+client.on("message.dispatch", ({ content }) => console.log(content));
+client.connect();
+client.socket.onopen();
+client.socket.onmessage({ data: early });
+client.close();
+"""
+
+
+@pytest.mark.parametrize(("positions", "heard"), [({}, ["early"]), ({"user:1": 3}, [])])
+async def test_the_python_client_takes_early_events_only_where_no_replay_has_them(
+    positions: dict[str, int], heard: list[str]
+) -> None:
+    seen: list[str] = []
+    client = ChatClient("ws://nowhere", lambda name, data: seen.append(data["content"]))
+    client._replays = bool(positions)
+
+    await client._take(EARLY)
+
+    assert seen == heard
+
+
+@pytest.mark.parametrize(("positions", "heard"), [({}, ["early"]), ({"user:1": 3}, [])])
+def test_the_javascript_client_takes_early_events_only_where_no_replay_has_them(
+    positions: dict[str, int], heard: list[str]
+) -> None:
+    if shutil.which("node") is None:
+        cannot_run("needs node to run the JavaScript client")
+    arguments = [str(CLIENTS / "chat_client.js"), json.dumps(positions), json.dumps(EARLY)]
+    ended = subprocess.run(
+        ["node", "--input-type=module", "--eval", FAKE, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stdout.split() == heard
