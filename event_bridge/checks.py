@@ -22,12 +22,15 @@ def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
     """Report types that lost a field which the protocol needs, and events that cannot run."""
     try:
         schema = get_graphql_schema()
-        routes = chat_settings.load("EVENT_MAPPER")()
     except ImproperlyConfigured:
         return []  # The checks of gql_chat name what it is.
     except Exception as error:
         message = f"The GraphQL schema cannot be built: {error}"
         return [Error(message, hint="Look at the types in SERIALIZERS.", id="event_bridge.E001")]
+    try:
+        routes = chat_settings.load("EVENT_MAPPER")()
+    except ImproperlyConfigured:
+        routes = {}
     problems: list[CheckMessage] = list(_missing_fields(schema))
     for name, route in {**LIFECYCLE, **routes}.items():
         for operation in operations_of(route):

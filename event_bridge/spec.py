@@ -185,9 +185,8 @@ class Contract:
             received.stored = received.stored or dispatch.stored
             selection = select_all(self._schema, kind.name)
             shape = self._shapes.of_result(GraphQLNonNull(kind), selection, dispatch.part)
-            if dispatch.part:
-                # Its fields are the frame's; nothing refers to the payload itself.
-                received.data += [shape["items"]] if dispatch.unwraps else []
+            if dispatch.unwraps:
+                received.data.append(shape["items"])
             received.data.append(shape)
 
     def _describe_socket(self) -> None:
@@ -305,15 +304,14 @@ class Contract:
 
 
 def _error_kinds() -> Iterable[type[ChatError]]:
-    """Return the error classes, the project's own among them, one for each code."""
+    """Return the error classes, the project's own among them: the most general of each code."""
     # A project's handler brings the errors that it raises.
     chat_settings.load("EXCEPTION_HANDLER_CLASS")
-    kinds: dict[int, type[ChatError]] = {ChatError.code: ChatError}
-    waiting = ChatError.__subclasses__()
-    for kind in waiting:
-        waiting += kind.__subclasses__()
-        if "code" in vars(kind):
-            kinds[kind.code] = kind
+    kinds: dict[int, type[ChatError]] = {}
+    found = ChatError.__subclasses__()
+    for kind in found:
+        found += kind.__subclasses__()
+        kinds.setdefault(kind.code, kind)
     return kinds.values()
 
 

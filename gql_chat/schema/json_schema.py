@@ -110,6 +110,7 @@ class Shapes:
         self.definitions: dict[str, JsonSchema] = {}
         self._bare = bare
         self._wholes: dict[str, list[str]] = {}
+        self._inputs: set[str] = set()
 
     def define(self, name: str, shape: JsonSchema) -> JsonSchema:
         """Keep a definition and return the reference to it.
@@ -119,7 +120,7 @@ class Shapes:
         """
         if self.definitions.setdefault(name, shape) != shape:
             raise ValueError(f"There are two different definitions of {name}.")
-        return {"$ref": f"#/definitions/{name}"}
+        return _refer(name)
 
     # Results
 
@@ -242,7 +243,11 @@ class Shapes:
         if isinstance(found, GraphQLList):
             return {"type": "array", "items": self._input(found.of_type)}
         if isinstance(found, GraphQLInputObjectType):
-            return self.define(found.name, self.of_input(found, frozenset()))
+            # An input may lead back to itself: it is described once.
+            if found.name not in self._inputs:
+                self._inputs.add(found.name)
+                self.define(found.name, self.of_input(found, frozenset()))
+            return _refer(found.name)
         return _leaf(found)
 
 
@@ -252,6 +257,10 @@ def _parse(selection: str) -> SelectionSetNode | None:
     (definition,) = parse(selection).definitions
     assert isinstance(definition, OperationDefinitionNode)
     return definition.selection_set
+
+
+def _refer(name: str) -> JsonSchema:
+    return {"$ref": f"#/definitions/{name}"}
 
 
 def _name(node: FieldNode) -> str:

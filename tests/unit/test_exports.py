@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from event_bridge import operations, protocol, spec
 from event_bridge.operations import EVERYTHING, Operation, Reply
 from gql_chat import errors
 from gql_chat.schema import types
-from gql_chat.schema.json_schema import keywords
+from gql_chat.schema.json_schema import Shapes, keywords, nullable, object_of
 
 COMMANDS = [
     ("export_chat_schema", "sdl"),
@@ -40,7 +41,9 @@ def export(command: str, format: str, **options: Any) -> str:
     return output.getvalue()
 
 
+@cache
 def definitions() -> dict[str, Any]:
+    """The definitions of the package's own contract."""
     return spec.contract().definitions
 
 
@@ -149,7 +152,7 @@ class Person(types.User):
 def test_a_projects_own_types_are_in_the_exports() -> None:
     with chat(SERIALIZERS={"User": Person}):
         assert "nickname: String!" in export("export_chat_schema", "sdl")
-        found = definitions()["User"]
+        found = spec.contract().definitions["User"]
 
     assert found["description"] == "Somebody with a nickname."
     assert found["properties"]["nickname"] == {"type": "string", "maxLength": 8}
@@ -173,6 +176,74 @@ def test_docstrings_are_descriptions(kind: str, description: str) -> None:
         if text.strip().startswith(f"{kind}") and not text.strip().startswith(f"{kind}s")
     ][:1]
     assert sdl[line - 1].strip() == f'"""{description}"""'
+
+
+# Shapes
+
+LIBRARY = build_schema("""
+    scalar Shelfmark
+    enum Kind { NOVEL POEM }
+    "Something to read."
+    type Book { id: ID! kind: Kind! mark: Shelfmark sequel: Book }
+    type Map { id: ID! scale: Float! }
+    union Item = Book | Map
+    input Search { ids: [ID!] kinds: [Kind!]! deep: Search }
+    type Query { item: Item! find(search: Search!): [Book!]! }
+""")
+ID = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+KIND = {"type": "string", "enum": ["NOVEL", "POEM"]}
+
+
+def library(name: str) -> Any:
+    found: Any = LIBRARY.type_map[name]
+    return found
+
+
+def test_a_whole_type_is_a_definition_and_a_part_of_one_is_not() -> None:
+    shapes = Shapes(LIBRARY)
+
+    whole = shapes.of_result(library("Book"), "{ id kind mark sequel { id } }")
+    part = shapes.of_result(library("Book"), "{ kind }")
+
+    assert whole == nullable({"$ref": "#/definitions/Book"})
+    assert shapes.definitions["Book"]["description"] == "Something to read."
+    assert shapes.definitions["Book"]["properties"]["mark"] == nullable(
+        {"description": "Shelfmark"}
+    )
+    assert shapes.definitions["Book"]["properties"]["sequel"] == nullable(
+        object_of({"id": ID}, description="Something to read.")
+    )
+    assert part == nullable(object_of({"kind": KIND}, description="Something to read."))
+
+
+def test_a_union_of_which_only_parts_are_selected_is_no_definition() -> None:
+    shapes = Shapes(LIBRARY)
+
+    found = shapes.of_result(
+        library("Query").fields["item"].type, "{ ... on Book { id } ... on Map { id scale } }"
+    )
+
+    assert found == {
+        "anyOf": [
+            object_of({"id": ID}, description="Something to read."),
+            {"$ref": "#/definitions/Map"},
+        ]
+    }
+    assert shapes.definitions.keys() == {"Map"}
+
+
+def test_an_input_may_name_itself_and_lists_in_which_an_item_may_stand_bare() -> None:
+    shapes = Shapes(LIBRARY, frozenset({"ids"}))
+
+    found = shapes.of_input(library("Search"), leave=frozenset({"kinds"}))
+
+    ids = nullable({"anyOf": [ID, {"type": "array", "items": ID}]})
+    kinds = {"type": "array", "items": KIND}
+    deep = nullable({"$ref": "#/definitions/Search"})
+    assert found == object_of({"ids": ids, "deep": deep}, required=[])
+    assert shapes.definitions == {
+        "Search": object_of({"ids": ids, "kinds": kinds, "deep": deep}, required=["kinds"])
+    }
 
 
 # The events
@@ -258,15 +329,10 @@ def test_errors_of_the_project_are_among_the_codes() -> None:
 
         code = 4321
 
-    problem = definitions()["Problem"]
+    problem = spec.contract().definitions["Problem"]
 
     assert Closed.code in problem["properties"]["code"]["enum"]
     assert "4321: The shop is closed." in problem["description"]
-
-
-@strawberry.type(name="Page")
-class Page:
-    """A name that something else may have."""
 
 
 def own_events() -> dict[str, operations.Route]:
