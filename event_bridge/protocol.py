@@ -226,25 +226,3 @@ def find_dispatch(kind: str) -> Dispatch:
 
 def _name(kind: str) -> str:
     return f"{kind.lower()}.dispatch"
-
-
-NEEDED: dict[str, tuple[str, ...]] = {
-    "User": ("id", "username"),
-    "Message": ("id", "room.id", "sender", "content", "created_at"),
-    "QuotedMessage": ("id", "room.id", "sender", "content"),
-    "Attachment": ("id", "media_url", "media_type"),
-    "ReadReceipt": ("reader", "read_at"),
-    "Reaction": ("id", "user", "reaction_content"),
-    "Notification": ("id", "notification_type", "message"),
-    "RoomProperty": ("preferences",),
-    "OneToOneChat": ("type", "id", "participants"),
-    "GroupChat": ("type", "id", "name", "participants"),
-    "Channel": ("type", "id", "name", "subscribers"),
-    "OneToOneChatSummary": ("type", "id", "last_message", "peer"),
-    "GroupChatSummary": ("type", "id", "last_message", "name"),
-    "ChannelSummary": ("type", "id", "last_message", "name"),
-}
-"""What each object has to show: without it a client cannot tell what a frame is about.
-
-Keys are those of `SERIALIZERS`; a dot leads into a nested object. The rest is a project's to drop.
-"""

@@ -1,4 +1,4 @@
-"""System checks: what the socket needs of a project's schema is looked at before it runs."""
+"""What the protocol and its documents need of a project's schema: a system check looks for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,28 @@ from gql_chat.conf import SERIALIZERS, chat_settings
 from gql_chat.schema import get_graphql_schema, rendering
 
 from .operations import LIFECYCLE, Prepared, operations_of
-from .protocol import DISPATCHES, NEEDED
+from .protocol import dispatches
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "User": ("id", "username"),
+    "Message": ("id", "room.id", "sender", "content", "created_at"),
+    "QuotedMessage": ("id", "room.id", "sender", "content"),
+    "Attachment": ("id", "media_url", "media_type"),
+    "ReadReceipt": ("reader", "read_at"),
+    "Reaction": ("id", "user", "reaction_content"),
+    "Notification": ("id", "notification_type", "message"),
+    "RoomProperty": ("preferences",),
+    "OneToOneChat": ("type", "id", "participants"),
+    "GroupChat": ("type", "id", "name", "participants"),
+    "Channel": ("type", "id", "name", "subscribers"),
+    "OneToOneChatSummary": ("type", "id", "last_message", "peer"),
+    "GroupChatSummary": ("type", "id", "last_message", "name"),
+    "ChannelSummary": ("type", "id", "last_message", "name"),
+}
+"""What each object has to show: without it a client cannot tell what a frame is about.
+
+Keys are those of `SERIALIZERS`; a dot leads into a nested object. The rest is a project's to drop.
+"""
 
 
 @register("event_bridge")
@@ -26,7 +47,7 @@ def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
         return []  # The checks of gql_chat name what it is.
     except Exception as error:
         message = f"The GraphQL schema cannot be built: {error}"
-        return [Error(message, hint="Look at the types in SERIALIZERS.", id="event_bridge.E001")]
+        return [Error(message, hint="Look at the types in SERIALIZERS.", id="event_bridge.E011")]
     try:
         routes = chat_settings.load("EVENT_MAPPER")()
     except ImproperlyConfigured:
@@ -38,7 +59,7 @@ def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
                 Prepared(schema, operation)
             except (LookupError, GraphQLError) as error:
                 text = f"The event {name!r} cannot run {operation.name!r}: {error}"
-                problems.append(Error(text, id="event_bridge.E003"))
+                problems.append(Error(text, id="event_bridge.E013"))
     problems += _dispatch_problems(schema)
     return problems
 
@@ -55,7 +76,7 @@ def _missing_fields(schema: GraphQLSchema) -> Iterator[CheckMessage]:
                     f"{path!r}, which the event protocol needs of a {name}.",
                     hint=f"Add it, or derive the type from gql_chat.schema.types.{name}. "
                     f"It is SERIALIZERS[{name!r}] of REALTIME_CHAT_MESSAGING.",
-                    id="event_bridge.E002",
+                    id="event_bridge.E012",
                 )
 
 
@@ -82,8 +103,8 @@ def _shows(found: GraphQLNamedType | None, path: list[str]) -> bool:
 
 def _dispatch_problems(schema: GraphQLSchema) -> Iterator[CheckMessage]:
     """Yield the dispatches whose documents do not fit the schema."""
-    for kind in DISPATCHES:
+    for kind in dispatches():
         try:
             rendering.find_document(kind)
         except (KeyError, GraphQLError) as error:
-            yield Error(f"The event {kind} cannot be rendered: {error}", id="event_bridge.E004")
+            yield Error(f"The event {kind} cannot be rendered: {error}", id="event_bridge.E014")
