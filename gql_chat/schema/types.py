@@ -228,8 +228,8 @@ def _is_of(name: str) -> Any:
     return classmethod(is_type_of)
 
 
-def _named(name: str) -> Any:
-    """Return the field for a room's type, which is this one."""
+def named(name: str) -> Any:
+    """Return the `type` of the types that show rooms of the type `name`, for the exports."""
     return strawberry.field(metadata=keywords(const=name))
 
 
@@ -249,7 +249,7 @@ class OneToOneChat(Room):
     """A chat of exactly two users."""
 
     is_type_of = _is_of(OneToOneRules.name)
-    type: str = _named(OneToOneRules.name)
+    type: str = named(OneToOneRules.name)
     participants: list[UserRef] = derived(_members)
 
 
@@ -258,7 +258,7 @@ class GroupChat(Room):
     """A group whose participants talk with each other."""
 
     is_type_of = _is_of(GroupRules.name)
-    type: str = _named(GroupRules.name)
+    type: str = named(GroupRules.name)
     name: str
     description: str | None
     avatar: str | None
@@ -275,7 +275,7 @@ class Channel(Room):
     """A channel whose moderators write and whose subscribers read."""
 
     is_type_of = _is_of(ChannelRules.name)
-    type: str = _named(ChannelRules.name)
+    type: str = named(ChannelRules.name)
     name: str
     description: str | None
     avatar: str | None
@@ -303,7 +303,7 @@ class OneToOneChatSummary(RoomSummary):
     """A one-to-one chat in the list: who the other one is."""
 
     is_type_of = _is_of(OneToOneRules.name)
-    type: str = _named(OneToOneRules.name)
+    type: str = named(OneToOneRules.name)
     peer: UserRef
 
 
@@ -312,7 +312,7 @@ class GroupChatSummary(RoomSummary):
     """A group in the list."""
 
     is_type_of = _is_of(GroupRules.name)
-    type: str = _named(GroupRules.name)
+    type: str = named(GroupRules.name)
     name: str
     description: str | None
     avatar: str | None
@@ -327,7 +327,7 @@ class ChannelSummary(RoomSummary):
     """A channel in the list."""
 
     is_type_of = _is_of(ChannelRules.name)
-    type: str = _named(ChannelRules.name)
+    type: str = named(ChannelRules.name)
     name: str
     description: str | None
     avatar: str | None
