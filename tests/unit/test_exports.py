@@ -20,6 +20,8 @@ from graphql import build_client_schema, build_schema, lexicographic_sort_schema
 from event_bridge import operations, protocol, spec
 from event_bridge.operations import EVERYTHING, Operation, Reply
 from gql_chat import errors
+from gql_chat.events import Event
+from gql_chat.operations import EventHandler
 from gql_chat.schema import types
 from gql_chat.schema.json_schema import Shapes, keywords, nullable, object_of
 
@@ -362,6 +364,30 @@ def test_events_of_the_projects_mapper_are_in_the_export() -> None:
     assert "room.streams" in warnings.getvalue()
     assert "room.positions" not in warnings.getvalue()
     assert "RoomStreamsEvent" in found["definitions"]
+
+
+@strawberry.type
+class RoomPainted(Event):
+    """Somebody painted the room."""
+
+    colour: str
+
+
+class Painters(EventHandler):
+    """Operations with an event of their own."""
+
+    events = (RoomPainted,)
+
+
+def test_events_of_the_projects_operations_are_in_the_export() -> None:
+    with chat(EVENT_HANDLER_CLASS=Painters):
+        found = spec.contract().definitions
+
+    painted = found["RoompaintedDispatch"]
+    assert painted["description"] == "Somebody painted the room."
+    assert painted["properties"]["data"] == {"$ref": "#/definitions/RoomPainted"}
+    assert {"$ref": "#/definitions/RoompaintedDispatch"} in found["ServerEvent"]["oneOf"]
+    assert "colour" in found["RoomPainted"]["required"]
 
 
 def test_two_different_things_of_one_name_are_an_error() -> None:
