@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ async def make_group(creator: Client, member: AbstractUser) -> str:
     await creator.send("room.create", data)
     room: str = (await creator.expect("roomcreate.dispatch"))["id"]
     return room
+
+
+async def end(running: asyncio.Task[None]) -> None:
+    """Cancel a client and wait until it has closed its socket."""
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +145,7 @@ async def test_the_python_client_misses_nothing_and_repeats_nothing(
                 client._socket.transport.abort()
         await eventually(lambda: seen == expected, "every message, once, in order")
     finally:
-        running.cancel()
+        await end(running)
 
 
 async def test_the_python_client_sends_each_message_once_across_breaks(
@@ -160,7 +168,7 @@ async def test_the_python_client_sends_each_message_once_across_breaks(
         await eventually(lambda: not client.unconfirmed, "every send confirmed")
         await listener.nothing()
     finally:
-        running.cancel()
+        await end(running)
 
 
 async def test_the_python_client_stops_when_nobody_is_logged_in(open_chat: ChatThread) -> None:
