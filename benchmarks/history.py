@@ -6,7 +6,7 @@ places, members, receipts, notifications and the event log belong together. The 
 - Every user is in `rooms_each` groups of `members` people. Those of today joined a week ago;
   whoever wrote before has left.
 - A group has `talk` messages from before, each acknowledged and read by one who has left;
-  every tenth has a reaction. The first group has `long_talk` more.
+  every tenth has a reaction and an image. The first group has `long_talk` more.
 - In the last week one message was written in each group. It waits for all members but its
   sender and is unread by them. The event log reaches back as far as that.
 """
@@ -104,7 +104,8 @@ class _History:
     def _copy(
         self, model: type[models.Model], rows: Iterable[Row], count: int, name: str = ""
     ) -> None:
-        copy(model, tqdm(rows, name, count, unit=" rows", leave=True, disable=self._quiet))
+        # Without a terminal tqdm shows nothing by itself where it is left the choice (None).
+        copy(model, tqdm(rows, name, count, unit=" rows", disable=self._quiet or None))
 
     # From before the last week
 
@@ -155,6 +156,9 @@ class _History:
             len(said[::10]),
             "reactions",
         )
+        self._copy(
+            get_model("MessageMediaAsset"), map(self._asset, said[::10]), len(said[::10]), "media"
+        )
         self._copy(ClientMessage, map(self._client_message, said), count, "client ids")
         self._copy(
             UserStream,
@@ -171,6 +175,14 @@ class _History:
             "content": f"message {said.seq} " + "lorem ipsum " * 5,
             "created_at": said.at,
             "updated_at": said.at,
+        }
+
+    def _asset(self, said: _Said) -> Row:
+        return {
+            "message_id": said.key,
+            "media_url": f"https://example.org/{said.key}",
+            "media_type": "image",
+            "mime_type": "image/png",
         }
 
     def _client_message(self, said: _Said) -> Row:

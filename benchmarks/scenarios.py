@@ -19,9 +19,8 @@ import orjson
 
 from benchmarks.client import PATIENCE, Socket, crowd
 from benchmarks.population import Population
+from benchmarks.results import Metrics
 from benchmarks.servers import Target
-
-Metrics = dict[str, float]
 
 #: What messages say after their tag: as long as people's messages are.
 WORDS = " " + "lorem ipsum " * 5

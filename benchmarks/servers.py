@@ -19,10 +19,6 @@ from benchmarks.environments import peer_python
 from benchmarks.population import Population
 from tests.servers import HOST, ROOT, ChatProcess, PostgresServer, RedisServer
 
-#: Users of every prepared database; each run of a scenario takes new ones.
-USERS = 20_000
-
-
 class Uvicorn(ChatProcess):
     """One uvicorn process with an application and, if need be, an interpreter of its own."""
 
@@ -84,9 +80,10 @@ class Workshop(AbstractContextManager["Workshop"]):
         users: how many users each database has.
     """
 
-    def __init__(self, directory: Path, users: int = USERS) -> None:
+    def __init__(self, directory: Path, users: int) -> None:
         self.directory = directory
         self.users = users
+        self._databases: dict[str, dict[str, str]] = {}
         self._stack = ExitStack()
 
     def __exit__(self, *_: object) -> None:
@@ -133,16 +130,19 @@ class Workshop(AbstractContextManager["Workshop"]):
         return _on_sqlite(self._copy(template, name))
 
     def postgres_database(self, name: str) -> dict[str, str]:
-        """Return the environment of the package on a new PostgreSQL database with users."""
-        environment = _on_postgres(self.postgres.create_database(name))
-        self._prepare(environment)
-        return environment
+        """Return the environment of the package on a PostgreSQL database with users."""
+        return self._database(name, self._prepare)
 
     def loaded_postgres(self, name: str, population: Population) -> dict[str, str]:
-        """Return the environment of the package on a new PostgreSQL with a population."""
-        environment = _on_postgres(self.postgres.create_database(name))
-        self._load(environment, population)
-        return environment
+        """Return the environment of the package on a PostgreSQL with a population."""
+        return self._database(name, lambda environment: self._load(environment, population))
+
+    def _database(self, name: str, fill: Callable[[dict[str, str]], None]) -> dict[str, str]:
+        if name not in self._databases:
+            environment = _on_postgres(self.postgres.create_database(name))
+            fill(environment)
+            self._databases[name] = environment
+        return self._databases[name]
 
     def _load(self, environment: dict[str, str], population: Population) -> None:
         sizes = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(population).items()]

@@ -36,7 +36,7 @@ def setup_seconds(*, bare: bool) -> float:
         cwd=ROOT,
         env=environment,
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     return float(done.stdout)

@@ -13,12 +13,10 @@ import uvloop
 
 from benchmarks import scenarios, startup
 from benchmarks.population import Population
-from benchmarks.scenarios import Metrics, Scenario
+from benchmarks.results import Metrics, Runs
+from benchmarks.scenarios import Scenario
 from benchmarks.servers import Target, Workshop
 from benchmarks.sites.frames import FIRST_USER
-
-#: For each contender its runs, in order; those of one place belong together.
-Runs = dict[str, list[Metrics]]
 
 
 @dataclass(frozen=True)
@@ -109,12 +107,14 @@ class Scale:
         crowd: sockets of the large `fanout` and of `connect`.
         messages: of the loaded history; half of them stand in one group.
         rooms: of the loaded history; it has as many users.
+        users: of every other database; each run of a load takes new ones.
     """
 
     share: float = 1.0
     crowd: int = 1000
     messages: int = 1_000_000
     rooms: int = 10_000
+    users: int = 20_000
 
     def of(self, messages: int) -> int:
         """Return how many messages are sent where a full run sends so many."""
@@ -129,8 +129,11 @@ class Scale:
 
 
 FULL = Scale()
-QUICK = Scale(share=0.25, crowd=400, messages=100_000, rooms=2000)
-TINY = Scale(share=0.01, crowd=10, messages=2000, rooms=200)
+QUICK = Scale(share=0.25, crowd=400, messages=100_000, rooms=2000, users=4000)
+TINY = Scale(share=0.01, crowd=10, messages=4000, rooms=200, users=400)
+
+#: The databases of `history`.
+LITTLE, MUCH = "little", "much"
 
 
 def benches(scale: Scale) -> dict[str, Bench]:
@@ -221,7 +224,7 @@ def _workers(scale: Scale, shop: Workshop) -> Iterator[Contender]:
 def _history(scale: Scale, shop: Workshop) -> Iterator[Contender]:
     large = scale.population()
     small = Population(scale.rooms // 10, scale.rooms // 10, talk=large.talk)
-    for name, population in (("little", small), ("much", large)):
+    for name, population in ((LITTLE, small), (MUCH, large)):
         environment = shop.loaded_postgres(name, population)
         deep = _find_deep(environment["CHAT_TEST_DSN"], str(population.room_id(0)))
         yield Contender(
@@ -244,13 +247,11 @@ def _look_at_history(
 def _find_deep(dsn: str, room: str) -> str:
     """Return the message before which the oldest page of a room lies."""
     with psycopg.connect(dsn) as connection:
-        row = connection.execute(
-            "SELECT id FROM gql_chat_message WHERE room_id = %s "
-            "ORDER BY created_at, id OFFSET %s LIMIT 1",
-            [room, scenarios.PAGE],
-        ).fetchone()
-    assert row is not None
-    return str(row[0])
+        oldest = connection.execute(
+            "SELECT id FROM gql_chat_message WHERE room_id = %s ORDER BY created_at, id LIMIT %s",
+            [room, scenarios.PAGE + 1],
+        ).fetchall()
+    return str(oldest[-1][0])
 
 
 def _startup(shop: Workshop) -> Iterator[Contender]:
