@@ -23,6 +23,9 @@ from benchmarks.suite import FULL, MUCH, QUICK, TINY, Scale, benches, run_bench
 #: Fewer rounds give no result that others may rely on.
 PAIRS = 5
 
+#: More would need more users than there are.
+MOST_PAIRS = 15
+
 SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 
@@ -41,6 +44,8 @@ def main(arguments: list[str]) -> int:
 
     scale = "tiny" if chosen.tiny else "quick" if chosen.quick else "full"
     pairs = chosen.pairs or (PAIRS if scale == "full" else 1)
+    if pairs > MOST_PAIRS:
+        parser.error(f"at most {MOST_PAIRS} rounds: each takes users of its own")
     known = [*benches(FULL), "plans", "flame"]
     names = [name for name in chosen.scenarios.replace(",", " ").split() if name] or known
     unknown = sorted(set(names) - set(known))
@@ -62,10 +67,11 @@ def main(arguments: list[str]) -> int:
         _render(result)
     _tell(report.figures_table(result))
     _tell(report.measurements_table(result))
-    warnings = []
+    warnings = report.whole_reads(result.plans)
     if before is not None:
-        comparison, warnings = report.compare(result, before)
+        comparison, worse = report.compare(result, before)
         _tell("Compared with the last committed result:\n" + comparison)
+        warnings += worse
     for warning in warnings:
         _tell(f"WARNING: {warning}")
     _tell(f"{time.monotonic() - began:.0f} s. Results: {path}. Plot: {drawing}.")
@@ -93,28 +99,26 @@ def measure(names: list[str], scale: Scale, pairs: int, pictures: Path) -> Resul
                     result.benches[name] = run_bench(bench, workshop, pairs, _tell)
             if "plans" in names:
                 _tell("plans: explaining")
-                result.plans = _explain(workshop, scale)
+                result.plans = _ask_history("benchmarks.plans", workshop, scale)
+                result.standing = _ask_history("benchmarks.standing", workshop, scale)
             if "flame" in names:
                 _tell("flame: recording")
                 result.costs = _record(workshop, pictures)
     return result
 
 
-def _explain(workshop: Workshop, scale: Scale) -> dict[str, list[dict[str, Any]]]:
-    """Return the plans of the hot paths on the loaded history, and warn of what they read."""
+def _ask_history(module: str, workshop: Workshop, scale: Scale) -> Any:
+    """Return what a module says of the database with the long history."""
     population = scale.population()
     member = next(population.member_ids())[0]
-    explained = subprocess.run(
-        [sys.executable, "-m", "benchmarks.plans", str(member), str(population.room_id(0))],
+    asked = subprocess.run(
+        [sys.executable, "-m", module, str(member), str(population.room_id(0))],
         cwd=ROOT,
         env={**os.environ, **workshop.loaded_postgres(MUCH, population)},
         check=True,
         stdout=subprocess.PIPE,
     )
-    plans: dict[str, list[dict[str, Any]]] = orjson.loads(explained.stdout)
-    for problem in report.whole_reads(plans):
-        _tell(f"WARNING: {problem}")
-    return plans
+    return orjson.loads(asked.stdout)
 
 
 def _record(workshop: Workshop, pictures: Path) -> dict[str, float]:

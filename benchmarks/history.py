@@ -348,9 +348,7 @@ def copy(model: type[models.Model], rows: Iterable[Row]) -> None:
     # Asking a field to prepare a value costs more than COPY does: PostgreSQL's driver takes
     # what rows name as it is, and a default that is always the same is prepared once.
     as_they_are = connection.vendor == "postgresql"
-    fixed = {
-        field: _prepared_default(field) for field in others if not callable(field.default)
-    }
+    fixed = {field: _prepared_default(field) for field in others if not callable(field.default)}
     given = [field.attname for field in named]
 
     def values(row: Row) -> list[Any]:

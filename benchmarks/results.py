@@ -38,6 +38,7 @@ class Result:
         benches: for each bench, for each contender, the metrics of its runs.
         costs: for each part of the code, its share of the time of a message.
         plans: for each hot path, its statements with how they read and their milliseconds.
+        standing: what costs though nobody says anything (`benchmarks.standing`).
     """
 
     pairs: int
@@ -46,6 +47,7 @@ class Result:
     benches: dict[str, Runs] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
     plans: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    standing: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, pairs: int) -> Result:
@@ -83,7 +85,11 @@ def _rounded(value: Any) -> Any:
 def read_committed() -> Result | None:
     """Return the last committed result, or None where there is none."""
     shown = subprocess.run(
-        ["git", "show", f"HEAD:./{COMMITTED}"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "show", f"HEAD:./{COMMITTED}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if shown.returncode == 0:
         return Result.parse(shown.stdout)

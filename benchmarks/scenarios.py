@@ -214,9 +214,7 @@ async def reacts(target: Target, first: int, *, sockets: int, messages: int) -> 
         turns = [members[number % sockets] for number in range(messages)]
         talking = [(member, "message.send", sending) for member in turns]
         dispatches: list[bytes] = []
-        said = await _operate(
-            target, members, talking, copies=sockets, witness=dispatches.append
-        )
+        said = await _operate(target, members, talking, copies=sockets, witness=dispatches.append)
         sent = [orjson.loads(frame)["data"] for frame in dispatches]
         others = [
             (member, message["id"])
@@ -321,9 +319,7 @@ async def heartbeats(target: Target, first: int, *, sockets: int, beats: int) ->
     return {"heartbeats_per_s": rates.pop("per_s"), **rates}
 
 
-async def rooms(
-    target: Target, first: int, *, count: int, messages: int, repeats: int
-) -> Metrics:
+async def rooms(target: Target, first: int, *, count: int, messages: int, repeats: int) -> Metrics:
     """A user in `count` rooms lists them, looks at one, and pages through `messages`."""
     async with crowd(target.urls, (first, first + 1)) as members:
         asker, other = members
@@ -432,9 +428,7 @@ async def _resume(asker: Socket, repeats: int = 10) -> float:
     """Return the median time of resuming with one frame missed in each stream."""
     start = await asker.ask("session.resume", {"streams": {}}, "session.resumed")
     missed = {name: max(place["seq"] - 1, 0) for name, place in start["streams"].items()}
-    return await ask_often(
-        asker, repeats, "session.resume", {"streams": missed}, "session.resumed"
-    )
+    return await ask_often(asker, repeats, "session.resume", {"streams": missed}, "session.resumed")
 
 
 async def depth(

@@ -17,7 +17,8 @@ import psutil
 
 from benchmarks.environments import peer_python
 from benchmarks.population import Population
-from tests.servers import HOST, ROOT, ChatProcess, PostgresServer, RedisServer
+from tests.servers import ROOT, ChatProcess, PostgresServer, RedisServer
+
 
 class Uvicorn(ChatProcess):
     """One uvicorn process with an application and, if need be, an interpreter of its own."""
@@ -145,7 +146,9 @@ class Workshop(AbstractContextManager["Workshop"]):
         return self._databases[name]
 
     def _load(self, environment: dict[str, str], population: Population) -> None:
-        sizes = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(population).items()]
+        sizes = [
+            f"--{name.replace('_', '-')}={value}" for name, value in asdict(population).items()
+        ]
         subprocess.run(
             [sys.executable, "-m", "benchmarks.load", *sizes],
             cwd=ROOT,
@@ -221,9 +224,6 @@ class Workshop(AbstractContextManager["Workshop"]):
 
 OURS = "benchmarks.sites.ours.asgi:application"
 
-#: Starts a target in a workshop.
-Starter = Callable[[Workshop], AbstractContextManager[Target]]
-
 
 def _on_sqlite(path: Path) -> dict[str, str]:
     return {
@@ -248,6 +248,3 @@ def _peer_on(path: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "benchmarks.sites.peer.settings",
         "BENCH_PEER_FILE": str(path),
     }
-
-
-__all__ = ["HOST", "Starter", "Target", "Workshop"]

@@ -51,9 +51,7 @@ class Bench:
     warm: bool = True
 
 
-def run_bench(
-    bench: Bench, workshop: Workshop, pairs: int, tell: Callable[[str], None]
-) -> Runs:
+def run_bench(bench: Bench, workshop: Workshop, pairs: int, tell: Callable[[str], None]) -> Runs:
     """Run every contender `pairs` times, all once before any twice.
 
     Every other round goes backwards: what changes on the machine meanwhile hits all alike.
@@ -129,7 +127,7 @@ class Scale:
 
 
 FULL = Scale()
-QUICK = Scale(share=0.25, crowd=400, messages=100_000, rooms=2000, users=4000)
+QUICK = Scale(share=0.25, crowd=400, messages=100_000, rooms=2000, users=7000)
 TINY = Scale(share=0.01, crowd=10, messages=4000, rooms=200, users=400)
 
 #: The databases of `history`.
@@ -223,7 +221,9 @@ def _workers(scale: Scale, shop: Workshop) -> Iterator[Contender]:
 
 def _history(scale: Scale, shop: Workshop) -> Iterator[Contender]:
     large = scale.population()
-    small = Population(scale.rooms // 10, scale.rooms // 10, talk=large.talk)
+    # Ten groups that follow each other share nobody while there are a multiple of 100 users.
+    few = max(scale.rooms // 1000, 2) * 100
+    small = Population(few, few, talk=large.talk)
     for name, population in ((LITTLE, small), (MUCH, large)):
         environment = shop.loaded_postgres(name, population)
         deep = _find_deep(environment["CHAT_TEST_DSN"], str(population.room_id(0)))

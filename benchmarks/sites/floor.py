@@ -65,7 +65,8 @@ class Store:
             ),
         )
         run(
-            "INSERT INTO room VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET newest = excluded.newest",
+            "INSERT INTO room VALUES (?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET newest = excluded.newest",
             (room, message["id"]),
         )
         run("COMMIT")
