@@ -25,23 +25,29 @@ Frame = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """The server answered with an error, which is the message of this one."""
+    """The server answered with an error, or closed a socket."""
 
 
 class Socket(WSListener):
     """One open socket of one user.
+
+    Args:
+        user_id: the user.
+        on_trouble: called when the server closes the socket, or `sink` fails.
 
     Attributes:
         user_id: the user.
         sink: takes every text frame, as bytes; frames wait to be taken while it is None.
     """
 
-    def __init__(self, user_id: int) -> None:
+    def __init__(self, user_id: int, on_trouble: Callable[[Exception], None]) -> None:
         super().__init__()
         self.user_id = user_id
         self.sink: Callable[[bytes], None] | None = None
+        self._on_trouble = on_trouble
         self._frames: asyncio.Queue[bytes] = asyncio.Queue()
         self._transport: WSTransport | None = None
+        self._closed = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Keep what frames are sent with."""
@@ -49,13 +55,26 @@ class Socket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take a frame off the network."""
-        if frame.msg_type is not WSMsgType.TEXT:
-            return
-        raw = frame.get_payload_as_bytes()
-        if self.sink is not None:
-            self.sink(raw)
-        else:
-            self._frames.put_nowait(raw)
+        if frame.msg_type is WSMsgType.CLOSE:
+            self._end(RefusedError(f"closed with {frame.get_close_code()}"))
+        elif frame.msg_type is WSMsgType.TEXT:
+            raw = frame.get_payload_as_bytes()
+            if self.sink is None:
+                self._frames.put_nowait(raw)
+                return
+            try:
+                self.sink(raw)
+            except RefusedError as error:
+                self._end(error)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """Tell of a connection that is lost."""
+        self._end(RefusedError("the connection is lost"))
+
+    def _end(self, error: RefusedError) -> None:
+        if not self._closed:
+            self._closed = True
+            self._on_trouble(error)
 
     def send(self, event_type: str, data: Any = None) -> None:
         """Send an event."""
@@ -87,22 +106,21 @@ class Socket(WSListener):
 
     def close(self) -> None:
         """Hang up."""
+        self._closed = True
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
 
 
-async def open_socket(url: str, user_id: int) -> Socket:
-    """Open a socket of a user; return when the server has greeted it."""
-    socket = Socket(user_id)
+async def _open(socket: Socket, url: str) -> None:
+    """Connect a socket; return when the server has greeted it."""
     await ws_connect(
         lambda: socket,
-        f"{url}?user={user_id}",
+        f"{url}?user={socket.user_id}",
         enable_auto_pong=True,
         max_frame_size=1 << 28,
         extra_headers={"Origin": f"http://{urlsplit(url).netloc}"},
     )
     await socket.next("chat.notifications")
-    return socket
 
 
 @asynccontextmanager
@@ -112,18 +130,32 @@ async def crowd(urls: Sequence[str], user_ids: Sequence[int]) -> AsyncIterator[l
     Args:
         urls: the server's processes; users take turns, as behind a balancer.
         user_ids: the users.
+
+    Raises:
+        RefusedError: as soon as the server refuses something, whatever the block waits for.
     """
-    sockets: list[Socket] = []
+    block = asyncio.current_task()
+    assert block is not None
+    trouble: list[Exception] = []
+
+    def interrupt(error: Exception) -> None:
+        if not trouble:
+            block.cancel()
+        trouble.append(error)
+
+    sockets = [Socket(user_id, interrupt) for user_id in user_ids]
     try:
-        for start in range(0, len(user_ids), AT_ONCE):
-            some = user_ids[start : start + AT_ONCE]
-            sockets += await asyncio.gather(
-                *(
-                    open_socket(urls[(start + place) % len(urls)], user_id)
-                    for place, user_id in enumerate(some)
-                )
+        for start in range(0, len(sockets), AT_ONCE):
+            some = sockets[start : start + AT_ONCE]
+            await asyncio.gather(
+                *(_open(one, urls[place % len(urls)]) for place, one in enumerate(some, start))
             )
         yield sockets
+    except asyncio.CancelledError:
+        if trouble:
+            block.uncancel()
+            raise trouble[0] from None
+        raise
     finally:
         for socket in sockets:
             socket.close()

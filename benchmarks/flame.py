@@ -20,7 +20,7 @@ RATE = 100
 
 #: Where a sample counts: for the innermost frame that one of these matches, in this order.
 PARTS = {
-    "database: statements and commits": r"backends/\w+/(base|features)\.py|psycopg|backends/base/base\.py",
+    "database: statements and commits": r"django/db/backends/\w+/base\.py|psycopg",
     "Django's ORM": r"django/db/",
     "Django's signals": r"django/dispatch/",
     "GraphQL": r"graphql/|strawberry",

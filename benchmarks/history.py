@@ -47,16 +47,24 @@ from gql_chat.rooms import Role
 Row = dict[str, Any]
 
 
-def load(population: Population, *, quiet: bool = False) -> None:
-    """Fill the database, which is migrated and empty of users and rooms.
+def load(population: Population) -> None:
+    """Fill the database, which is migrated and empty of users and rooms, with a progress bar.
 
     Args:
         population: how much of everything.
-        quiet: whether to show no progress bar.
 
     Raises:
         ProgrammingError: on PostgreSQL, where the role is no superuser.
     """
+    write(population)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # What the autovacuum daemon would do within minutes.
+            cursor.execute("VACUUM ANALYZE")
+
+
+def write(population: Population, *, quiet: bool = False) -> None:
+    """Fill the database, which may be in a transaction; see `load`."""
     history = _History(population, quiet)
     if connection.vendor != "postgresql":
         history.write()
@@ -64,12 +72,8 @@ def load(population: Population, *, quiet: bool = False) -> None:
     with connection.cursor() as cursor:
         # Foreign keys are not checked row by row: half of the time would go there.
         cursor.execute("SET session_replication_role = replica")
-        try:
-            history.write()
-        finally:
-            cursor.execute("SET session_replication_role = DEFAULT")
-        # What the autovacuum daemon would do within minutes.
-        cursor.execute("VACUUM ANALYZE")
+        history.write()
+        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 class _History:

@@ -12,12 +12,12 @@ import itertools
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import orjson
 
-from benchmarks.client import PATIENCE, Socket, crowd
+from benchmarks.client import PATIENCE, RefusedError, Socket, crowd
 from benchmarks.population import Population
 from benchmarks.results import Metrics
 from benchmarks.servers import Target
@@ -62,7 +62,7 @@ class Deliveries:
         tag = frame[start : start + 1 + self.WIDTH]
         if tag not in self._left:
             if frame.startswith(b'{"error"'):
-                raise RuntimeError(frame.decode())
+                raise RefusedError(frame.decode())
             return
         self.count += 1
         self._left[tag] -= 1
@@ -264,7 +264,7 @@ async def _operate(
     def take(frame: bytes) -> None:
         nonlocal heard
         if frame.startswith(b'{"error"'):
-            raise RuntimeError(frame.decode())
+            raise RefusedError(frame.decode())
         heard += 1
         if heard % copies == 0:
             window.release()
@@ -293,14 +293,11 @@ async def connect(target: Target, first: int, *, sockets: int) -> Metrics:
     The memory is only true on a process that has served nobody before.
     """
     before = target.memory()
-    with stopwatch(target) as watch:
-        opening = crowd(target.urls, range(first, first + sockets))
-        await opening.__aenter__()
-    try:
+    async with AsyncExitStack() as stack:
+        with stopwatch(target) as watch:
+            await stack.enter_async_context(crowd(target.urls, range(first, first + sockets)))
         rates = watch.per(sockets)
         grown = (target.memory() - before) / 1024 / sockets
-    finally:
-        await opening.__aexit__(None, None, None)
     return {"connects_per_s": rates.pop("per_s"), "kib_per_socket": grown, **rates}
 
 
@@ -322,7 +319,7 @@ async def heartbeats(target: Target, first: int, *, sockets: int, beats: int) ->
 async def rooms(target: Target, first: int, *, count: int, messages: int, repeats: int) -> Metrics:
     """A user in `count` rooms lists them, looks at one, and pages through `messages`."""
     async with crowd(target.urls, (first, first + 1)) as members:
-        asker, other = members
+        asker = members[0]
         ids = []
         for _ in range(count):
             ids.append(await _create_group(members))
@@ -377,10 +374,9 @@ async def history(target: Target, turn: int, *, population: Population, messages
     chosen = list(itertools.islice(population.member_ids(), places.start, places.stop))
     ids = [user for members in chosen for user in members]
     rooms = [str(population.room_id(place)) for place in places]
-    with stopwatch(target) as opening:
-        crowded = crowd(target.urls, ids)
-        sockets = await crowded.__aenter__()
-    try:
+    async with AsyncExitStack() as stack:
+        with stopwatch(target) as opening:
+            sockets = await stack.enter_async_context(crowd(target.urls, ids))
         groups = [sockets[start : start + GROUP] for start in range(0, len(sockets), GROUP)]
         said = await talk(target, groups, rooms, messages)
         reacting, reading = await _find_messages(groups, rooms)
@@ -390,8 +386,6 @@ async def history(target: Target, turn: int, *, population: Population, messages
         asker.sink = None
         looked = await look_around(asker, rooms[0], repeats=10)
         resumed = await _resume(asker)
-    finally:
-        await crowded.__aexit__(None, None, None)
     return {
         "connects_per_s": len(sockets) / opening.seconds,
         "messages_per_s": said["messages_per_s"],
