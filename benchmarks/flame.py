@@ -23,7 +23,7 @@ PARTS = {
     "database: statements and commits": r"django/db/backends/\w+/base\.py|psycopg",
     "Django's ORM": r"django/db/",
     "Django's signals": r"django/dispatch/",
-    "GraphQL": r"graphql/|strawberry",
+    "GraphQL": r"graphql/|strawberry|gql_chat/schema/",
     "cleaning the content": r"bleach/|sanitize\.py|html5lib|nh3",
     "permissions": r"guardian/|permissions\.py",
     "writing to sockets": r"uvicorn/|websockets/|outbox\.py",

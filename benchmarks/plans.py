@@ -85,9 +85,9 @@ def hot_paths(user_id: Any, room_id: Any) -> dict[str, Path]:
         return lambda: lifecycle().find(name, {}).run(data, Context(user_id))[0]
 
     def resume() -> None:
-        positions = own("positions")()
-        wanted = {place["stream"]: place["seq"] - 1 for place in positions}
-        Resumption.parse({"streams": wanted}, {}).read(lambda: positions)
+        positions = streams.positions(user_id)
+        wanted = {place["stream"]: max(place["seq"] - 1, 0) for place in positions}
+        Resumption.parse({"streams": wanted}, {}).read(user_id)
 
     def look() -> None:
         names = Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True)
@@ -95,7 +95,7 @@ def hot_paths(user_id: Any, room_id: Any) -> dict[str, Path]:
         streams.find_joined([user_id], timezone.now() - timedelta(seconds=12))
 
     return {
-        "connect": lambda: [own("open")(), own("positions")(), own("notifications")()],
+        "connect": lambda: [streams.positions(user_id), own("open")()],
         "message.send": event("message.send", {"room_id": room, "content": "hello"}),
         "message.send with a client_id": event(
             "message.send", {"room_id": room, "content": "hello", "client_id": "plans"}

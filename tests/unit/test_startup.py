@@ -53,8 +53,7 @@ def run(user, table, event_type, /, **data):
 
 for _ in range(2):
     run(alice, lifecycle(), "open", channel_name="a socket")
-    run(alice, lifecycle(), "positions")
-    run(alice, lifecycle(), "notifications")
+    run(alice, lifecycle(), "heartbeat", channel_name="a socket")
     run(alice, lifecycle(), "close", channel_name="a socket")
     room, told = run(
         alice, events(), "room.create", type="GroupChat", name="group", participants=[bob.pk]
