@@ -107,6 +107,17 @@ def _beside_peer(name: str, metric: str, wanted: float) -> Figure:
     )
 
 
+def _more_workers(layer: str, suffix: str) -> Figure:
+    """Return what a second worker brings on a channel layer."""
+    return Figure(
+        f"chatter on PostgreSQL and {layer}: two workers to one",
+        "workers",
+        (f"2 workers{suffix}", "messages_per_s"),
+        (f"1 worker{suffix}", "messages_per_s"),
+        wanted=1.5,
+    )
+
+
 def _with_history(name: str, metric: str) -> Figure:
     """Return by how much slower something is with a long history than with a short one."""
     much, little = ("much", metric), ("little", metric)
@@ -131,13 +142,8 @@ FIGURES: list[Figure] = [
         wanted=0.6,
     ),
     *_beside_floor("chatter, 100 sockets", "chatter-100", "messages_per_s", 0.3),
-    Figure(
-        "chatter on PostgreSQL and Redis: two workers to one",
-        "workers",
-        ("2 workers", "messages_per_s"),
-        ("1 worker", "messages_per_s"),
-        wanted=1.5,
-    ),
+    _more_workers("RedisChannelLayer", ""),
+    _more_workers("RedisPubSubChannelLayer", ", Pub/Sub"),
     _beside_peer("list of 100 rooms", "list_ms", 50),
     _beside_peer("page of 50 messages", "page_ms", 50),
     _beside_peer("details of a room", "info_ms", 5),

@@ -214,12 +214,19 @@ class Workshop(AbstractContextManager["Workshop"]):
         return self._processes(name, OURS, environment, tiers=tiers)
 
     def workers(
-        self, count: int, environment: dict[str, str], *, name: str
+        self, count: int, environment: dict[str, str], layer: str, *, name: str
     ) -> AbstractContextManager[Target]:
-        """The package on PostgreSQL and Redis, as so many processes."""
-        layer = {"CHAT_TEST_LAYER": "redis", "CHAT_TEST_REDIS": self.redis.url}
+        """The package on PostgreSQL and Redis, as so many processes.
+
+        Args:
+            count: how many.
+            environment: that of the database.
+            layer: `redis` for `RedisChannelLayer`, `pubsub` for `RedisPubSubChannelLayer`.
+            name: of the target.
+        """
+        redis = {"CHAT_TEST_LAYER": layer, "CHAT_TEST_REDIS": self.redis.url}
         tiers = {"postgres": [self.postgres.pid], "redis": [self.redis.pid]}
-        return self._processes(name, OURS, {**environment, **layer}, count=count, tiers=tiers)
+        return self._processes(name, OURS, {**environment, **redis}, count=count, tiers=tiers)
 
 
 OURS = "benchmarks.sites.ours.asgi:application"

@@ -214,9 +214,11 @@ def _workers(scale: Scale, shop: Workshop) -> Iterator[Contender]:
         renamed = {f"heartbeat_{name}": value for name, value in beats.items()}
         return {**metrics, **renamed}
 
-    for count in (1, 2):
-        name = f"{count} worker{'s' * (count > 1)}"
-        yield Contender(name, partial(shop.workers, count, environment, name=name), run)
+    for layer, suffix in (("redis", ""), ("pubsub", ", Pub/Sub")):
+        for count, workers in ((1, "1 worker"), (2, "2 workers")):
+            name = f"{workers}{suffix}"
+            start = partial(shop.workers, count, environment, layer, name=name)
+            yield Contender(name, start, run)
 
 
 def _history(scale: Scale, shop: Workshop) -> Iterator[Contender]:

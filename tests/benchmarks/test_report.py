@@ -154,7 +154,7 @@ def test_the_pages_show_the_committed_result() -> None:
 
     for page in report.PAGES:
         text = (ROOT / page).read_text()
-        assert report.fill_in(text, shown) == text, f"python -m benchmarks --render brings {page} up"
+        assert report.fill_in(text, shown) == text, f"`python -m benchmarks --render` mends {page}"
     marked = "".join((ROOT / page).read_text() for page in report.PAGES)
     assert set(re.findall(r"<!-- begin (\w+) -->", marked)) == shown.keys()
 

@@ -92,4 +92,4 @@ def test_documents_are_prepared_once_when_the_process_starts(tmp_path: Path) -> 
     assert counted.keys() == {"parse while starting", "validate while starting"}
     assert counted["parse while starting"] == counted["validate while starting"]
     # Each operation of an event, what sockets ask for by themselves, and each kind of dispatch.
-    assert counted["parse while starting"] > 40
+    assert counted["parse while starting"] > 30
