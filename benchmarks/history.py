@@ -389,4 +389,4 @@ def _insert(into: str, width: int, rows: Iterable[Sequence[Any]]) -> None:
                     sink.write_row(row)
         else:
             places = ", ".join(["%s"] * width)
-            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)
+            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", list(rows))

@@ -209,7 +209,7 @@ def _costs_table(costs: Costs) -> str:
 
 def _needs_table(costs: Costs) -> str:
     found = [needs(costs, sockets) for sockets in SIZES]
-    shown = {
+    shown: dict[str, list[float]] = {
         "messages/s": [need.messages for need in found],
         "deliveries/s": [need.deliveries for need in found],
         "transactions/s": [need.transactions for need in found],

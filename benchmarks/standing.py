@@ -51,7 +51,8 @@ def bytes_per_message() -> float:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         size: int = cursor.fetchone()[0]
-    return size / get_model("Message").objects.count()
+    messages: int = get_model("Message").objects.count()
+    return size / messages
 
 
 if __name__ == "__main__":

@@ -184,8 +184,12 @@ def _reacts(scale: Scale, shop: Workshop) -> Iterator[Contender]:
 
 def _rooms(scale: Scale, shop: Workshop) -> Iterator[Contender]:
     sizes = {"count": scale.of(100), "messages": scale.of(200), "repeats": 5}
-    # The rooms are made once: making them takes the peer longer than asking for them.
-    run = _load(scenarios.rooms, 0, **sizes)
+
+    def run(target: Target, number: int) -> Metrics:
+        # Once: making them takes the peer longer than asking for them.
+        looked = scenarios.rooms(target, FIRST_USER, **sizes, anew=number == 0)
+        return uvloop.run(_awaited(looked))
+
     yield Contender("ours", shop.ours, run)
     yield Contender("peer", shop.peer, run)
 
@@ -257,10 +261,11 @@ def _find_deep(dsn: str, room: str) -> str:
 
 
 def _startup(shop: Workshop) -> Iterator[Contender]:
-    nowhere = Target("startup", [])
+    # Each run starts an interpreter of its own.
+    nowhere = nullcontext(Target("startup", []))
     for name, bare in (("without", True), ("with", False)):
-        yield Contender(
-            name,
-            lambda: nullcontext(nowhere),
-            lambda target, number, bare=bare: {"setup_s": startup.setup_seconds(bare=bare)},
-        )
+        yield Contender(name, lambda: nowhere, partial(_set_up, bare))
+
+
+def _set_up(bare: bool, target: Target, number: int) -> Metrics:
+    return {"setup_s": startup.setup_seconds(bare=bare)}

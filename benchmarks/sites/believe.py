@@ -4,7 +4,6 @@ The user is made up from the key, without a query: how a project authenticates i
 measured, and the floor does not authenticate at all.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,13 +11,11 @@ from django.contrib.auth import get_user_model
 
 from benchmarks.sites.frames import person
 
-Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
-
 
 class BelieveQuery:
     """Takes the user from the query string."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Any) -> None:
         self.application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -29,7 +29,7 @@ from benchmarks.sites.frames import message_frame  # noqa: E402
 Event = dict[str, Any]
 
 
-class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class ChatConsumer(AsyncWebsocketConsumer):
     """One socket."""
 
     async def connect(self) -> None:

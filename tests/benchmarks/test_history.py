@@ -102,6 +102,7 @@ def test_who_received_and_read_has_left_or_was_there(loaded: Population) -> None
 def test_a_creator_leads_and_holds_the_permissions_of_leaders(loaded: Population) -> None:
     room = GroupChat.objects.select_related("creator").first()
     assert room is not None
+    assert room.creator is not None
 
     assert [admin.pk for admin in room.admins.all()] == [room.creator_id]
     assert room.creator.has_perm("gql_chat.can_add_new_participants", room)
