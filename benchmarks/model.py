@@ -42,12 +42,8 @@ class Costs:
     message_bytes: float
 
 
-def fit(result: Result, sizes: tuple[int, int] = (100, 1000)) -> Costs:
-    """Fit the costs to a whole result.
-
-    Args:
-        result: the medians of its runs are taken.
-        sizes: the sockets of the two `fanout` benches.
+def fit(result: Result) -> Costs:
+    """Fit the costs to the medians of a whole result.
 
     Two sizes of `fanout` tell what a message costs and what a delivery; one worker and two
     tell what a further worker costs.
@@ -56,9 +52,10 @@ def fit(result: Result, sizes: tuple[int, int] = (100, 1000)) -> Costs:
     def median(bench: str, contender: str, metric: str) -> float:
         return statistics.median(run[metric] for run in result.benches[bench][contender])
 
-    few, many = sizes
-    small = median("fanout-100", "ours", "worker_us")
-    large = median("fanout-1000", "ours", "worker_us")
+    (few, small), (many, large) = (
+        (median(bench, "ours", "sockets"), median(bench, "ours", "worker_us"))
+        for bench in ("fanout-100", "fanout-1000")
+    )
     delivery = max((large - small) / (many - few), 0.0)
     one, two = "1 worker", "2 workers"
     on_one = median("workers", one, "worker_us")

@@ -156,6 +156,7 @@ async def fanout(target: Target, first: int, *, sockets: int, messages: int) -> 
                 await asyncio.gather(*arrivals)
     rates = watch.per(messages)
     return {
+        "sockets": sockets,
         "messages_per_s": rates.pop("per_s"),
         "deliveries_per_s": deliveries.count / watch.seconds,
         "p50_ms": percentile(deliveries.latencies, 0.5),

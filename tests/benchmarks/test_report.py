@@ -237,8 +237,8 @@ def measured() -> Result:
     return Result(
         1,
         benches={
-            "fanout-100": {"ours": of(worker_us=400 + 100 * 5)},
-            "fanout-1000": {"ours": of(worker_us=400 + 1000 * 5)},
+            "fanout-100": {"ours": of(sockets=100, worker_us=400 + 100 * 5)},
+            "fanout-1000": {"ours": of(sockets=1000, worker_us=400 + 1000 * 5)},
             "workers": {
                 "1 worker": of(
                     worker_us=500 + 10 * 5,
