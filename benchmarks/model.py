@@ -57,7 +57,8 @@ def fit(result: Result) -> Costs:
         for bench in ("fanout-100", "fanout-1000")
     )
     delivery = max((large - small) / (many - few), 0.0)
-    one, two = "1 worker", "2 workers"
+    # On the layer that costs workers less.
+    one, two = "1 worker, Pub/Sub", "2 workers, Pub/Sub"
     on_one = median("workers", one, "worker_us")
     return Costs(
         message=max(on_one - 10 * delivery, 0.0),

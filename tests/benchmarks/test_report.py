@@ -240,14 +240,14 @@ def measured() -> Result:
             "fanout-100": {"ours": of(sockets=100, worker_us=400 + 100 * 5)},
             "fanout-1000": {"ours": of(sockets=1000, worker_us=400 + 1000 * 5)},
             "workers": {
-                "1 worker": of(
+                "1 worker, Pub/Sub": of(
                     worker_us=500 + 10 * 5,
                     postgres_us=200,
                     redis_us=80,
                     heartbeat_worker_us=300,
                     heartbeat_postgres_us=100,
                 ),
-                "2 workers": of(worker_us=700 + 10 * 5, redis_us=120),
+                "2 workers, Pub/Sub": of(worker_us=700 + 10 * 5, redis_us=120),
             },
             "connect": {"ours, 100 rooms": of(worker_us=2000, kib_per_socket=40)},
             "reacts": {"ours": of(messages_per_s=300, receipts_per_s=200)},
