@@ -18,6 +18,9 @@ from benchmarks.sites.frames import FIRST_USER
 #: Samples per second.
 RATE = 100
 
+#: Per cent of the picture's width under which a frame is left out of it.
+NARROW = 0.25
+
 #: Where a sample counts: for the innermost frame that one of these matches, in this order.
 PARTS = {
     "database: statements and commits": r"django/db/backends/\w+/base\.py|psycopg",
@@ -52,6 +55,7 @@ def record(workshop: Workshop, seconds: int, svg: Path) -> dict[str, float]:
     with workshop.ours(name="flame") as target, _talking(target):
         _spy(target, seconds, "raw", stacks)
         _spy(target, seconds, "flamegraph", svg)
+    svg.write_text(prune(svg.read_text()))
     return share_out(stacks.read_text())
 
 
@@ -85,6 +89,17 @@ def _spy(target: Target, seconds: int, kind: str, output: Path) -> None:
     command = ["py-spy", "record", "--pid", str(pid), "--duration", str(seconds)]
     command += ["--rate", str(RATE), "--format", kind, "--output", str(output), "--nonblocking"]
     subprocess.run(command, check=True, capture_output=True)
+
+
+_FRAME = re.compile(
+    r'<g><title>[^<]*</title><rect x="[^"]*" y="[^"]*" width="([\d.]+)%"[^>]*/>'
+    r"<text[^>]*>[^<]*</text></g>"
+)
+
+
+def prune(svg: str) -> str:
+    """Return a flame graph of py-spy's without the frames that are too narrow to be seen."""
+    return _FRAME.sub(lambda frame: frame[0] if float(frame[1]) >= NARROW else "", svg)
 
 
 def share_out(stacks: str) -> dict[str, float]:

@@ -30,7 +30,7 @@ from gql_chat.models import Membership, get_model
 from gql_chat.schema import Context
 
 #: Tables with fewer rows are read as a whole because that is fastest.
-SMALL = 1000
+SMALL = 5000
 
 #: Something that the server does for a client.
 Path = Callable[[], Any]

@@ -225,6 +225,17 @@ def test_a_sample_counts_for_the_innermost_part_that_is_known() -> None:
     }
 
 
+def test_frames_that_nobody_could_see_are_left_out_of_a_flame_graph() -> None:
+    frame = (
+        "<g><title>f{0} (x.py:1)</title>"
+        '<rect x="0%" y="4" width="{0}%" height="15" fill="red"/><text x="1%" y="9">f</text></g>'
+    )
+
+    pruned = flame.prune(f"<svg>{frame.format(50)}{frame.format(0.1)}</svg>")
+
+    assert pruned == f"<svg>{frame.format(50)}</svg>"
+
+
 # The model
 
 
