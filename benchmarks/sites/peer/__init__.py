@@ -1,0 +1,1 @@
+"""A project with the peer package, beside which this one is measured."""
