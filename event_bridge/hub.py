@@ -58,6 +58,7 @@ class Stream:
     """What the hub knows of a stream.
 
     Attributes:
+        name: its name.
         position: the place of the last frame applied.
         users: the local users who are entitled to the next frame.
         entering: users whose entitlement begins at a place that is not reached yet.
@@ -67,6 +68,7 @@ class Stream:
         settled: the place up to which the members that were read last are the truth.
     """
 
+    name: str
     position: int
     users: set[str] = field(default_factory=set)
     entering: dict[str, int] = field(default_factory=dict)
@@ -174,7 +176,7 @@ class Hub:
             stream = self._track(name, after if unheard else place["seq"])
         elif user in stream.late:
             return
-        self._streams_of[user].add(name)
+        self._streams_of[user].add(stream.name)
         if joined_seq > stream.position + 1:
             stream.entering[user] = joined_seq
         elif after < stream.position and user not in stream.users:
@@ -242,7 +244,7 @@ class Hub:
             self._untrack(name)
 
     def _track(self, name: str, position: int) -> Stream:
-        stream = self._streams[name] = Stream(position)
+        stream = self._streams[name] = Stream(name, position)
         self._layer.want(name)
         return stream
 
@@ -313,7 +315,7 @@ class Hub:
 
     def _bring_up(self, name: str, stream: Stream, user: str, after: int) -> None:
         stream.late.add(user)
-        self._streams_of[user].add(name)
+        self._streams_of[user].add(stream.name)
         self.spawn(self._catch_up(name, stream, user, after))
 
     def _apply(self, name: str, stream: Stream, envelope: Envelope) -> None:
@@ -340,7 +342,7 @@ class Hub:
                 stream.drop(user)
                 stream.users.add(user)
                 self._left.pop((name, user), None)
-                self._streams_of[user].add(name)
+                self._streams_of[user].add(stream.name)
         for user in change.get("left", ()):
             self._forget(name, stream, user, seq)
 
@@ -509,7 +511,7 @@ class Hub:
         stream.users |= members & self._listeners.keys()
         stream.users -= stream.entering.keys() | stream.late
         for user in stream.users:
-            self._streams_of[user].add(name)
+            self._streams_of[user].add(stream.name)
             self._left.pop((name, user), None)
         if not stream.is_followed():
             self._untrack(name)

@@ -11,12 +11,21 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
+from django.db.models import F
 from django.utils import timezone
 
 from . import streams
 from .conf import chat_settings
 from .models import get_model
+from .models.statements import Among, Many, Statement
 from .operations.base import active
+
+_active_users: Statement[Any] = Statement(
+    lambda ids: get_user_model()
+    ._default_manager.filter(Among(F("pk"), ids), **active())
+    .only("pk"),
+    lambda: [Many(get_user_model()._meta.pk)],
+)
 
 
 def vouch(channel_names: Iterable[str]) -> None:
@@ -47,9 +56,7 @@ def delete_dead() -> int:
 def find_inactive(user_ids: Iterable[str]) -> set[str]:
     """Return those of the users whose accounts are gone or deactivated. One query."""
     wanted = set(user_ids)
-    users: Any = get_user_model()._default_manager
-    found = users.filter(pk__in=wanted, **active()).values_list("pk", flat=True)
-    return wanted - {str(user_id) for user_id in found}
+    return wanted - {str(user.pk) for user in _active_users.all(wanted)}
 
 
 def fingerprint(session_key: str) -> str:

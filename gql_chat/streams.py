@@ -440,13 +440,15 @@ def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[s
     return rows[0][0], {str(user_id) for _, user_id in rows if user_id is not None}
 
 
-def find_joined(user_ids: Iterable[Any], since: datetime) -> list[dict[str, Any]]:
+def find_joined(user_ids: Iterable[str], since: datetime) -> list[dict[str, Any]]:
     """Return the memberships that users got after a time, with the places they begin at.
 
     Each is a dict of `user` (the id as a string), `stream`, `seq` (its present position) and
     `joined_seq`, read in one statement.
     """
-    rows = Membership.objects.filter(joined_at__gt=since, user_id__in=list(user_ids))
+    # Few have joined just now and many are here: to ask for all of them by id costs more.
+    rows = Membership.objects.filter(joined_at__gt=since)
+    wanted = set(user_ids)
     return [
         {
             "user": str(user_id),
@@ -457,6 +459,7 @@ def find_joined(user_ids: Iterable[Any], since: datetime) -> list[dict[str, Any]
         for user_id, room_id, seq, joined_seq in rows.values_list(
             "user_id", "room_id", "room__seq", "joined_seq"
         )
+        if str(user_id) in wanted
     ]
 
 
