@@ -8,3 +8,7 @@ class EventBridgeConfig(AppConfig):
 
     name = "event_bridge"
     verbose_name = "Chat socket"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from . import checks  # noqa: F401 (importing the checks registers them)
