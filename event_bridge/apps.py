@@ -10,5 +10,5 @@ class EventBridgeConfig(AppConfig):
     verbose_name = "Chat socket"
 
     def ready(self) -> None:
-        """Register the check."""
-        from . import needs  # noqa: F401 (importing it registers its check)
+        """Register the checks."""
+        from . import checks, needs  # noqa: F401 (importing the checks registers them)

@@ -6,12 +6,21 @@ their promises, and open sockets hear what they are entitled to.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from .models import Membership, StreamEvent, get_model
+from .models import (
+    AbstractMessage,
+    AbstractRoom,
+    AbstractSession,
+    Membership,
+    StreamEvent,
+    get_model,
+)
 from .rooms import room_types
 
 if TYPE_CHECKING:
@@ -48,7 +57,13 @@ class RoomAdmin(ModelAdmin):
         known = set(rules.updatable) | set(rules.creatable)
         own = [name for name in ("name", "description", "avatar", "creator") if rules.named]
         options = sorted(known - {"property", *own})
-        return [*self.readonly_fields, *own, *options]
+        return [*self.readonly_fields, *own, *options, *self._added()]
+
+    def _added(self) -> list[str]:
+        """Return the columns that the project's room model has besides."""
+        base = {field.name for field in AbstractRoom._meta.fields}
+        shown = {field.name for field in self.model._meta.fields if field.editable}
+        return sorted(shown - base)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tell whether rooms are added here: a chat of two is started by one of them."""
@@ -109,8 +124,19 @@ class StreamEventAdmin(ModelAdmin):
         return False
 
 
-for room_type in room_types():
-    admin.site.register(room_type, RoomAdmin)
-admin.site.register(get_model("Message"), MessageAdmin)
-admin.site.register(get_model("Session"), SessionAdmin)
+def _register() -> None:
+    """Register the models in use, but for those that a project has registered by itself."""
+    chosen: list[tuple[Any, type[Any], type[ModelAdmin]]] = [
+        (get_model("Message"), AbstractMessage, MessageAdmin),
+        (get_model("Session"), AbstractSession, SessionAdmin),
+        *((room_type, AbstractRoom, RoomAdmin) for room_type in room_types()),
+    ]
+    for model, base, model_admin in chosen:
+        # A setting that names another kind of model is reported by the system checks.
+        if issubclass(model, base) and not admin.site.is_registered(model):
+            admin.site.register(model, model_admin)
+
+
 admin.site.register(StreamEvent, StreamEventAdmin)
+with suppress(ImproperlyConfigured):  # which the system checks report
+    _register()

@@ -2,51 +2,350 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
-from .conf import chat_settings
+from .conf import DEFAULTS, ROOM_TYPES, SETTING, chat_settings, is_swapped
 
-_CLASSES = (
-    "EVENT_HANDLER_CLASS",
-    "PERMISSION_HANDLER_CLASS",
-    "EXCEPTION_HANDLER_CLASS",
-    "CHAT_CONSUMER_CLASS",
-    "EVENT_MAPPER",
-    "GRAPHQL_ACCESS",
-)
+GUARDIAN_BACKEND = "guardian.backends.ObjectPermissionBackend"
+
+_CLASSES = ("EVENT_HANDLER_CLASS", "PERMISSION_HANDLER_CLASS", "EXCEPTION_HANDLER_CLASS")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What the value of a setting must be.
+
+    Attributes:
+        holds: tells whether a value is right.
+        remedy: what to write instead.
+    """
+
+    holds: Callable[[Any], bool]
+    remedy: str
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and isinstance(value, int) and value >= 1
+
+
+def _is_duration(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value.endswith("/") and not set(value) & set("?# \t\n")
+
+
+def _is_rate(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {"events", "seconds"}
+        and _is_count(value["events"])
+        and _is_duration(value["seconds"])
+    )
+
+
+def _or_none(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or holds(value)
+
+
+_FLAG = _Rule(lambda value: isinstance(value, bool), "Use True or False.")
+_LIMIT = _Rule(_or_none(_is_count), "Use a whole number from 1 up, or None for no limit.")
+
+_RULES = {
+    "MESSAGE_SOFT_DELETE": _FLAG,
+    "ENABLE_NOTIFICATION": _FLAG,
+    "INACTIVITY_THRESHOLD": _Rule(_is_duration, "Use a number of seconds above 0."),
+    "WEBSOCKET_PATH": _Rule(
+        _is_path, "Use a path that ends with a slash, as 'messaging/', without a query."
+    ),
+    "MAX_MESSAGE_LENGTH": _LIMIT,
+    "MAX_MEDIA_ITEMS": _Rule(
+        _or_none(lambda value: value == 0 or _is_count(value)),
+        "Use a whole number from 0 up, or None for no limit.",
+    ),
+    "MAX_FRAME_BYTES": _LIMIT,
+    "MAX_PAGE_SIZE": _LIMIT,
+    "RATE_LIMIT": _Rule(
+        _or_none(_is_rate),
+        "Use a dict such as {'events': 100, 'seconds': 10}, with numbers above 0, or None for no "
+        "limit.",
+    ),
+    "MAX_SESSIONS_PER_USER": _LIMIT,
+    "EVENT_LOG_RETENTION": _Rule(
+        _or_none(_is_duration), "Use a number of seconds above 0, or None to keep it for ever."
+    ),
+    "GRAPHQL_INTROSPECTION": _FLAG,
+    "GRAPHQL_MAX_DEPTH": _LIMIT,
+    "GRAPHQL_MAX_ALIASES": _LIMIT,
+    "GRAPHQL_MAX_TOKENS": _LIMIT,
+    "GRAPHQL_MAX_BODY_BYTES": _LIMIT,
+    "GRAPHQL_MAX_SUBSCRIPTIONS": _LIMIT,
+}
 
 
 @register("gql_chat")
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report settings that are unknown, do not import, or name no installed model."""
-    from .models import get_model
+    """Report every key of `REALTIME_CHAT_MESSAGING` whose value is wrong."""
+    try:
+        chat_settings.MODELS  # noqa: B018 (reads them all)
+    except ImproperlyConfigured as error:
+        return [
+            Error(
+                str(error),
+                hint=f"Write the keys of {SETTING} as docs/settings.md lists them.",
+                id="gql_chat.E001",
+            )
+        ]
+    problems = _check_values()
+    if apps.is_installed("guardian"):  # nothing else can be imported without
+        problems += _check_models()
+        problems += [problem for name in _CLASSES for problem in check_class(name)]
+        problems += _check_access()
+        problems += _check_serializers()
+    return problems
+
+
+def check_class(name: str) -> list[CheckMessage]:
+    """Report a setting that is not the default class or a subclass of it."""
+    base = import_string(DEFAULTS[name])
+    try:
+        found = chat_settings.load(name)
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint=f"Name a subclass of {DEFAULTS[name]}.", id="gql_chat.E003")]
+    if isinstance(found, type) and issubclass(found, base):
+        return []
+    return [
+        Error(
+            f"{SETTING}[{name!r}] is {getattr(chat_settings, name)!r}, which is no subclass of "
+            f"{DEFAULTS[name]}.",
+            hint="Derive the class from it.",
+            id="gql_chat.E003",
+        )
+    ]
+
+
+def _check_access() -> list[CheckMessage]:
+    hint = "Name a function that takes a user and returns True or False."
+    try:
+        found = chat_settings.load("GRAPHQL_ACCESS")
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint=hint, id="gql_chat.E003")]
+    if callable(found) and not isinstance(found, type):
+        return []
+    value = chat_settings.GRAPHQL_ACCESS
+    return [
+        Error(
+            f"{SETTING}['GRAPHQL_ACCESS'] is {value!r}, which is no function.",
+            hint=hint,
+            id="gql_chat.E003",
+        )
+    ]
+
+
+def _check_values() -> list[CheckMessage]:
+    return [
+        Error(
+            f"{SETTING}[{name!r}] is {value!r}.",
+            hint=rule.remedy,
+            id="gql_chat.E004",
+        )
+        for name, rule in _RULES.items()
+        if not rule.holds(value := getattr(chat_settings, name))
+    ]
+
+
+# Models
+
+
+def _check_models() -> list[CheckMessage]:
+    from . import models
 
     problems: list[CheckMessage] = []
-    try:
-        models = chat_settings.MODELS
-        serializers = chat_settings.SERIALIZERS
-    except ImproperlyConfigured as error:
-        return [Error(str(error), hint="Correct REALTIME_CHAT_MESSAGING.", id="gql_chat.E001")]
-    for name in models:
+    found: dict[str, Any] = {}
+    for name, label in chat_settings.MODELS.items():
+        where = f"{SETTING}['MODELS'][{name!r}] is {label!r}"
+        if name in ROOM_TYPES and is_swapped("Room") and label == DEFAULTS["MODELS"][name]:
+            problems.append(
+                Error(
+                    f"{where}, which does not exist while 'Room' is a model of the project's own.",
+                    hint=f"Declare a proxy of it with models.{name}Mixin, and name it here.",
+                    id="gql_chat.E002",
+                )
+            )
+            continue
         try:
-            get_model(name)
+            found[name] = models.get_model(name)
         except ImproperlyConfigured as error:
-            problems.append(Error(str(error), id="gql_chat.E002"))
-    for name in _CLASSES:
-        try:
-            chat_settings.load(name)
-        except ImproperlyConfigured as error:
-            problems.append(Error(str(error), id="gql_chat.E003"))
-    for name in serializers:
-        try:
-            chat_settings.load_serializer(name)
-        except ImproperlyConfigured as error:
-            problems.append(Error(str(error), id="gql_chat.E003"))
+            problems.append(
+                Error(
+                    str(error),
+                    hint="Write 'app_label.ModelName', as the installed app has it.",
+                    id="gql_chat.E002",
+                )
+            )
+            continue
+        if name not in ROOM_TYPES:
+            base = getattr(models, f"Abstract{name}")
+            if not issubclass(found[name], base):
+                problems.append(
+                    Error(
+                        f"{where}, which is no subclass of gql_chat.models.{base.__name__}.",
+                        hint="Derive the model from it.",
+                        id="gql_chat.E002",
+                    )
+                )
+    for name in ROOM_TYPES:
+        if name in found and "Room" in found:
+            problems += _check_room_type(name, found[name], found["Room"])
     return problems
+
+
+def _check_room_type(name: str, model: Any, room: Any) -> list[CheckMessage]:
+    where = f"{SETTING}['MODELS'][{name!r}] is {chat_settings.MODELS[name]!r}"
+    if not model._meta.proxy or model._meta.concrete_model is not room:
+        return [
+            Error(
+                f"{where}, which is no proxy of {room._meta.label}.",
+                hint=f"Derive it from {room._meta.label} or a type of it, with Meta.proxy = True.",
+                id="gql_chat.E002",
+            )
+        ]
+    if model.rules.name != name:
+        return [
+            Error(
+                f"{where}, whose rules are those of {model.rules.name!r}.",
+                hint=f"Give it rules with name = {name!r}: derive them from those of the type.",
+                id="gql_chat.E002",
+            )
+        ]
+    return []
+
+
+# Serializers
+
+
+def _check_serializers() -> list[CheckMessage]:
+    from .schema import types
+
+    problems: list[CheckMessage] = []
+    for name, value in chat_settings.SERIALIZERS.items():
+        where = f"{SETTING}['SERIALIZERS'][{name!r}] is {value!r}"
+        try:
+            found = chat_settings.load_serializer(name)
+        except ImproperlyConfigured as error:
+            problems.append(
+                Error(
+                    str(error),
+                    hint="Name a Strawberry type by its dotted path.",
+                    id="gql_chat.E003",
+                )
+            )
+            continue
+        base: type[Any] = object
+        if name in ROOM_TYPES:
+            base = types.Room
+        elif name.removesuffix("Summary") in ROOM_TYPES:
+            base = types.RoomSummary
+        if not _is_object_type(found):
+            problems.append(
+                Error(
+                    f"{where}, which is no Strawberry type.",
+                    hint="Decorate the class, not only its base, with @strawberry.type.",
+                    id="gql_chat.E003",
+                )
+            )
+        elif not issubclass(found, base):
+            problems.append(
+                Error(
+                    f"{where}, which is no subclass of gql_chat.schema.types.{base.__name__}.",
+                    hint="Derive it from that interface, or from the type that it replaces.",
+                    id="gql_chat.E003",
+                )
+            )
+    return problems
+
+
+def _is_object_type(found: Any) -> bool:
+    from strawberry.types import get_object_definition
+
+    definition = get_object_definition(found)
+    return (
+        definition is not None
+        # A subclass that is not decorated has its base's.
+        and definition.origin is found
+        and not definition.is_input
+        and not definition.is_interface
+    )
+
+
+# Integration
+
+
+@register("gql_chat")
+def check_integration(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report what chat needs of the project's other settings and has not got."""
+    problems: list[CheckMessage] = []
+    if not apps.is_installed("guardian"):
+        problems.append(
+            Error(
+                f"INSTALLED_APPS is {settings.INSTALLED_APPS!r}, without 'guardian'.",
+                hint="Add 'guardian', which holds the permissions on rooms.",
+                id="gql_chat.E005",
+            )
+        )
+    if not settings.USE_TZ:
+        problems.append(
+            Error(
+                f"USE_TZ is {settings.USE_TZ!r}.",
+                hint="Set it to True: the times of chat are in UTC.",
+                id="gql_chat.E006",
+            )
+        )
+    if not any(_is_guardians(path) for path in settings.AUTHENTICATION_BACKENDS):
+        problems.append(
+            Warning(
+                f"AUTHENTICATION_BACKENDS is {settings.AUTHENTICATION_BACKENDS!r}, without "
+                "guardian's.",
+                hint=f"Add '{GUARDIAN_BACKEND}', so that user.has_perm sees permissions on rooms.",
+                id="gql_chat.W001",
+            )
+        )
+    if "default" not in getattr(settings, "CHANNEL_LAYERS", {}):
+        problems.append(
+            Warning(
+                "CHANNEL_LAYERS has no 'default', so other processes hear of events late.",
+                hint="Name a layer: 'channels_redis.core.RedisChannelLayer' between processes, "
+                "'channels.layers.InMemoryChannelLayer' for one process.",
+                id="gql_chat.W002",
+            )
+        )
+    return problems
+
+
+def _is_guardians(path: str) -> bool:
+    if not apps.is_installed("guardian"):
+        return path == GUARDIAN_BACKEND
+    try:
+        return issubclass(import_string(path), import_string(GUARDIAN_BACKEND))
+    except (ImportError, TypeError):
+        return False  # Django says so
+
+
+# Declarations
 
 
 @register("gql_chat")

@@ -8,6 +8,7 @@ to happen before any model of the package loads.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ from django.utils.module_loading import import_string
 T = TypeVar("T")
 
 SETTING = "REALTIME_CHAT_MESSAGING"
+
+_LABEL = re.compile(r"\w+\.\w+")
 
 ROOM_TYPES = ("OneToOneChat", "GroupChat", "Channel")
 """The keys of `MODELS` that name proxies of the room model, not tables."""
@@ -101,7 +104,12 @@ class ChatSettings:
     def __getattr__(self, name: str) -> Any:
         values = self._values
         if values is None:
-            values = self._values = merge(getattr(settings, SETTING, {}))
+            given = getattr(settings, SETTING, {})
+            values = merge(given)
+            # An override that does not name a model is not meant to swap it back.
+            started = {name: model_label(name) for name in DEFAULTS["MODELS"]}
+            values["MODELS"] = {**started, **given.get("MODELS", {})}
+            self._values = values
         try:
             return values[name]
         except KeyError:
@@ -177,10 +185,30 @@ def model_setting(name: str) -> str:
     return f"GQL_CHAT_{name.upper()}_MODEL"
 
 
+def model_label(name: str) -> str:
+    """Return the label of the model `name`, as `MODELS` had it when the process started."""
+    label: str = getattr(settings, model_setting(name))
+    return label
+
+
+def is_swapped(name: str) -> bool:
+    """Tell whether a project's model has taken the place of the package's model `name`."""
+    default: str = DEFAULTS["MODELS"][name]
+    return model_label(name).lower() != default.lower()
+
+
 def install_model_settings() -> None:
-    """Set `GQL_CHAT_<NAME>_MODEL` for every model, as `Meta.swappable` reads it."""
-    for name, label in chat_settings.MODELS.items():
-        setattr(settings, model_setting(name), label)
+    """Set `GQL_CHAT_<NAME>_MODEL` for every model, as `Meta.swappable` reads it.
+
+    What cannot be a label stays at its default: the models load all the same, and the system
+    checks, which need them, say what is wrong.
+    """
+    given = getattr(settings, SETTING, {})
+    models = given.get("MODELS") if isinstance(given, dict) else None
+    for name, default in DEFAULTS["MODELS"].items():
+        label = models.get(name) if isinstance(models, dict) else None
+        is_label = isinstance(label, str) and _LABEL.fullmatch(label) is not None
+        setattr(settings, model_setting(name), label if is_label else default)
 
 
 chat_settings = ChatSettings()

@@ -7,10 +7,14 @@ and adds a type by giving `register` a proxy with a new name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 
 from .conf import ROOM_TYPES
 from .errors import Invalid
@@ -22,6 +26,14 @@ HoldsPermission = Callable[["Membership", str], bool]
 """Asks whether the member holds an object permission on the room."""
 
 NAME_LENGTH = 64
+
+MEMBERS = ("participants", "subscribers")
+"""What the protocol can call the members of a room."""
+
+LEADERS = ("admins", "moderators")
+"""What it can call those who lead one."""
+
+_TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class Role:
@@ -37,7 +49,8 @@ class RoomRules:
     """What every room type answers; the defaults suit a room that members cannot change.
 
     Attributes:
-        name: the type's name on the wire, in the database and in the schema.
+        name: the type's name on the wire, in the database and in the schema; empty where
+            nobody declares the type.
         members: what its members are called, and the name of the accessor on the room.
         leaders: the same for those who run it; empty where nobody does.
         leader_role: their `Role`.
@@ -50,7 +63,7 @@ class RoomRules:
         named: whether the room has a name of its own.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
     members: ClassVar[str] = "participants"
     leaders: ClassVar[str] = ""
     leader_role: ClassVar[str] = Role.MEMBER
@@ -207,17 +220,86 @@ class ChannelRules(RoomRules):
             raise Invalid("This channel is private: ask a moderator to add you.")
 
 
-_registered: dict[str, type[AbstractRoom]] = {}
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A room type that a project added.
+
+    Attributes:
+        model: the proxy of the room model.
+        detail, summary: the Strawberry types that show such a room, with its members and in
+            the list of rooms, or their dotted paths; None for types made of the rules.
+    """
+
+    model: type[AbstractRoom]
+    detail: Any
+    summary: Any
 
 
-def register(model: type[AbstractRoom]) -> type[AbstractRoom]:
-    """Add a room type: a proxy of the room model whose `rules` names it. Usable as a decorator."""
-    _registered[model.rules.name] = model
-    if apps.ready:
+_registered: dict[str, Registration] = {}
+
+RoomModelT = TypeVar("RoomModelT", bound="type[AbstractRoom]")
+
+
+@overload
+def register(model: RoomModelT) -> RoomModelT: ...
+
+
+@overload
+def register(*, detail: Any = None, summary: Any = None) -> Callable[[RoomModelT], RoomModelT]: ...
+
+
+def register(model: Any = None, *, detail: Any = None, summary: Any = None) -> Any:
+    """Add a room type. A decorator for a proxy of the room model, in an app's `models`.
+
+    Args:
+        model: the proxy; its `rules` name the type.
+        detail: the Strawberry type that shows such a room with its members, or its dotted
+            path; without it, one is made of the rules.
+        summary: the same for the list of rooms.
+
+    Raises:
+        ImproperlyConfigured: the rules cannot be those of a new type.
+        RuntimeError: the project has started, and its schema with it.
+    """
+    if model is None:
+        return partial(register, detail=detail, summary=summary)
+    _check_new(model)
+    _registered[model.rules.name] = Registration(model, detail, summary)
+    if apps.models_ready:
         from .signals import connect_room_type
 
         connect_room_type(model)
     return model
+
+
+def _check_new(model: type[AbstractRoom]) -> None:
+    if apps.ready:
+        raise RuntimeError(
+            f"{model._meta.label} is registered too late: register it where it is declared, in "
+            "the models of an installed app."
+        )
+    rules = model.rules
+    known = _registered.get(rules.name)
+    problem = None
+    if _TYPE_NAME.fullmatch(rules.name) is None:
+        problem = f"name {rules.name!r}; use a word of letters, digits and underscores."
+    elif rules.name in ROOM_TYPES:
+        problem = f"name {rules.name!r}; name the proxy in MODELS[{rules.name!r}] instead."
+    elif known is not None and known.model._meta.label != model._meta.label:
+        problem = f"name {rules.name!r}, which {known.model._meta.label} has; choose another."
+    elif rules.paired:
+        problem = f"paired; only a {OneToOneRules.name} is the chat of two."
+    elif rules.members not in MEMBERS:
+        problem = f"members {rules.members!r}; use one of {', '.join(MEMBERS)}."
+    elif rules.leaders and rules.leaders not in LEADERS:
+        problem = f"leaders {rules.leaders!r}; use one of {', '.join(LEADERS)}, or none."
+    if problem is not None:
+        raise ImproperlyConfigured(f"The rules of {model._meta.label} say {problem}")
+
+
+def registrations() -> list[Registration]:
+    """Return the room types that the project added."""
+    return list(_registered.values())
 
 
 def room_model(name: str) -> type[AbstractRoom] | None:
@@ -227,11 +309,13 @@ def room_model(name: str) -> type[AbstractRoom] | None:
 
         model: type[AbstractRoom] = get_model(name)
         return model
-    return _registered.get(name)
+    registration = _registered.get(name)
+    return None if registration is None else registration.model
 
 
 def room_types() -> list[type[AbstractRoom]]:
     """Return the proxy models of all room types, the package's three first."""
     from .models import get_model
 
-    return [*(get_model(name) for name in ROOM_TYPES), *_registered.values()]
+    added = [registration.model for registration in registrations()]
+    return [*(get_model(name) for name in ROOM_TYPES), *added]

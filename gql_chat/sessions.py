@@ -10,8 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from . import streams
@@ -21,9 +20,9 @@ from .models.statements import Among, Many, Statement
 from .operations.base import active
 
 _active_users: Statement[Any] = Statement(
-    lambda ids: get_user_model()
-    ._default_manager.filter(Among(F("pk"), ids), **active())
-    .only("pk"),
+    lambda ids: (
+        get_user_model()._default_manager.filter(Among(F("pk"), ids), **active()).only("pk")
+    ),
     lambda: [Many(get_user_model()._meta.pk)],
 )
 

@@ -6,17 +6,19 @@ What a manager writes in bulk is followed up once for all rows, through `members
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.core.signals import setting_changed
 from django.db import models, router, transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import Signal, receiver
 
 from . import streams
-from .conf import chat_settings
+from .conf import SETTING, chat_settings
 from .events import Event, MessageReacted, MessageSent
 from .models import (
     AbstractChatNotification,
@@ -134,6 +136,16 @@ def connect() -> None:
     pre_save.connect(replace_reaction, sender=reaction, dispatch_uid="gql_chat.reaction")
     post_save.connect(notify_of_reaction, sender=reaction, dispatch_uid="gql_chat.reacted")
     post_save.connect(notify_of_message, sender=message, dispatch_uid="gql_chat.message")
+
+
+def _connect_on_change(*, setting: str, **_: Any) -> None:
+    # A test may put another proxy in the place of a room type.
+    if setting == SETTING:
+        with suppress(ImproperlyConfigured):
+            connect()
+
+
+setting_changed.connect(_connect_on_change, dispatch_uid="gql_chat.signals")
 
 
 @receiver(pre_save, sender=Membership, dispatch_uid="gql_chat.membership_saving")

@@ -132,11 +132,15 @@ class Users:
         self._run = run
 
     def __call__(self, name: str = "user", **fields: Any) -> AbstractUser:
-        """Make a user; its username is the name with a number."""
+        """Make a user; its username is the name with a number, or an email address of that."""
+        model = get_user_model()
         username = f"{name}-{next(_numbers)}"
-        create = get_user_model()._default_manager.create_user
-        fields.setdefault("email", f"{username}@example.com")
-        user: AbstractUser = self._run(create, username, **fields)
+        email = f"{username}@example.com"
+        if model.get_email_field_name() == model.USERNAME_FIELD:
+            username = email
+        else:
+            fields.setdefault("email", email)
+        user: AbstractUser = self._run(model._default_manager.create_user, username, **fields)
         return user
 
     def make(self, *names: str) -> list[AbstractUser]:

@@ -1,4 +1,4 @@
-"""Every swappable model with its plain columns; what relates them comes in `0002`.
+"""Every swappable model with its plain columns, and the room types; what relates them is `0002`.
 
 It depends on nothing, so a project's own models may come before or after it.
 """
@@ -8,6 +8,43 @@ import uuid
 import django.core.validators
 import django.utils.timezone
 from django.db import migrations, models
+
+from gql_chat.conf import is_swapped
+from gql_chat.models.constraints import check_constraint
+from gql_chat.models.proxies import EnterProxies
+
+# A proxy of a swapped-out model is an error in Django: with a room model of the project's own
+# these three do not exist.
+PROXIES = (
+    [
+        migrations.CreateModel(
+            name="OneToOneChat",
+            fields=[],
+            options={
+                "proxy": True,
+            },
+            bases=("gql_chat.room", models.Model),
+        ),
+        migrations.CreateModel(
+            name="GroupChat",
+            fields=[],
+            options={
+                "proxy": True,
+            },
+            bases=("gql_chat.room", models.Model),
+        ),
+        migrations.CreateModel(
+            name="Channel",
+            fields=[],
+            options={
+                "proxy": True,
+            },
+            bases=("gql_chat.room", models.Model),
+        ),
+    ]
+    if not is_swapped("Room")
+    else []
+)
 
 
 class Migration(migrations.Migration):
@@ -78,6 +115,49 @@ class Migration(migrations.Migration):
                 ("metadata", models.JSONField(blank=True, default=dict)),
             ],
             options={
+                "constraints": [
+                    check_constraint(
+                        models.Q(
+                            (
+                                "mime_type__in",
+                                (
+                                    "image/jpeg",
+                                    "image/png",
+                                    "image/gif",
+                                    "image/webp",
+                                    "image/bmp",
+                                    "image/heic",
+                                    "audio/mpeg",
+                                    "audio/mp4",
+                                    "audio/aac",
+                                    "audio/ogg",
+                                    "audio/wav",
+                                    "audio/opus",
+                                    "video/mp4",
+                                    "video/quicktime",
+                                    "video/webm",
+                                    "video/ogg",
+                                    "video/x-msvideo",
+                                    "video/x-matroska",
+                                    "application/pdf",
+                                    "application/msword",
+                                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                                    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                                    "application/vnd.ms-excel",
+                                    "application/vnd.ms-powerpoint",
+                                    "text/plain",
+                                    "text/csv",
+                                ),
+                            )
+                        ),
+                        name="gql_chat_messagemediaasset_mime_type",
+                    ),
+                    check_constraint(
+                        models.Q(("media_type__in", ("image", "video", "audio", "file"))),
+                        name="gql_chat_messagemediaasset_media_type",
+                    ),
+                ],
                 "ordering": ["position"],
                 "abstract": False,
                 "swappable": "GQL_CHAT_MESSAGEMEDIAASSET_MODEL",
@@ -191,6 +271,48 @@ class Migration(migrations.Migration):
                 ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("pair",), name="gql_chat_room_pair"),
+                    check_constraint(
+                        models.Q(
+                            models.Q(("pair__isnull", False), ("type", "OneToOneChat")),
+                            models.Q(
+                                models.Q(("type", "OneToOneChat"), _negated=True),
+                                ("pair__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="gql_chat_room_pair_type",
+                    ),
+                    check_constraint(
+                        models.Q(
+                            models.Q(("type", "GroupChat"), _negated=True),
+                            models.Q(
+                                ("group_locked__isnull", False),
+                                ("is_public__isnull", True),
+                                ("join_approval_required__isnull", False),
+                                ("max_participants__isnull", False),
+                                ("max_subscribers__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="gql_chat_room_group",
+                    ),
+                    check_constraint(
+                        models.Q(
+                            models.Q(("type", "Channel"), _negated=True),
+                            models.Q(
+                                ("group_locked__isnull", True),
+                                ("is_public__isnull", False),
+                                ("join_approval_required__isnull", True),
+                                ("max_participants__isnull", True),
+                                ("max_subscribers__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="gql_chat_room_channel",
+                    ),
+                ],
                 "permissions": (
                     ("can_add_new_participants", "Can add new participants"),
                     ("can_remove_participants", "Can remove participants"),
@@ -238,8 +360,15 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("channel_name",), name="gql_chat_session_channel"
+                    ),
+                ],
                 "abstract": False,
                 "swappable": "GQL_CHAT_SESSION_MODEL",
             },
         ),
+        *PROXIES,
+        EnterProxies(),
     ]

@@ -7,57 +7,16 @@ from django.db import migrations, models
 
 from gql_chat.models.constraints import check_constraint
 
-SWAPPABLE = (
-    "GQL_CHAT_CHATNOTIFICATION_MODEL",
-    "GQL_CHAT_MESSAGE_MODEL",
-    "GQL_CHAT_MESSAGEMEDIAASSET_MODEL",
-    "GQL_CHAT_REACTION_MODEL",
-    "GQL_CHAT_READRECEIPT_MODEL",
-    "GQL_CHAT_ROOM_MODEL",
-    "GQL_CHAT_ROOMPROPERTY_MODEL",
-    "GQL_CHAT_SESSION_MODEL",
-)
-
-
-# A proxy of a swapped-out model is an error in Django: with a room model of the project's own
-# these three do not exist.
-PROXIES = (
-    [
-        migrations.CreateModel(
-            name="OneToOneChat",
-            fields=[],
-            options={
-                "proxy": True,
-            },
-            bases=("gql_chat.room", models.Model),
-        ),
-        migrations.CreateModel(
-            name="GroupChat",
-            fields=[],
-            options={
-                "proxy": True,
-            },
-            bases=("gql_chat.room", models.Model),
-        ),
-        migrations.CreateModel(
-            name="Channel",
-            fields=[],
-            options={
-                "proxy": True,
-            },
-            bases=("gql_chat.room", models.Model),
-        ),
-    ]
-    if settings.GQL_CHAT_ROOM_MODEL == "gql_chat.Room"
-    else []
-)
+# Only these two are pointed at by models of the package. To wait for others would be to wait for
+# projects' apps without need.
+POINTED_AT = (settings.GQL_CHAT_ROOM_MODEL, settings.GQL_CHAT_MESSAGE_MODEL)
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("gql_chat", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        *(migrations.swappable_dependency(getattr(settings, name)) for name in SWAPPABLE),
+        *(migrations.swappable_dependency(label) for label in POINTED_AT),
     ]
 
     operations = [
@@ -113,12 +72,13 @@ class Migration(migrations.Migration):
                     models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                fields=("room", "user"), name="gql_chat_membership_once"
-            ),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("room", "user"), name="gql_chat_membership_once"
+                    ),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="message",
@@ -203,53 +163,6 @@ class Migration(migrations.Migration):
                 to=settings.GQL_CHAT_MESSAGE_MODEL,
             ),
         ),
-        migrations.AddConstraint(
-            model_name="messagemediaasset",
-            constraint=check_constraint(
-                models.Q(
-                    (
-                        "mime_type__in",
-                        (
-                            "image/jpeg",
-                            "image/png",
-                            "image/gif",
-                            "image/webp",
-                            "image/bmp",
-                            "image/heic",
-                            "audio/mpeg",
-                            "audio/mp4",
-                            "audio/aac",
-                            "audio/ogg",
-                            "audio/wav",
-                            "audio/opus",
-                            "video/mp4",
-                            "video/quicktime",
-                            "video/webm",
-                            "video/ogg",
-                            "video/x-msvideo",
-                            "video/x-matroska",
-                            "application/pdf",
-                            "application/msword",
-                            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-                            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-                            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-                            "application/vnd.ms-excel",
-                            "application/vnd.ms-powerpoint",
-                            "text/plain",
-                            "text/csv",
-                        ),
-                    )
-                ),
-                name="gql_chat_messagemediaasset_mime_type",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="messagemediaasset",
-            constraint=check_constraint(
-                models.Q(("media_type__in", ("image", "video", "audio", "file"))),
-                name="gql_chat_messagemediaasset_media_type",
-            ),
-        ),
         migrations.CreateModel(
             name="Delivery",
             fields=[
@@ -282,14 +195,13 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("message", "user"), name="gql_chat_delivery_once"
+                    ),
+                ],
                 "verbose_name_plural": "deliveries",
             },
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.UniqueConstraint(
-                fields=("message", "user"), name="gql_chat_delivery_once"
-            ),
         ),
         migrations.CreateModel(
             name="ClientMessage",
@@ -314,12 +226,13 @@ class Migration(migrations.Migration):
                 ("stream", models.CharField(max_length=80)),
                 ("seq", models.BigIntegerField()),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="clientmessage",
-            constraint=models.UniqueConstraint(
-                fields=("sender", "client_id"), name="gql_chat_clientmessage_once"
-            ),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("sender", "client_id"), name="gql_chat_clientmessage_once"
+                    ),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="chatnotification",
@@ -436,57 +349,6 @@ class Migration(migrations.Migration):
                 to=settings.AUTH_USER_MODEL,
             ),
         ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=models.UniqueConstraint(fields=("pair",), name="gql_chat_room_pair"),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=check_constraint(
-                models.Q(
-                    models.Q(("pair__isnull", False), ("type", "OneToOneChat")),
-                    models.Q(
-                        models.Q(("type", "OneToOneChat"), _negated=True), ("pair__isnull", True)
-                    ),
-                    _connector="OR",
-                ),
-                name="gql_chat_room_pair_type",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=check_constraint(
-                models.Q(
-                    models.Q(("type", "GroupChat"), _negated=True),
-                    models.Q(
-                        ("group_locked__isnull", False),
-                        ("is_public__isnull", True),
-                        ("join_approval_required__isnull", False),
-                        ("max_participants__isnull", False),
-                        ("max_subscribers__isnull", True),
-                    ),
-                    _connector="OR",
-                ),
-                name="gql_chat_room_group",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=check_constraint(
-                models.Q(
-                    models.Q(("type", "Channel"), _negated=True),
-                    models.Q(
-                        ("group_locked__isnull", True),
-                        ("is_public__isnull", False),
-                        ("join_approval_required__isnull", True),
-                        ("max_participants__isnull", True),
-                        ("max_subscribers__isnull", False),
-                    ),
-                    _connector="OR",
-                ),
-                name="gql_chat_room_channel",
-            ),
-        ),
         migrations.AddField(
             model_name="roomproperty",
             name="room",
@@ -503,12 +365,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="session",
-            constraint=models.UniqueConstraint(
-                fields=("channel_name",), name="gql_chat_session_channel"
             ),
         ),
         migrations.CreateModel(
@@ -530,12 +386,13 @@ class Migration(migrations.Migration):
                     models.DateTimeField(db_index=True, default=django.utils.timezone.now),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="streamevent",
-            constraint=models.UniqueConstraint(
-                fields=("stream", "seq"), name="gql_chat_streamevent_place"
-            ),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("stream", "seq"), name="gql_chat_streamevent_place"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="UserStream",
@@ -553,5 +410,4 @@ class Migration(migrations.Migration):
                 ("seq", models.BigIntegerField(default=0)),
             ],
         ),
-        *PROXIES,
     ]

@@ -1,6 +1,6 @@
 """The models: abstract bases for projects, and the concrete ones that serve by default."""
 
-from ..conf import chat_settings as _settings
+from ..conf import is_swapped as _is_swapped
 from . import bulk
 from .memberships import Membership, members_changed
 from .messages import (
@@ -26,6 +26,7 @@ from .rooms import (
     AbstractRoomProperty,
     ChannelMixin,
     GroupChatMixin,
+    Members,
     OneToOneChatMixin,
     PairManager,
     Room,
@@ -35,7 +36,7 @@ from .rooms import (
 from .sessions import AbstractSession, Session
 from .streams import StreamEvent, UserStream
 
-if _settings.MODELS["Room"] == "gql_chat.Room":
+if not _is_swapped("Room"):
     from .rooms import Channel, GroupChat, OneToOneChat
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Delivery",
     "GroupChat",
     "GroupChatMixin",
+    "Members",
     "Membership",
     "Message",
     "MessageMediaAsset",

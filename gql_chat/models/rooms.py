@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from ..conf import chat_settings, model_setting
+from ..conf import is_swapped, model_setting
 from ..errors import Invalid
 from ..rooms import (
     NAME_LENGTH,
@@ -22,6 +22,7 @@ from ..rooms import (
     Role,
     RoomRules,
     room_model,
+    room_types,
 )
 from .constraints import check_constraint
 from .links import LINK_LENGTH, check_link
@@ -101,10 +102,15 @@ class RoomMembers:
             Membership.objects.set_role(self.room, ids, Role.MEMBER)
 
 
-class _Members:
-    """Descriptor behind `room.participants`, `room.admins`, `room.subscribers`, and so on."""
+class Members:
+    """Descriptor behind `room.participants`, `room.admins`, `room.subscribers`, and so on.
 
-    def __init__(self, role: str, *roles: str) -> None:
+    Args:
+        role: the role that `add` gives.
+        roles: the roles that are counted in; none for all members.
+    """
+
+    def __init__(self, role: str = Role.MEMBER, *roles: str) -> None:
         self.role = role
         self.roles = roles
 
@@ -120,8 +126,8 @@ class RoomManager(models.Manager[RoomT]):
 
     def get_queryset(self) -> models.QuerySet[RoomT]:
         rooms = super().get_queryset()
-        rules = getattr(self.model, "rules", None)
-        return rooms if rules is None else rooms.filter(type=rules.name)
+        name = self.model.rules.name
+        return rooms.filter(type=name) if name else rooms
 
 
 class PairManager(RoomManager[RoomT]):
@@ -182,6 +188,10 @@ def pair_key(first: Any, second: Any) -> str:
 class AbstractRoom(models.Model):
     """A place where members exchange messages. `type` says which `RoomRules` hold in it.
 
+    A room that is made by its type (`Room(type="GroupChat", …)`), or read from the database,
+    is an instance of the type's proxy. Rooms of a type that nobody declares can be read and
+    deleted, but not made.
+
     Attributes:
         seq: position of the newest frame in the room's stream.
         last_activity: when the newest message was written, or the room was created.
@@ -216,7 +226,7 @@ class AbstractRoom(models.Model):
     objects: ClassVar[RoomManager[Self]] = RoomManager()
 
     property: AbstractRoomProperty
-    rules: ClassVar[RoomRules]
+    rules: ClassVar[RoomRules] = RoomRules()
     defaults: ClassVar[dict[str, Any]] = {}
     """What the columns of one type start as; those of other types stay NULL."""
 
@@ -259,11 +269,27 @@ class AbstractRoom(models.Model):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not args and hasattr(self, "rules"):
-            self.type = self.type or self.rules.name
-            for field, value in self.defaults.items():
-                if getattr(self, field) is None:
-                    setattr(self, field, value)
+        if args:
+            return
+        typed = room_model(self.type)
+        if typed is not None and not self.rules.name:
+            # A proxy has no state of its own: this is what `from_db` makes of such a row, too.
+            self.__class__ = typed
+        self.type = self.type or self.rules.name
+        for field, value in self.defaults.items():
+            if field not in kwargs:
+                setattr(self, field, value)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the room.
+
+        Raises:
+            Invalid: a new room's `type` is none of those that there are.
+        """
+        if self._state.adding and room_model(self.type) is None:
+            known = ", ".join(known.rules.name for known in room_types())
+            raise Invalid({"type": f"One of {known} is needed."})
+        super().save(*args, **kwargs)
 
     @classmethod
     def from_db(
@@ -303,7 +329,7 @@ class OneToOneChatMixin(models.Model):
     """What a proxy for one-to-one chats needs, whatever the room model."""
 
     rules: ClassVar[RoomRules] = OneToOneRules()
-    participants = _Members(Role.MEMBER)
+    participants = Members(Role.MEMBER)
 
     class Meta:
         abstract = True
@@ -318,8 +344,8 @@ class GroupChatMixin(models.Model):
         "join_approval_required": False,
         "group_locked": False,
     }
-    participants = _Members(Role.MEMBER)
-    admins = _Members(Role.ADMIN, Role.ADMIN)
+    participants = Members(Role.MEMBER)
+    admins = Members(Role.ADMIN, Role.ADMIN)
 
     class Meta:
         abstract = True
@@ -330,8 +356,8 @@ class ChannelMixin(models.Model):
 
     rules: ClassVar[RoomRules] = ChannelRules()
     defaults: ClassVar[dict[str, Any]] = {"max_subscribers": 300, "is_public": False}
-    subscribers = _Members(Role.MEMBER)
-    moderators = _Members(Role.MODERATOR, Role.MODERATOR)
+    subscribers = Members(Role.MEMBER)
+    moderators = Members(Role.MODERATOR, Role.MODERATOR)
 
     class Meta:
         abstract = True
@@ -361,7 +387,7 @@ class RoomProperty(AbstractRoomProperty):
         swappable = model_setting("RoomProperty")
 
 
-if chat_settings.MODELS["Room"] == "gql_chat.Room":
+if not is_swapped("Room"):
     # A proxy of a swapped-out model is an error in Django, so these exist only while the
     # room model is ours; who swaps it declares proxies of their own from the mixins.
 

@@ -114,11 +114,13 @@ class Operations:
     def find_room(self, room_id: Any, *, lock: bool = False) -> AbstractRoom:
         """Return a room, whoever is in it; `lock` locks its row.
 
+        A room whose type nobody declares any more is as good as none.
+
         Raises:
             NotFound: there is no such room.
         """
         room: AbstractRoom | None = (_locked_rooms if lock else _rooms).first(room_id)
-        if room is None:
+        if room is None or not room.rules.name:
             raise NotFound("There is no such room.")
         return room
 

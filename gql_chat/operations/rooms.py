@@ -121,7 +121,8 @@ class RoomOperations(Operations):
         user of a one-to-one chat, or None) and `unread_count`.
         """
         check_active(self.user)
-        rooms = _listed_rooms.all(self.user_id)
+        # Nothing is known of rooms whose type is no longer declared.
+        rooms = [room for room in _listed_rooms.all(self.user_id) if room.rules.name]
         ids = [room.last_message_id for room in rooms if room.last_message_id is not None]
         messages = {message.pk: message for message in load_messages(messages_by_id.all(ids))}
         paired = [room.pk for room in rooms if room.rules.paired]

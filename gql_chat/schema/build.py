@@ -17,16 +17,6 @@ from . import serializers
 from .descriptions import describe
 from .scalars import SCALARS
 
-ROOM_TYPES = (
-    "OneToOneChat",
-    "GroupChat",
-    "Channel",
-    "OneToOneChatSummary",
-    "GroupChatSummary",
-    "ChannelSummary",
-)
-
-
 SchemaT = TypeVar("SchemaT", bound=strawberry.Schema)
 
 
@@ -52,6 +42,7 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
     from .mutations import Mutation
     from .queries import Query
     from .records import RecordQuery
+    from .room_types import load_room_types
     from .subscriptions import Subscription
 
     serializers.install()
@@ -60,7 +51,7 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         query=merge_types("Query", (*handler.queries, Query, RecordQuery)),
         mutation=merge_types("Mutation", (*handler.mutations, Mutation)),
         subscription=Subscription,
-        types=[chat_settings.load_serializer(name) for name in ROOM_TYPES],
+        types=load_room_types(),
         extensions=extensions,
         config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 import strawberry
 
 from ..errors import Invalid
-from ..rooms import room_model
+from ..rooms import MEMBERS, room_model
 from .context import Info
 from .inputs import (
     AcknowledgeInput,
@@ -124,7 +124,7 @@ class Mutation:
         property = fields.pop("property", None)
         model = room_model(input.type)
         members = model.rules.members if model is not None else "participants"
-        for other in {"participants", "subscribers"} - {members}:
+        for other in set(MEMBERS) - {members}:
             if getattr(input, other):
                 raise Invalid({other: f"A {input.type} has {members}."})
         room: Any = info.context.handler.create_room(

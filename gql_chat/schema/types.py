@@ -33,6 +33,10 @@ def _username(root: Any) -> str:
     return name
 
 
+def _email(root: Any) -> str:
+    return getattr(root, root.get_email_field_name(), None) or ""
+
+
 def _text(name: str) -> Any:
     """Return a field for an attribute that a project's user model may not have."""
     return derived(lambda root: getattr(root, name, None) or "")
@@ -40,11 +44,15 @@ def _text(name: str) -> Any:
 
 @strawberry.type
 class User:
-    """A user, as members of their rooms see them."""
+    """A user, as members of their rooms see them.
+
+    `username` is what the user model's `USERNAME_FIELD` holds. A text that the model does not
+    have is empty, so frames have one shape whatever the model.
+    """
 
     id: UserID = derived(lambda root: root.pk)
     username: str = derived(_username)
-    email: str = _text("email")
+    email: str = derived(_email)
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")
 
@@ -206,21 +214,23 @@ class RoomProperty:
     preferences: JSONObject
 
 
-def _users(members: list[Membership]) -> list[UserRef]:
-    return [membership.user for membership in members]  # type: ignore[misc]
+def _users(memberships: list[Membership]) -> list[UserRef]:
+    return [membership.user for membership in memberships]  # type: ignore[misc]
 
 
-def _members(root: AbstractRoom) -> list[UserRef]:
+def members(root: AbstractRoom) -> list[UserRef]:
+    """Return the members of a room: the resolver of its `participants` or `subscribers`."""
     return _users(members_of(root))
 
 
-def _leaders(root: AbstractRoom) -> list[UserRef]:
+def leaders(root: AbstractRoom) -> list[UserRef]:
+    """Return those who lead a room: the resolver of its `admins` or `moderators`."""
     role = root.rules.leader_role
     return _users([membership for membership in members_of(root) if membership.role == role])
 
 
-def _is_of(name: str) -> Any:
-    """Return the test by which a room's instance finds its type in the schema."""
+def is_of(name: str) -> Any:
+    """Return the `is_type_of` of the types that show rooms of the type `name`."""
 
     def is_type_of(cls: type, obj: Any, info: Any) -> bool:
         return bool(obj.type == name)
@@ -248,23 +258,23 @@ class Room:
 class OneToOneChat(Room):
     """A chat of exactly two users."""
 
-    is_type_of = _is_of(OneToOneRules.name)
+    is_type_of = is_of(OneToOneRules.name)
     type: str = named(OneToOneRules.name)
-    participants: list[UserRef] = derived(_members)
+    participants: list[UserRef] = derived(members)
 
 
 @strawberry.type
 class GroupChat(Room):
     """A group whose participants talk with each other."""
 
-    is_type_of = _is_of(GroupRules.name)
+    is_type_of = is_of(GroupRules.name)
     type: str = named(GroupRules.name)
     name: str
     description: str | None
     avatar: str | None
     creator: Optional[UserRef]  # noqa: UP045
-    participants: list[UserRef] = derived(_members)
-    admins: list[UserRef] = derived(_leaders)
+    participants: list[UserRef] = derived(members)
+    admins: list[UserRef] = derived(leaders)
     max_participants: int
     join_approval_required: bool
     group_locked: bool
@@ -274,14 +284,14 @@ class GroupChat(Room):
 class Channel(Room):
     """A channel whose moderators write and whose subscribers read."""
 
-    is_type_of = _is_of(ChannelRules.name)
+    is_type_of = is_of(ChannelRules.name)
     type: str = named(ChannelRules.name)
     name: str
     description: str | None
     avatar: str | None
     creator: Optional[UserRef]  # noqa: UP045
-    subscribers: list[UserRef] = derived(_members)
-    moderators: list[UserRef] = derived(_leaders)
+    subscribers: list[UserRef] = derived(members)
+    moderators: list[UserRef] = derived(leaders)
     max_subscribers: int
     is_public: bool
 
@@ -302,7 +312,7 @@ class RoomSummary:
 class OneToOneChatSummary(RoomSummary):
     """A one-to-one chat in the list: who the other one is."""
 
-    is_type_of = _is_of(OneToOneRules.name)
+    is_type_of = is_of(OneToOneRules.name)
     type: str = named(OneToOneRules.name)
     peer: UserRef
 
@@ -311,7 +321,7 @@ class OneToOneChatSummary(RoomSummary):
 class GroupChatSummary(RoomSummary):
     """A group in the list."""
 
-    is_type_of = _is_of(GroupRules.name)
+    is_type_of = is_of(GroupRules.name)
     type: str = named(GroupRules.name)
     name: str
     description: str | None
@@ -326,7 +336,7 @@ class GroupChatSummary(RoomSummary):
 class ChannelSummary(RoomSummary):
     """A channel in the list."""
 
-    is_type_of = _is_of(ChannelRules.name)
+    is_type_of = is_of(ChannelRules.name)
     type: str = named(ChannelRules.name)
     name: str
     description: str | None

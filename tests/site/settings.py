@@ -6,6 +6,8 @@ The environment chooses what it runs on:
   with the connection string ``CHAT_TEST_DSN``.
 - ``CHAT_TEST_LAYER``: ``memory`` (default), or ``redis`` or ``pubsub`` with the server
   ``CHAT_TEST_REDIS``.
+- ``CHAT_TEST_PROJECT``: ``plain`` (default), or ``custom``: a project with users of its own
+  (`tests.site.people`), swapped models and a fourth room type (those of ``docs/examples``).
 - ``CHAT_TEST_DISORDER``, if set, makes the layer lose, delay and reorder messages.
 """
 
@@ -100,6 +102,25 @@ INSTALLED_APPS = [
     "gql_chat",
     "event_bridge",
 ]
+match os.environ.get("CHAT_TEST_PROJECT", "plain"):
+    case "plain":
+        pass
+    case "custom":
+        INSTALLED_APPS += [
+            "tests.site.people",
+            "docs.examples.swapped_models",
+            "docs.examples.support_queue",
+        ]
+        AUTH_USER_MODEL = "people.Person"
+        REALTIME_CHAT_MESSAGING = {
+            "MODELS": {
+                "Message": "swapped_models.Message",
+                "Reaction": "swapped_models.Reaction",
+                "Session": "swapped_models.Session",
+            },
+        }
+    case unknown:
+        raise ImproperlyConfigured(f"CHAT_TEST_PROJECT={unknown}: plain or custom")
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from gql_chat.errors import Invalid
+from gql_chat.errors import Invalid, NotFound
 from gql_chat.models import (
     MEDIA_TYPES,
     MIME_TYPES,
@@ -29,6 +29,7 @@ from gql_chat.models import (
     StreamEvent,
 )
 from gql_chat.models.rooms import pair_key
+from gql_chat.operations import EventHandler
 from gql_chat.rooms import Role
 
 GROUP = {"max_participants": 100, "join_approval_required": False, "group_locked": False}
@@ -137,6 +138,51 @@ def test_a_type_that_nobody_declares_comes_as_a_plain_room(db: None) -> None:
     insert(Room(type="Workshop"))
 
     assert type(Room.objects.get()) is Room
+
+
+@pytest.mark.parametrize("model", [GroupChat, Channel])
+def test_a_room_that_is_made_by_its_type_is_one_of_that_type(model: Any, alice: Any) -> None:
+    heard: list[type[Any]] = []
+
+    def hear(sender: type[Any], **kwargs: Any) -> None:
+        heard.append(sender)
+
+    models.signals.post_save.connect(hear, sender=model)
+
+    room = Room(type=model.__name__, name="room", creator=alice)
+    room.save()
+
+    assert heard == [type(room)] == [model]
+    assert room.get_member(alice).role == model.rules.leader_role
+    assert {name: getattr(room, name) for name in model.defaults} == model.defaults
+
+
+@pytest.mark.parametrize("kind", ["", "Workshop", "groupchat"])
+def test_a_room_of_no_type_is_not_made(kind: str, alice: Any) -> None:
+    with pytest.raises(Invalid, match="One of OneToOneChat, GroupChat, Channel is needed"):
+        Room(type=kind, creator=alice).save()
+
+    assert not Room.objects.exists()
+
+
+def test_a_room_whose_type_is_no_longer_declared_is_in_nobodys_way(
+    group: GroupChat, alice: Any, bob: Any
+) -> None:
+    insert(Room(type="Workshop"))
+    old = Room.objects.get(type="Workshop")
+    insert(*(Membership(room=old, user=user) for user in (alice, bob)))
+    handler = EventHandler(alice.pk)
+
+    assert handler.list_rooms() == [group]
+    for ask in (handler.room_info, handler.send_message, handler.leave_room):
+        with pytest.raises(NotFound):
+            ask(old.pk)
+    old.name = "old"
+    old.save()
+    bob.delete()
+    assert Room.objects.filter(pk=old.pk).exists()
+    alice.delete()
+    assert not Room.objects.filter(pk=old.pk).exists()
 
 
 def test_each_type_finds_its_own_rooms_only(group: GroupChat, channel: Channel) -> None:

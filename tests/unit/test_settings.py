@@ -1,19 +1,24 @@
 """The settings object and the system checks that name what is configured wrongly."""
 
 import copy
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.checks import Error
+import strawberry
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.test import override_settings
+from django.test import modify_settings, override_settings
+from django.utils.module_loading import import_string
+from guardian.backends import ObjectPermissionBackend
 
-from event_bridge.operations import events
+from event_bridge.operations import Operation, events
 from event_bridge.routing import get_websocket_urlpatterns
-from gql_chat.checks import check_settings
-from gql_chat.conf import DEFAULTS, chat_settings, merge
+from gql_chat import checks
+from gql_chat.conf import DEFAULTS, chat_settings, merge, model_label
 from gql_chat.errors import ExceptionHandler, Invalid
-from gql_chat.models import GroupChat, Message
+from gql_chat.models import GroupChat, Message, Reaction, get_model, registry
 from gql_chat.operations import EventHandler
 from gql_chat.permissions import PermissionHandler
 from gql_chat.schema import get_schema
@@ -27,6 +32,7 @@ PATHS = [
     "EVENT_HANDLER_CLASS",
     "PERMISSION_HANDLER_CLASS",
     "EXCEPTION_HANDLER_CLASS",
+    "GRAPHQL_ACCESS",
 ]
 
 
@@ -169,44 +175,272 @@ def test_the_path_of_the_route_is_text_not_a_pattern() -> None:
 # System checks
 
 
+def problems() -> list[CheckMessage]:
+    return run_checks(tags=["gql_chat", "event_bridge"])
+
+
+def the_problem(name: str, value: Any) -> CheckMessage:
+    """The only problem, which names the setting, its value and what to do."""
+    (problem,) = problems()
+    assert isinstance(problem, Error)
+    assert problem.msg.startswith(f"REALTIME_CHAT_MESSAGING[{name!r}]")
+    assert repr(value) in problem.msg
+    assert problem.hint
+    return problem
+
+
 def test_the_defaults_pass_the_checks() -> None:
-    assert check_settings() == []
+    assert problems() == []
 
 
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("value", ["nowhere.Nothing", "gql_chat.operations.Nothing", "no_dots", ""])
 def test_a_path_that_does_not_import_is_named_with_its_value(name: str, value: str) -> None:
     with chat(**{name: value}):
-        (problem,) = check_settings()
+        the_problem(name, value)
 
-    assert isinstance(problem, Error)
-    assert name in problem.msg
-    assert repr(value) in problem.msg
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("value", ["gql_chat.errors.Invalid", "gql_chat.conf.SETTING", None, 5])
+def test_a_class_of_another_base_is_refused(name: str, value: Any) -> None:
+    with chat(**{name: value}):
+        the_problem(name, value)
+
+
+def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
+    for name in PATHS:
+        default = import_string(DEFAULTS[name])
+        own = type("Own", (default,), {}) if isinstance(default, type) else lambda *args: {}
+        with chat(**{name: own}):
+            assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        *(
+            (flag, (None, 0, 1, "True", []))
+            for flag in ("MESSAGE_SOFT_DELETE", "ENABLE_NOTIFICATION", "GRAPHQL_INTROSPECTION")
+        ),
+        *(
+            (limit, ("ten", 0, -1, 1.5, True, [], {}))
+            for limit in (
+                "MAX_MESSAGE_LENGTH",
+                "MAX_FRAME_BYTES",
+                "MAX_PAGE_SIZE",
+                "MAX_SESSIONS_PER_USER",
+                "GRAPHQL_MAX_DEPTH",
+                "GRAPHQL_MAX_ALIASES",
+                "GRAPHQL_MAX_TOKENS",
+                "GRAPHQL_MAX_BODY_BYTES",
+                "GRAPHQL_MAX_SUBSCRIPTIONS",
+            )
+        ),
+        ("MAX_MEDIA_ITEMS", ("ten", -1, 1.5, True)),
+        ("INACTIVITY_THRESHOLD", (None, "60", 0, -1, True, float("inf"), float("nan"))),
+        ("EVENT_LOG_RETENTION", ("7 days", 0, -1, True, timedelta(days=7))),
+        ("WEBSOCKET_PATH", (None, 5, "messaging", "", "messaging/?a=/", "a b/", b"messaging/")),
+        (
+            "RATE_LIMIT",
+            (
+                100,
+                "100/10",
+                [100, 10],
+                {},
+                {"events": 100},
+                {"events": 100, "seconds": 0},
+                {"events": 0, "seconds": 10},
+                {"events": "100", "seconds": 10},
+                {"events": 100, "seconds": 10, "burst": 1},
+            ),
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: Any) -> None:
+    for value in values:
+        with chat(**{name: value}):
+            the_problem(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("MESSAGE_SOFT_DELETE", (True,)),
+        ("INACTIVITY_THRESHOLD", (1, 0.5)),
+        ("WEBSOCKET_PATH", ("/", "/ws/chat/", "v1.0/")),
+        ("MAX_PAGE_SIZE", (1, None)),
+        ("MAX_MEDIA_ITEMS", (0, None)),
+        ("RATE_LIMIT", ({"events": 1, "seconds": 0.5},)),
+        ("EVENT_LOG_RETENTION", (1, None)),
+    ],
+)
+def test_a_value_of_the_right_kind_is_taken(name: str, values: Any) -> None:
+    for value in values:
+        with chat(**{name: value}):
+            assert problems() == []
+
+
+def test_every_setting_has_a_rule() -> None:
+    """A new one shall not go unchecked."""
+    assert {*checks._RULES, *PATHS, *NESTED} == set(DEFAULTS)
 
 
 @pytest.mark.parametrize("name", DEFAULTS["SERIALIZERS"])
-def test_a_serializer_that_does_not_import_is_named_with_its_value(name: str) -> None:
-    with chat(SERIALIZERS={name: "nowhere.Nothing"}):
-        (problem,) = check_settings()
+@pytest.mark.parametrize(
+    "value",
+    ["nowhere.Nothing", "gql_chat.errors.Invalid", "gql_chat.schema.inputs.MediaInput", None],
+)
+def test_a_serializer_that_is_no_type_is_named_with_its_value(name: str, value: Any) -> None:
+    with chat(SERIALIZERS={name: value}):
+        (problem,) = problems()
 
-    assert f"SERIALIZERS[{name!r}]" in problem.msg
-    assert "'nowhere.Nothing'" in problem.msg
+    assert "SERIALIZERS" in problem.msg
+    assert repr(name) in problem.msg
+    assert repr(value) in problem.msg
+    assert problem.hint
+
+
+def test_a_type_that_is_not_decorated_is_told_from_its_base() -> None:
+    class Undecorated(User):
+        avatar: str
+
+    with chat(SERIALIZERS={"User": Undecorated}):
+        (problem,) = problems()
+    with chat(SERIALIZERS={"User": strawberry.type(Undecorated)}):
+        assert problems() == []
+
+    assert "@strawberry.type" in str(problem.hint)
+
+
+@pytest.mark.parametrize("name", ["GroupChat", "ChannelSummary"])
+def test_what_shows_a_room_is_one_of_the_rooms(name: str) -> None:
+    with chat(SERIALIZERS={name: User}):
+        (problem,) = problems()
+
+    assert problem.msg.endswith("Room." if name == "GroupChat" else "RoomSummary.")
+
+
+@pytest.mark.parametrize("name", DEFAULTS["MODELS"])
+@pytest.mark.parametrize("label", ["nowhere.Model", "gql_chat.Nothing", "no_dots", "a.b.c", None])
+def test_a_model_that_is_not_installed_is_named_with_its_value(name: str, label: Any) -> None:
+    with chat(MODELS={name: label}):
+        (problem,) = problems()
+
+    assert f"['MODELS'][{name!r}] is {label!r}" in problem.msg
+    assert "installed" in problem.msg
+    assert problem.hint
+
+
+@pytest.mark.parametrize("name", DEFAULTS["MODELS"])
+def test_a_model_of_another_base_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if the process had started so.
+    monkeypatch.setattr(
+        registry, "model_label", lambda each: "auth.Group" if each == name else model_label(each)
+    )
+    with chat(MODELS={name: "auth.Group"}):
+        found = [problem for problem in problems() if f"[{name!r}]" in problem.msg]
+
+    (problem,) = found
+    assert "auth.Group" in problem.msg
+    assert problem.hint
+
+
+def test_a_room_type_with_the_rules_of_another_is_refused() -> None:
+    with chat(MODELS={"GroupChat": "gql_chat.Channel"}):
+        (problem,) = problems()
+
+    assert "'Channel'" in problem.msg
+    assert "'GroupChat'" in str(problem.hint)
+
+
+def test_the_model_of_a_table_stays_what_it_was_when_the_process_started() -> None:
+    with chat(MODELS={"Message": "gql_chat.Reaction"}):
+        with pytest.raises(ImproperlyConfigured, match="cannot change while it runs"):
+            get_model("Message")
+        assert get_model("Reaction") is Reaction
+    assert get_model("Message") is Message
 
 
 @pytest.mark.parametrize("given", [{"NO_SUCH_SETTING": 1}, {"MODELS": {"NO_SUCH_MODEL": ""}}, []])
 def test_the_check_reports_what_reading_would_raise(given: Any) -> None:
     with override_settings(REALTIME_CHAT_MESSAGING=given):
-        (problem,) = check_settings()
+        (problem,) = problems()
 
     assert "REALTIME_CHAT_MESSAGING" in problem.msg
 
 
-def test_all_wrong_paths_are_named_at_once() -> None:
-    with chat(**dict.fromkeys(PATHS, "nowhere.Nothing"), SERIALIZERS={"User": "nowhere.Nothing"}):
-        messages = [problem.msg for problem in check_settings()]
+def test_all_wrong_values_are_named_at_once() -> None:
+    with chat(
+        **dict.fromkeys(PATHS, "nowhere.Nothing"),
+        SERIALIZERS={"User": "nowhere.Nothing"},
+        MODELS={"GroupChat": "nowhere.Nothing"},
+        MAX_PAGE_SIZE="ten",
+    ):
+        messages = [problem.msg for problem in problems()]
 
-    for name in (*PATHS, "User"):
-        assert sum(name in message for message in messages) == 1
+    for name in (*PATHS, "User", "MODELS", "MAX_PAGE_SIZE"):
+        assert sum(f"{name!r}" in message for message in messages) == 1
+
+
+@pytest.mark.parametrize(
+    "mapper",
+    [lambda: None, lambda: {1: Operation("rooms")}, lambda: {"a": "rooms"}, lambda: 1 / 0],
+)
+def test_a_mapper_that_returns_no_operations_is_named(mapper: Any) -> None:
+    with chat(EVENT_MAPPER=mapper):
+        the_problem("EVENT_MAPPER", mapper)
+
+
+# Integration
+
+
+def without_guardian(name: str) -> list[str]:
+    return [entry for entry in getattr(settings, name) if not entry.startswith("guardian")]
+
+
+def test_a_missing_backend_of_guardians_is_a_warning() -> None:
+    backends = without_guardian("AUTHENTICATION_BACKENDS")
+    with override_settings(AUTHENTICATION_BACKENDS=backends):
+        (problem,) = problems()
+
+    assert problem.id == "gql_chat.W001"
+    assert repr(backends) in problem.msg
+    assert "guardian.backends.ObjectPermissionBackend" in str(problem.hint)
+
+
+def test_a_subclass_of_guardians_backend_will_do() -> None:
+    with override_settings(
+        AUTHENTICATION_BACKENDS=["nowhere.Backend", f"{__name__}.{OwnBackend.__name__}"]
+    ):
+        assert problems() == []
+
+
+class OwnBackend(ObjectPermissionBackend):
+    """A project's own."""
+
+
+@pytest.mark.parametrize("layers", [{}, {"other": {}}])
+def test_a_missing_channel_layer_is_a_warning(layers: Any) -> None:
+    with override_settings(CHANNEL_LAYERS=layers):
+        (problem,) = problems()
+
+    assert problem.id == "gql_chat.W002"
+    assert "CHANNEL_LAYERS" in problem.msg
+    assert problem.hint
+
+
+def test_times_without_a_zone_are_an_error() -> None:
+    with override_settings(USE_TZ=False):
+        (problem,) = problems()
+
+    assert (problem.id, problem.msg) == ("gql_chat.E006", "USE_TZ is False.")
+
+
+def test_without_guardian_the_project_is_told_so() -> None:
+    with modify_settings(INSTALLED_APPS={"remove": ["guardian"]}):
+        ids = [problem.id for problem in problems()]
+
+    assert ids == ["gql_chat.E005"]
 
 
 # None switches a limit off

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
+from django.db.models import IntegerField
 
 from gql_chat.models import Membership, StreamEvent, get_model
 from tests.client import Client
@@ -25,6 +27,18 @@ FULL = {
 #: An id that nothing has.
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
+#: Whether users have numbers, as those of Django's own model have.
+NUMBERED = isinstance(get_user_model()._meta.pk, IntegerField)
+#: A user id that nobody has.
+NOBODY = 2**31 - 1 if NUMBERED else NOWHERE
+#: How a client may write a user id.
+WRITINGS = (int, str) if NUMBERED else (str,)
+
+
+def wire_id(user_id: Any) -> Any:
+    """A user's primary key, as the wire has it."""
+    return user_id if NUMBERED else str(user_id)
+
 
 class Person:
     """A user and one socket of theirs, with what tests do on it at hand.
@@ -38,7 +52,7 @@ class Person:
 
     def __init__(self, user: AbstractUser, client: Client) -> None:
         self.user = user
-        self.id = user.pk
+        self.id = wire_id(user.pk)
         self.name = user.get_username()
         self.client = client
         self.send = client.send
@@ -49,6 +63,17 @@ class Person:
         self.heartbeat = client.heartbeat
         self.nothing = client.nothing
         self.close = client.close
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The user, as frames show them: a text that the user model does not have is empty."""
+        return {
+            "id": self.id,
+            "username": self.name,
+            "email": self.user.email,
+            "first_name": getattr(self.user, "first_name", ""),
+            "last_name": getattr(self.user, "last_name", ""),
+        }
 
     async def ask(self, event_type: str, data: Any = None) -> Any:
         """Send a request that has a private answer (``room.list``); returns the answer's data."""
@@ -190,7 +215,8 @@ def member_names(room: Room) -> list[str]:
 
 def member_ids(room: Room) -> set[Any]:
     """The ids of the members that are stored; to be asked through ``orm``."""
-    return set(Membership.objects.filter(room_id=room["id"]).values_list("user_id", flat=True))
+    members = Membership.objects.filter(room_id=room["id"])
+    return {wire_id(user_id) for user_id in members.values_list("user_id", flat=True)}
 
 
 def stored_room(room: Room) -> Any:

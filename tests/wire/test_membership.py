@@ -11,6 +11,8 @@ from tests.wire.rooms import (
     CHANNEL,
     FULL,
     GROUP,
+    NOBODY,
+    WRITINGS,
     Person,
     Room,
     another_socket,
@@ -25,7 +27,6 @@ from tests.wire.rooms import (
     stored_room,
 )
 
-NOBODY = 2**31 - 1
 CAP = {"GroupChat": "max_participants", "Channel": "max_subscribers"}
 ADD = {"GroupChat": "can_add_new_participants", "Channel": "can_add_new_subscribers"}
 REMOVE = {"GroupChat": "can_remove_participants", "Channel": "can_remove_subscribers"}
@@ -368,7 +369,7 @@ async def test_malformed_members_are_a_validation_error(
     await alice.refused(4003, event_type, {"room_id": room["id"]})
 
 
-@pytest.mark.parametrize("write", [int, str])
+@pytest.mark.parametrize("write", WRITINGS)
 async def test_a_user_id_is_a_number_or_a_string(
     write: Any, connect: Connect, users: Users
 ) -> None:

@@ -32,6 +32,7 @@ from tests.wire.rooms import (
     room_of_type,
     say,
     stored,
+    wire_id,
 )
 
 USER_KEYS = {"id", "username", "email", "first_name", "last_name"}
@@ -98,13 +99,7 @@ async def test_a_message_shows_what_the_protocol_names_and_nothing_else(
 
     assert message.keys() == MESSAGE_KEYS
     assert message["room"] == {"id": room["id"]}
-    assert message["sender"] == {
-        "id": alice.id,
-        "username": alice.name,
-        "email": f"{alice.name}@example.com",
-        "first_name": "",
-        "last_name": "",
-    }
+    assert message["sender"] == alice.shown
     assert message["content"] == "hello"
     flags = [message[name] for name in ("is_deleted", "is_edited", "is_forwarded")]
     assert flags == [False, False, False]
@@ -1172,7 +1167,7 @@ async def test_what_was_deleted_waits_for_nobody(
     alice, bob = await people(connect, users, "alice", "bob")
     carol = users("carol")
     room = await group(alice, bob)
-    await alice.send("room.add_members", {"room_id": room["id"], "members": [carol.pk]})
+    await alice.send("room.add_members", {"room_id": room["id"], "members": [wire_id(carol.pk)]})
     await everybody_gets("roomaddmembers.dispatch", alice, bob)
     message = await say(alice, room, "oops", bob)
     kept = await say(alice, room, "kept", bob)

@@ -84,13 +84,7 @@ async def test_a_reaction_reaches_every_socket_of_every_member_and_nobody_else(
     }
     assert added == {
         "id": added["id"],
-        "user": {
-            "id": bob.id,
-            "username": bob.name,
-            "email": f"{bob.name}@example.com",
-            "first_name": "",
-            "last_name": "",
-        },
+        "user": bob.shown,
         "reaction_content": "👍🏽",
         "created_at": added["created_at"],
     }

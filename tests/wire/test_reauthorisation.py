@@ -59,7 +59,7 @@ def cookie_of(browser: Browser) -> dict[str, str]:
 async def test_logging_out_closes_the_sockets_of_that_login_alone(
     chat: ChatThread, browser: Browser, orm: Orm
 ) -> None:
-    user = orm(get_user_model()._default_manager.latest, "pk")
+    user = orm(get_user_model()._default_manager.latest, "last_login")
     other = Browser()
     orm(other.force_login, user)
     async with (

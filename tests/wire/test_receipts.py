@@ -202,13 +202,7 @@ async def test_every_socket_of_every_member_hears_that_a_message_was_read(
     (receipt,) = shown["read_receipts"]
     assert shown == {**message, "read_receipts": [receipt]}
     assert receipt == {
-        "reader": {
-            "id": bob.id,
-            "username": bob.name,
-            "email": f"{bob.name}@example.com",
-            "first_name": "",
-            "last_name": "",
-        },
+        "reader": bob.shown,
         "read_at": receipt["read_at"],
     }
     assert TIME.fullmatch(receipt["read_at"])

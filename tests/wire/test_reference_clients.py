@@ -22,7 +22,7 @@ from tests.conftest import Connect, Users
 from tests.servers import ChatThread
 from tests.site.asgi import BelieveQuery
 from tests.timing import PATIENCE, eventually
-from tests.wire.rooms import GROUP
+from tests.wire.rooms import GROUP, wire_id
 
 CLIENTS = Path(__file__).resolve().parents[2] / "docs" / "clients"
 DRIVER = Path(__file__).parent / "drive_client.mjs"
@@ -30,7 +30,7 @@ DRIVER = Path(__file__).parent / "drive_client.mjs"
 
 async def make_group(creator: Client, member: AbstractUser) -> str:
     """Make a group of two over the creator's socket; return its id."""
-    data = {"type": GROUP, "name": "Team", "participants": [member.pk]}
+    data = {"type": GROUP, "name": "Team", "participants": [wire_id(member.pk)]}
     await creator.send("room.create", data)
     room: str = (await creator.expect("roomcreate.dispatch"))["id"]
     return room

@@ -8,6 +8,8 @@ from guardian.shortcuts import get_perms
 from gql_chat.models import get_model
 from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
+    NOBODY,
+    WRITINGS,
     Person,
     Room,
     another_socket,
@@ -22,7 +24,6 @@ from tests.wire.rooms import (
     stored_room,
 )
 
-NOBODY = 2**31 - 1
 LEADERS = {"GroupChat": "admins", "Channel": "moderators"}
 ADD = {"GroupChat": "add_admin", "Channel": "add_moderator"}
 REMOVE = {"GroupChat": "remove_admin", "Channel": "remove_moderator"}
@@ -330,7 +331,7 @@ async def test_a_one_to_one_chat_knows_no_permissions(
 
 
 @both_types
-@pytest.mark.parametrize("write", [int, str])
+@pytest.mark.parametrize("write", WRITINGS)
 async def test_an_unknown_user_is_not_found_and_nobody_changes(
     type: str, write: Any, connect: Connect, users: Users, orm: Orm
 ) -> None:

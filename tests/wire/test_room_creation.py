@@ -11,7 +11,9 @@ from gql_chat.models import Membership, get_model
 from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
     FULL,
-    Person,
+    NOBODY,
+    NUMBERED,
+    WRITINGS,
     another_socket,
     channel,
     create,
@@ -33,21 +35,9 @@ GROUP = NAMED | {
 }
 CHANNEL = NAMED | {"subscribers", "moderators", "max_subscribers", "is_public"}
 
-NOBODY = 2**31 - 1
-
 
 def rooms_of(user: AbstractUser) -> int:
     return Membership.objects.filter(user=user).count()
-
-
-def shown(person: Person) -> dict[str, Any]:
-    return {
-        "id": person.id,
-        "username": person.name,
-        "email": person.user.email,
-        "first_name": person.user.first_name,
-        "last_name": person.user.last_name,
-    }
 
 
 async def test_a_one_to_one_chat_has_the_documented_fields(connect: Connect, users: Users) -> None:
@@ -58,7 +48,7 @@ async def test_a_one_to_one_chat_has_the_documented_fields(connect: Connect, use
     assert room.keys() == ROOM | {"participants"}
     assert room["type"] == "OneToOneChat"
     assert room["property"] == {"preferences": {}}
-    assert room["participants"] == [shown(alice), shown(bob)]
+    assert room["participants"] == [alice.shown, bob.shown]
 
 
 async def test_a_group_has_the_documented_fields_and_defaults(
@@ -72,9 +62,9 @@ async def test_a_group_has_the_documented_fields_and_defaults(
     assert room["type"] == "GroupChat"
     assert room["name"] == "team"
     assert (room["description"], room["avatar"]) == (None, None)
-    assert room["creator"] == shown(alice)
-    assert room["participants"] == [shown(alice), shown(bob)]
-    assert room["admins"] == [shown(alice)]
+    assert room["creator"] == alice.shown
+    assert room["participants"] == [alice.shown, bob.shown]
+    assert room["admins"] == [alice.shown]
     assert room["max_participants"] == 100
     assert room["join_approval_required"] is False
     assert room["group_locked"] is False
@@ -92,9 +82,9 @@ async def test_a_channel_has_the_documented_fields_and_defaults(
     assert room["type"] == "Channel"
     assert room["name"] == "news"
     assert (room["description"], room["avatar"]) == (None, None)
-    assert room["creator"] == shown(alice)
-    assert room["subscribers"] == [shown(alice), shown(bob)]
-    assert room["moderators"] == [shown(alice)]
+    assert room["creator"] == alice.shown
+    assert room["subscribers"] == [alice.shown, bob.shown]
+    assert room["moderators"] == [alice.shown]
     assert room["max_subscribers"] == 300
     assert room["is_public"] is False
     assert room["property"] == {"preferences": {}}
@@ -179,11 +169,11 @@ async def test_members_are_optional_and_doubles_and_oneself_count_once(
     alone = await create(alice, type, {"name": "n"})
     together = await create(alice, type, {"name": "n", members: doubled}, bob)
 
-    assert alone[members] == [shown(alice)]
-    assert together[members] == [shown(alice), shown(bob)]
+    assert alone[members] == [alice.shown]
+    assert together[members] == [alice.shown, bob.shown]
 
 
-@pytest.mark.parametrize("write", [int, str])
+@pytest.mark.parametrize("write", WRITINGS)
 @pytest.mark.parametrize(
     ("type", "members"),
     [("OneToOneChat", "participants"), ("GroupChat", "participants"), ("Channel", "subscribers")],
@@ -196,14 +186,14 @@ async def test_a_user_id_is_a_number_or_a_string(
     data = {"name": "n", members: [write(bob.id)]}
     room = await create(alice, type, data, bob)
 
-    assert room[members] == [shown(alice), shown(bob)]
+    assert room[members] == [alice.shown, bob.shown]
 
 
 @pytest.mark.parametrize(
     ("type", "members"),
     [("OneToOneChat", "participants"), ("GroupChat", "participants"), ("Channel", "subscribers")],
 )
-@pytest.mark.parametrize("write", [int, str])
+@pytest.mark.parametrize("write", WRITINGS)
 async def test_an_unknown_user_is_not_found_and_nothing_is_stored(
     type: str, members: str, write: Any, connect: Connect, users: Users, orm: Orm
 ) -> None:
@@ -218,7 +208,7 @@ async def test_an_unknown_user_is_not_found_and_nothing_is_stored(
 
 @pytest.mark.parametrize(
     "user_id",
-    [None, True, 1.5, "", "bob", "1.5", [], {}, [1], "\0", str(uuid4())],
+    [None, True, 1.5, "", "bob", "1.5", [], {}, [1], "\0", str(uuid4()) if NUMBERED else "7"],
 )
 @pytest.mark.parametrize(
     ("type", "members"),
@@ -234,7 +224,7 @@ async def test_a_malformed_user_id_is_a_validation_error(
     assert orm(rooms_of, alice.user) == 0
 
 
-@pytest.mark.parametrize("user_id", [-1, 0, 2**63, "9" * 40])
+@pytest.mark.parametrize("user_id", [-1, 0, 2**63, "9" * 40] if NUMBERED else [0, 2**63])
 async def test_a_number_that_no_user_can_have_is_not_found(
     user_id: Any, connect: Connect, users: Users
 ) -> None:
@@ -364,7 +354,7 @@ async def test_the_cap_counts_the_creator(
     assert orm(rooms_of, alice.user) == 1
 
 
-@pytest.mark.parametrize("write", [int, str])
+@pytest.mark.parametrize("write", WRITINGS)
 async def test_nobody_chats_with_themselves(write: Any, connect: Connect, users: Users) -> None:
     (alice,) = await people(connect, users, "alice")
 

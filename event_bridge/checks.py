@@ -1,0 +1,61 @@
+"""System checks of the settings that only the socket reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+from gql_chat.checks import check_class
+from gql_chat.conf import SETTING, chat_settings
+
+
+@register("event_bridge")
+def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report a consumer or an event mapper that is none."""
+    if not apps.is_installed("guardian"):
+        return []  # which gql_chat reports; without it, nothing can be imported
+    try:
+        value = chat_settings.EVENT_MAPPER
+    except ImproperlyConfigured:
+        return []  # which gql_chat reports
+    return [*check_class("CHAT_CONSUMER_CLASS"), *_check_mapper(value)]
+
+
+def _check_mapper(value: Any) -> list[CheckMessage]:
+    from .operations import Choice, Operation
+
+    where = f"{SETTING}['EVENT_MAPPER']"
+    hint = "Name a function that returns a dict from event names to operations."
+    try:
+        mapper = chat_settings.load("EVENT_MAPPER")
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint=hint, id="event_bridge.E001")]
+    if not callable(mapper):
+        return [
+            Error(f"{where} is {value!r}, which is no function.", hint=hint, id="event_bridge.E001")
+        ]
+    try:
+        events = mapper()
+    except Exception as error:
+        return [
+            Error(
+                f"{where} is {value!r}, which raises {error!r}.",
+                hint="Call it in a shell to see where.",
+                id="event_bridge.E001",
+            )
+        ]
+    if not isinstance(events, dict) or not all(
+        isinstance(name, str) and isinstance(route, Operation | Choice)
+        for name, route in events.items()
+    ):
+        return [
+            Error(
+                f"{where} is {value!r}, which returns something else than operations by name.",
+                hint=f"{hint[:-1]}: event_bridge.operations.Operation or Choice.",
+                id="event_bridge.E001",
+            )
+        ]
+    return []

@@ -1,0 +1,140 @@
+"""Projects that swap models: plain ``makemigrations`` and ``migrate``, and chat works.
+
+Every subset of the tables is planned: its migrations are made and followed step by step without a
+database. A part of them lives, with a database. There, any three of the tables occur in all
+eight combinations.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import cycle, product
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connections
+from psycopg.conninfo import make_conninfo
+
+from tests.projects.project import OWN_TYPE, TABLES, TYPES, USER, Project
+from tests.projects.scenario import IN_MEMORY
+from tests.servers import ROOT
+
+Swap = tuple[str, ...]
+
+
+def in_one_app(swap: Swap) -> Project:
+    """All in one app, with proxies of the room types."""
+    return Project({"shop": (*swap, *TYPES, OWN_TYPE)})
+
+
+def in_two_apps(swap: Swap) -> Project:
+    """Spread over two apps, of which one comes before the package's by name and one after."""
+    board, shop = swap[::2], swap[1::2]
+    types = (*TYPES, OWN_TYPE) if "Room" in swap or len(swap) % 3 else (OWN_TYPE,)
+    if len(swap) % 2:
+        board += types
+    else:
+        shop += types
+    return Project({"board": board, "shop": shop})
+
+
+def subsets(names: Swap) -> list[Swap]:
+    """All of them, the empty one first."""
+    return [
+        tuple(name for name, taken in zip(names, row, strict=True) if taken)
+        for row in product((False, True), repeat=len(names))
+    ]
+
+
+def any_three() -> list[Swap]:
+    """Sixteen subsets of the tables in which any three occur in all eight combinations."""
+    rows = [
+        (a, b, c, d, a ^ b ^ c, a ^ b ^ d, a ^ c ^ d, b ^ c ^ d)
+        for a, b, c, d in product((0, 1), repeat=4)
+    ]
+    return [tuple(name for name, taken in zip(TABLES, row, strict=True) if taken) for row in rows]
+
+
+EVERY = [layout(swap) for layout in (in_one_app, in_two_apps) for swap in subsets(TABLES)]
+LIVING = [
+    layout(swap)
+    for layout, swap in zip(cycle((in_one_app, in_two_apps)), any_three(), strict=False)
+]
+#: Proxies beside a message model of the project's own, whose app the package waits for.
+TYPED = [Project({"shop": ("Message", *types)}) for types in ((), TYPES[1:2], TYPES)]
+#: All beside a user model of the project's own.
+WITH_USER = [Project({"shop": (USER, *swap)}) for swap in ((), (*TABLES, *TYPES))]
+#: A handful for PostgreSQL.
+SAMPLE = [*LIVING[5::8], TYPED[-1], WITH_USER[-1]]
+
+#: One configuration is enough for what needs no database.
+ON_SQLITE = os.environ["CHAT_TEST_DATABASE"] == "sqlite"
+
+Try = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def try_out() -> Iterator[Try]:
+    """Plans a project, or lets it live on a database; fails the test with what went wrong."""
+    # Neither this run's project is its, nor is measured what it does.
+    ours = ("DJANGO_SETTINGS_MODULE", "COVERAGE_")
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith(ours)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.projects.runner"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as runner:
+        assert runner.stdin is not None
+        assert runner.stdout is not None
+        asks, answers = runner.stdin, runner.stdout
+
+        def try_out(project: Project, database: dict[str, Any] | None = None) -> None:
+            asks.write(json.dumps({"apps": project.apps, "database": database}) + "\n")
+            failure = json.loads(answers.readline())
+            if failure is not None:
+                pytest.fail(failure, pytrace=False)
+
+        yield try_out
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The setting for an empty database, of the kind that the configuration has."""
+    if ON_SQLITE:
+        yield IN_MEMORY
+        return
+    request.getfixturevalue("configuration")
+    name = "chat_project"
+    # The database of this run may not be there yet, or any more.
+    dsn = make_conninfo(os.environ["CHAT_TEST_DSN"], dbname="postgres")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield {**connections.settings["default"], "NAME": name, "CONN_MAX_AGE": 0}
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+if ON_SQLITE:
+
+    @pytest.mark.parametrize("project", EVERY, ids=str)
+    def test_migrations_of_every_subset_follow_each_other(project: Project, try_out: Try) -> None:
+        try_out(project)
+
+
+@pytest.mark.parametrize("project", [*LIVING, *TYPED, *WITH_USER] if ON_SQLITE else SAMPLE, ids=str)
+def test_a_project_migrates_and_chats_there_and_back(
+    project: Project, database: dict[str, Any], try_out: Try
+) -> None:
+    try_out(project, database)
+
+
+def test_a_project_that_is_wrong_fails(try_out: Try) -> None:
+    """What the tests above rely on."""
+    with pytest.raises(pytest.fail.Exception, match=r"'OneToOneChat'.*does not exist"):
+        try_out(Project({"shop": ("Room",)}), IN_MEMORY)

@@ -1,0 +1,1 @@
+"""A user model as unlike Django's own as projects have them."""
