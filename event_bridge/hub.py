@@ -14,7 +14,6 @@ import logging
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -29,6 +28,7 @@ from gql_chat.threads import DatabaseThreads, default_size
 
 from .delivery import Delivered, Listener
 from .layer import LayerLink
+from .stream import Stream
 
 logger = logging.getLogger("event_bridge")
 
@@ -51,45 +51,6 @@ REPLAY_SIZE = 500
 
 GONE = 2**63
 """A place after all others: where a room that is deleted was left."""
-
-
-@dataclass(slots=True)
-class Stream:
-    """What the hub knows of a stream.
-
-    Attributes:
-        name: its name.
-        position: the place of the last frame applied.
-        users: the local users who are entitled to the next frame.
-        entering: users whose entitlement begins at a place that is not reached yet.
-        late: users who are given, out of the log, what others here have had already.
-        early: frames that arrived before their turn.
-        healing: whether the log is being read.
-        settled: the place up to which the members that were read last are the truth.
-    """
-
-    name: str
-    position: int
-    users: set[str] = field(default_factory=set)
-    entering: dict[str, int] = field(default_factory=dict)
-    late: set[str] = field(default_factory=set)
-    early: dict[int, Envelope] = field(default_factory=dict)
-    healing: bool = False
-    settled: int = 0
-
-    def follows(self, user: str) -> bool:
-        """Tell whether a user hears the stream, now or soon."""
-        return user in self.users or user in self.entering or user in self.late
-
-    def is_followed(self) -> bool:
-        """Tell whether anybody does."""
-        return bool(self.users or self.entering or self.late)
-
-    def drop(self, user: str) -> None:
-        """End what a user is entitled to."""
-        self.users.discard(user)
-        self.entering.pop(user, None)
-        self.late.discard(user)
 
 
 class Hub:

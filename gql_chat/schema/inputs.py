@@ -55,7 +55,7 @@ class MessageFieldsInput:
 
     parent_message_id: UUID | None = None
     forwarded_from_id: UUID | None = None
-    media: Optional[list[_Media]] = None  # noqa: UP045
+    media: Optional[list[_Media]] = None
 
 
 @strawberry.input
@@ -67,7 +67,7 @@ class SendMessageInput:
     client_id: str | None = strawberry.field(
         default=None, metadata=keywords(minLength=1, maxLength=CLIENT_ID_LENGTH)
     )
-    extra_fields: Optional[_MessageFields] = None  # noqa: UP045
+    extra_fields: Optional[_MessageFields] = None
 
 
 @strawberry.input
@@ -175,7 +175,7 @@ class CreateRoomInput:
     description: str | None = None
     participants: list[UserID] | None = None
     subscribers: list[UserID] | None = None
-    extra_fields: Optional[_RoomFields] = None  # noqa: UP045
+    extra_fields: Optional[_RoomFields] = None
 
 
 @strawberry.input

@@ -37,7 +37,7 @@ class SentMessage:
     message_id: UUID
     stream: str
     seq: int
-    original: Optional[MessageRef]  # noqa: UP045
+    original: Optional[MessageRef]
 
 
 @strawberry.type

@@ -34,9 +34,9 @@ class RoomRecordFilter:
     """Which rooms."""
 
     type: str | None = None
-    member: Optional[UserID] = None  # noqa: UP045
-    active_after: Optional[Timestamp] = None  # noqa: UP045
-    active_before: Optional[Timestamp] = None  # noqa: UP045
+    member: Optional[UserID] = None
+    active_after: Optional[Timestamp] = None
+    active_before: Optional[Timestamp] = None
 
 
 @strawberry_django.type(_RoomModel)
@@ -46,7 +46,7 @@ class RoomRecord:
     id: auto
     type: auto
     name: auto
-    creator_id: Optional[UserID] = strawberry_django.field(only=["creator_id"])  # noqa: UP045
+    creator_id: Optional[UserID] = strawberry_django.field(only=["creator_id"])
     seq: auto
     last_activity: Timestamp
     created_at: Timestamp
@@ -57,11 +57,11 @@ class MessageRecordFilter:
     """Which messages; `text` is looked for in the content, in any case."""
 
     room: UUID | None = None
-    sender: Optional[UserID] = None  # noqa: UP045
+    sender: Optional[UserID] = None
     text: str | None = None
     is_deleted: bool | None = None
-    sent_after: Optional[Timestamp] = None  # noqa: UP045
-    sent_before: Optional[Timestamp] = None  # noqa: UP045
+    sent_after: Optional[Timestamp] = None
+    sent_before: Optional[Timestamp] = None
 
 
 @strawberry_django.type(_MessageModel)
@@ -81,8 +81,8 @@ class MessageRecord:
 class SessionRecordFilter:
     """Which open sockets."""
 
-    user: Optional[UserID] = None  # noqa: UP045
-    seen_after: Optional[Timestamp] = None  # noqa: UP045
+    user: Optional[UserID] = None
+    seen_after: Optional[Timestamp] = None
 
 
 @strawberry_django.type(_SessionModel)
@@ -117,7 +117,7 @@ class ConnectedUser:
 class NotificationRecordFilter:
     """Which notifications; with `recipient` those that this user has not got yet."""
 
-    recipient: Optional[UserID] = None  # noqa: UP045
+    recipient: Optional[UserID] = None
     room: UUID | None = None
     notification_type: str | None = None
 
@@ -131,7 +131,7 @@ class NotificationRecord:
     room_id: UUID = strawberry_django.field(only=["room_id"])
     message_id: UUID = strawberry_django.field(only=["message_id"])
     actor_id: UserID = strawberry_django.field(only=["actor_id"])
-    recipient_id: Optional[UserID] = strawberry_django.field(  # noqa: UP045
+    recipient_id: Optional[UserID] = strawberry_django.field(
         only=["recipient_id"],
         description="Null for a message, which waits for all who have not got it yet.",
     )
@@ -144,10 +144,10 @@ class EventRecordFilter:
 
     stream: str | None = None
     room: UUID | None = None
-    user: Optional[UserID] = None  # noqa: UP045
+    user: Optional[UserID] = None
     kind: str | None = None
-    logged_after: Optional[Timestamp] = None  # noqa: UP045
-    logged_before: Optional[Timestamp] = None  # noqa: UP045
+    logged_after: Optional[Timestamp] = None
+    logged_before: Optional[Timestamp] = None
 
 
 @strawberry_django.type(StreamEvent)
@@ -160,7 +160,7 @@ class EventRecord:
     payload: JSONObject = strawberry_django.field(
         only=["payload"], resolver=lambda root: streams.parse_payload(root.payload)
     )
-    change: Optional[JSONObject]  # noqa: UP045
+    change: Optional[JSONObject]
     created_at: Timestamp
 
 

@@ -128,15 +128,15 @@ def _attachments(root: AbstractMessage) -> list[AttachmentRef]:
     return [] if root.is_deleted else relations_of(root).attachments
 
 
-def _parent_message(root: AbstractMessage) -> Optional[QuotedMessageRef]:  # noqa: UP045
+def _parent_message(root: AbstractMessage) -> Optional[QuotedMessageRef]:
     return relations_of(root).parent_message  # type: ignore[return-value]
 
 
-def _forwarded_from(root: AbstractMessage) -> Optional[QuotedMessageRef]:  # noqa: UP045
+def _forwarded_from(root: AbstractMessage) -> Optional[QuotedMessageRef]:
     return relations_of(root).forwarded_from  # type: ignore[return-value]
 
 
-def _nothing(root: Any) -> Optional[QuotedMessageRef]:  # noqa: UP045
+def _nothing(root: Any) -> Optional[QuotedMessageRef]:
     return None
 
 
@@ -151,10 +151,10 @@ class QuotedMessage:
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
-    forwarded_from: Optional[QuotedMessageRef] = derived(  # noqa: UP045
+    forwarded_from: Optional[QuotedMessageRef] = derived(
         _nothing, "Always null: quotes nest one level.", keywords(type="null")
     )
-    parent_message: Optional[QuotedMessageRef] = derived(  # noqa: UP045
+    parent_message: Optional[QuotedMessageRef] = derived(
         _nothing, "Always null: quotes nest one level.", keywords(type="null")
     )
     delivered_to: list[str] = derived(_delivered_to)
@@ -176,12 +176,8 @@ class Message:
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
-    forwarded_from: Optional[QuotedMessageRef] = derived(  # noqa: UP045
-        _forwarded_from
-    )
-    parent_message: Optional[QuotedMessageRef] = derived(  # noqa: UP045
-        _parent_message
-    )
+    forwarded_from: Optional[QuotedMessageRef] = derived(_forwarded_from)
+    parent_message: Optional[QuotedMessageRef] = derived(_parent_message)
     delivered_to: list[str] = derived(_delivered_to)
     read_receipts: list[ReadReceiptRef] = derived(_read_receipts)
     reactions: list[ReactionRef] = derived(_reactions)
@@ -272,7 +268,7 @@ class GroupChat(Room):
     name: str
     description: str | None
     avatar: str | None
-    creator: Optional[UserRef]  # noqa: UP045
+    creator: Optional[UserRef]
     participants: list[UserRef] = derived(members)
     admins: list[UserRef] = derived(leaders)
     max_participants: int
@@ -289,7 +285,7 @@ class Channel(Room):
     name: str
     description: str | None
     avatar: str | None
-    creator: Optional[UserRef]  # noqa: UP045
+    creator: Optional[UserRef]
     subscribers: list[UserRef] = derived(members)
     moderators: list[UserRef] = derived(leaders)
     max_subscribers: int
@@ -304,7 +300,7 @@ class RoomSummary:
     id: UUID
     created_at: Timestamp
     updated_at: Timestamp
-    last_message: Optional[MessageRef]  # noqa: UP045
+    last_message: Optional[MessageRef]
     unread_count: int
 
 
@@ -326,7 +322,7 @@ class GroupChatSummary(RoomSummary):
     name: str
     description: str | None
     avatar: str | None
-    creator: Optional[UserRef]  # noqa: UP045
+    creator: Optional[UserRef]
     max_participants: int
     join_approval_required: bool
     group_locked: bool
@@ -341,7 +337,7 @@ class ChannelSummary(RoomSummary):
     name: str
     description: str | None
     avatar: str | None
-    creator: Optional[UserRef]  # noqa: UP045
+    creator: Optional[UserRef]
     max_subscribers: int
     is_public: bool
 
