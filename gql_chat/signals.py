@@ -242,4 +242,4 @@ def follow_sign_out(sender: type[Any], request: Any, user: Any, **kwargs: Any) -
 def follow_delivery(sender: type[Delivery], instance: Delivery, **kwargs: Any) -> None:
     """Delete the message's notification when nobody is left who waits for it."""
     if not kwargs["raw"]:
-        get_model("ChatNotification").objects.delete_finished(message_id=instance.message_id)
+        get_model("ChatNotification").objects.delete_finished_of([instance.message_id])

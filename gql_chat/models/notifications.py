@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -85,7 +86,7 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         """Take a user, who has acknowledged messages in these rooms, out of the recipients.
 
         Reactions to these messages that wait for the user are done with, so their rows go;
-        the other notifications go when nobody is left (`delete_finished`).
+        the other notifications go when nobody is left (`delete_finished_of`).
         """
         if reactions := _reactions_for.all(user_id, message_ids):
             self.filter(pk__in=[notification.pk for notification in reactions]).delete()
@@ -95,17 +96,27 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         """Delete the notifications of messages that nobody is waiting for any more.
 
         Args:
-            scope: a filter that says where to look, such as `message_id__in=[...]`.
+            scope: a filter that says where to look, such as `room_id=...`; nowhere else.
         """
-        has_it = Delivery.objects.filter(
-            message_id=OuterRef(OuterRef("message_id")), user_id=OuterRef("user_id")
-        )
-        waiting = Membership.objects.filter(
-            ~Exists(has_it),
-            room_id=OuterRef("room_id"),
-            joined_at__lte=OuterRef("created_at"),
-        ).exclude(user_id=OuterRef("actor_id"))
-        self.filter(~Exists(waiting), recipient=None, **scope).delete()
+        _select_finished(**scope).delete()
+
+    def delete_finished_of(self, message_ids: Iterable[Any]) -> None:
+        """Delete those of the notifications of these messages that nobody is waiting for."""
+        if finished := _finished.all(message_ids):
+            self.filter(pk__in=[notification.pk for notification in finished]).delete()
+
+
+def _select_finished(*conditions: Any, **scope: Any) -> Any:
+    has_it = Delivery.objects.filter(
+        message_id=OuterRef(OuterRef("message_id")), user_id=OuterRef("user_id")
+    )
+    waiting = Membership.objects.filter(
+        ~Exists(has_it),
+        room_id=OuterRef("room_id"),
+        joined_at__lte=OuterRef("created_at"),
+    ).exclude(user_id=OuterRef("actor_id"))
+    notifications = get_model("ChatNotification").objects
+    return notifications.filter(*conditions, ~Exists(waiting), recipient=None, **scope)
 
 
 def _select_pending_messages(user_id: Any) -> Any:
@@ -169,6 +180,10 @@ def _user_and(model: str, field: str) -> Any:
 
 
 _memberships = find_by(Membership.objects.all, "room_id", "user_id")
+_finished: Statement[Any] = Statement(
+    lambda message_ids: _select_finished(Among(F("message_id"), message_ids)),
+    lambda: [Many(get_model("ChatNotification")._meta.get_field("message_id"))],
+)
 _of_reactions: Statement[Any] = Statement(
     _select_of_reactions,
     lambda: [One(get_model("ChatNotification")._meta.get_field("message_id")), *_user_key()],

@@ -95,7 +95,7 @@ class ReceiptOperations(Operations):
             notifications = get_model("ChatNotification").objects
             rooms = sorted({message.room_id for message in messages}, key=str)
             notifications.acknowledge(self.user_id, ids, rooms)
-            notifications.delete_finished(message_id__in=ids)
+            notifications.delete_finished_of(ids)
             senders = {message.sender_id for message in new}
             places = {(here.room_id, here.user_id) for here in _members.all(rooms, senders)}
             by_sender: dict[Any, list[Any]] = defaultdict(list)
