@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
 from django.test import Client as Browser
 
 from tests.client import Client
@@ -44,10 +45,16 @@ async def test_a_deleted_user_loses_the_socket(connect: Connect, users: Users, o
 
 
 @pytest.fixture
-def browser(users: Users, orm: Orm) -> Browser:
-    """A browser in which somebody is logged in."""
+def visitor(users: Users) -> AbstractUser:
+    """Somebody who logs in with browsers."""
+    return users("alice")
+
+
+@pytest.fixture
+def browser(visitor: AbstractUser, orm: Orm) -> Browser:
+    """A browser in which they are logged in."""
     browser = Browser()
-    orm(browser.force_login, users("alice"))
+    orm(browser.force_login, visitor)
     return browser
 
 
@@ -57,11 +64,10 @@ def cookie_of(browser: Browser) -> dict[str, str]:
 
 
 async def test_logging_out_closes_the_sockets_of_that_login_alone(
-    chat: ChatThread, browser: Browser, orm: Orm
+    chat: ChatThread, browser: Browser, visitor: AbstractUser, orm: Orm
 ) -> None:
-    user = orm(get_user_model()._default_manager.latest, "last_login")
     other = Browser()
-    orm(other.force_login, user)
+    orm(other.force_login, visitor)
     async with (
         Client(chat.url, headers=cookie_of(browser)) as mine,
         Client(chat.url, headers=cookie_of(other)) as elsewhere,
