@@ -10,9 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 from graphql import GraphQLError, GraphQLNamedType, GraphQLObjectType, GraphQLSchema, get_named_type
 from graphql.type import is_required_argument
 
+from gql_chat.checks import check_settings as check_chat_settings
 from gql_chat.conf import SERIALIZERS, chat_settings
 from gql_chat.schema import get_graphql_schema, rendering
 
+from .checks import check_settings
 from .operations import LIFECYCLE, Prepared, operations_of
 from .protocol import dispatches
 
@@ -41,17 +43,16 @@ Keys are those of `SERIALIZERS`; a dot leads into a nested object. The rest is a
 @register("event_bridge")
 def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Report types that lost a field which the protocol needs, and events that cannot run."""
+    if check_chat_settings() or check_settings():
+        return []  # They say what is wrong; out of that no schema can be built.
     try:
         schema = get_graphql_schema()
     except ImproperlyConfigured:
-        return []  # The checks of gql_chat name what it is.
+        return []  # Another check of gql_chat names what it is.
     except Exception as error:
         message = f"The GraphQL schema cannot be built: {error}"
         return [Error(message, hint="Look at the types in SERIALIZERS.", id="event_bridge.E011")]
-    try:
-        routes = chat_settings.load("EVENT_MAPPER")()
-    except ImproperlyConfigured:
-        routes = {}
+    routes = chat_settings.load("EVENT_MAPPER")()
     problems: list[CheckMessage] = list(_missing_fields(schema))
     for name, route in {**LIFECYCLE, **routes}.items():
         for operation in operations_of(route):

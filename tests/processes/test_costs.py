@@ -62,9 +62,9 @@ async def test_the_commands_of_redis_for_a_message_do_not_grow_with_the_sockets(
         per_message[count] = (count_commands(redis) - before) / MESSAGES
 
     assert per_message[FEW] > 0
-    # What the processes do by themselves every few seconds is counted with it: less than a
-    # command for each message. One for each socket would be 38 more.
-    assert per_message[MANY] == pytest.approx(per_message[FEW], abs=5)
+    # What the processes do by themselves every few seconds is counted with it, so a slow machine
+    # counts more. One command for each socket would be 38 more.
+    assert per_message[MANY] == pytest.approx(per_message[FEW], abs=(MANY - FEW) / 2)
 
 
 #: The time when these rows are written has nothing to do with messages: processes vouch for

@@ -1,5 +1,6 @@
 """The check of the bridge: a project's schema has what its documents and the protocol need."""
 
+import threading
 from typing import Any
 from uuid import UUID
 
@@ -116,10 +117,13 @@ def test_a_dispatch_of_no_event_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_type_of_which_no_schema_can_be_built_is_a_problem() -> None:
-    class Plain:
-        """No Strawberry type."""
+    @strawberry.type
+    class Unfinished(types.Reaction):
+        """A type with a field of which GraphQL knows no type."""
 
-    (problem,) = problems(SERIALIZERS={"Reaction": Plain})
+        thread: threading.Thread
+
+    (problem,) = problems(SERIALIZERS={"Reaction": Unfinished})
 
     assert "The GraphQL schema cannot be built" in problem
 

@@ -21,10 +21,6 @@ from gql_chat.operations import EventHandler
 from tests.client import Client, Frame
 from tests.conftest import Connect, Orm, Users
 
-# The server of these tests is a thread of this process and may use `random`, for the keepalive of
-# its sockets for instance; Hypothesis would take that for a use by the strategies.
-pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-
 bounded = settings(
     max_examples=20,
     deadline=None,

@@ -276,7 +276,7 @@ async def test_the_javascript_client_forgets_a_room_that_is_gone(
 
     await client.tell(do="close")
     await client.hears("closed")
-    await creator.send("room.remove_members", {"room_id": room, "members": [bob.pk]})
+    await creator.send("room.remove_members", {"room_id": room, "members": [str(bob.pk)]})
     await creator.expect("roomremovemembers.dispatch")
     await client.tell(do="connect")
 
