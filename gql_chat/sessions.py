@@ -40,15 +40,15 @@ def connected(users: QuerySet[Any]) -> QuerySet[Any]:
     return users.filter(pk__in=open_ones.values("user_id"))
 
 
-def delete_dead() -> int:
-    """Delete sessions that are silent and whose process vouches for them no more.
-
-    Returns:
-        How many went.
-    """
+def find_dead() -> Any:
+    """Return the sessions that are silent and whose process vouches for them no more."""
     since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
-    dead = get_model("Session").objects.filter(alive_at__lt=since, last_seen__lt=since)
-    deleted: int = dead.delete()[0]
+    return get_model("Session").objects.filter(alive_at__lt=since, last_seen__lt=since)
+
+
+def delete_dead() -> int:
+    """Delete dead sessions; return how many went."""
+    deleted: int = find_dead().delete()[0]
     return deleted
 
 

@@ -92,13 +92,18 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
             self.filter(pk__in=[notification.pk for notification in reactions]).delete()
         _pending_marks.run(user_id, room_ids)
 
+    def finished(self) -> models.QuerySet[AbstractChatNotification]:
+        """Return the notifications of messages that nobody is waiting for any more."""
+        found: models.QuerySet[AbstractChatNotification] = _select_finished()
+        return found
+
     def delete_finished(self, **scope: Any) -> None:
         """Delete the notifications of messages that nobody is waiting for any more.
 
         Args:
             scope: a filter that says where to look, such as `room_id=...`; nowhere else.
         """
-        _select_finished(**scope).delete()
+        self.finished().filter(**scope).delete()
 
     def delete_finished_of(self, message_ids: Iterable[Any]) -> None:
         """Delete those of the notifications of these messages that nobody is waiting for."""
@@ -106,7 +111,7 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
             self.filter(pk__in=[notification.pk for notification in finished]).delete()
 
 
-def _select_finished(*conditions: Any, **scope: Any) -> Any:
+def _select_finished(*conditions: Any) -> Any:
     has_it = Delivery.objects.filter(
         message_id=OuterRef(OuterRef("message_id")), user_id=OuterRef("user_id")
     )
@@ -116,7 +121,7 @@ def _select_finished(*conditions: Any, **scope: Any) -> Any:
         joined_at__lte=OuterRef("created_at"),
     ).exclude(user_id=OuterRef("actor_id"))
     notifications = get_model("ChatNotification").objects
-    return notifications.filter(*conditions, ~Exists(waiting), recipient=None, **scope)
+    return notifications.filter(*conditions, ~Exists(waiting), recipient=None)
 
 
 def _select_pending_messages(user_id: Any) -> Any:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -53,10 +53,16 @@ def test_sessions_without_a_process_go(users: Users) -> None:
     sessions = get_model("Session").objects
     long_ago = timezone.now() - timedelta(hours=1)
     alice = users("alice")
-    sessions.create(user=alice, channel_name="gone", last_seen=long_ago, alive_at=long_ago)
+    for number in range(3):
+        sessions.create(
+            user=alice, channel_name=f"gone {number}", last_seen=long_ago, alive_at=long_ago
+        )
     vouched = sessions.create(user=alice, channel_name="silent", last_seen=long_ago)
 
-    assert "sessions: 1 deleted" in prune()
+    said = prune(batch=2)
+
+    assert "sessions: 2 deleted so far" in said
+    assert "sessions: 3 deleted\n" in said
     assert list(sessions.all()) == [vouched]
 
 
@@ -64,11 +70,19 @@ def test_notifications_that_wait_for_nobody_go(users: Users) -> None:
     alice, bob = users.make("alice", "bob")
     room = GroupChat.objects.create(name="g", creator=alice)
     room.participants.add(bob)
-    done = Message.objects.create(room=room, sender=alice, content="done")
+    done = [Message.objects.create(room=room, sender=alice, content="done") for _ in range(3)]
     Message.objects.create(room=room, sender=alice, content="waiting")
     # Written in bulk, so without the signal that would end the notification.
-    Delivery.objects.bulk_create([Delivery(message=done, user=bob)])
+    Delivery.objects.bulk_create([Delivery(message=message, user=bob) for message in done])
 
-    assert "notifications: 1 deleted" in prune()
+    said = prune(batch=2)
+
+    assert "notifications: 2 deleted so far" in said
+    assert "notifications: 3 deleted\n" in said
     (left,) = get_model("ChatNotification").objects.all()
     assert left.message.content == "waiting"
+
+
+def test_a_batch_has_at_least_one_row() -> None:
+    with pytest.raises(CommandError, match="--batch"):
+        prune(batch=0)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from gql_chat.conf import chat_settings
 from gql_chat.models import StreamEvent, get_model
-from gql_chat.sessions import delete_dead
+from gql_chat.sessions import find_dead
 
 
 class Command(BaseCommand):
@@ -29,31 +28,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Delete, telling the progress."""
         batch: int = options["batch"]
+        if batch < 1:
+            raise CommandError("--batch is a whole number from 1 up.")
         retention = chat_settings.EVENT_LOG_RETENTION
         if retention is None:
             self.stdout.write("event log: kept for ever (EVENT_LOG_RETENTION is None)")
         else:
             since = timezone.now() - timedelta(seconds=retention)
-            self._report("event log", _in_batches(StreamEvent.objects, batch, since))
-        self.stdout.write(f"sessions: {delete_dead()} deleted")
-        before = get_model("ChatNotification").objects.count()
-        get_model("ChatNotification").objects.delete_finished()
-        after = get_model("ChatNotification").objects.count()
-        self.stdout.write(f"notifications: {max(0, before - after)} deleted")
+            self._prune("event log", StreamEvent.objects.filter(created_at__lt=since), batch)
+        self._prune("sessions", find_dead(), batch)
+        self._prune("notifications", get_model("ChatNotification").objects.finished(), batch)
 
-    def _report(self, what: str, counts: Iterator[int]) -> None:
+    def _prune(self, what: str, rows: QuerySet[Any], batch: int) -> None:
+        """Delete rows, so many in each transaction."""
         total = 0
-        for count in counts:
-            total += count
+        while keys := list(rows.order_by().values_list("pk", flat=True)[:batch]):
+            rows.model._default_manager.filter(pk__in=keys).delete()
+            total += len(keys)
             self.stdout.write(f"{what}: {total} deleted so far")
         self.stdout.write(f"{what}: {total} deleted")
-
-
-def _in_batches(events: Any, batch: int, since: Any) -> Iterator[int]:
-    """Delete events older than `since`, yielding how many each batch had."""
-    while True:
-        old: QuerySet[Any] = events.filter(created_at__lt=since).order_by("created_at")
-        ids = list(old.values_list("pk", flat=True)[:batch])
-        if not ids:
-            return
-        yield events.filter(pk__in=ids).delete()[0]
