@@ -155,7 +155,7 @@ class ChatConsumer:
         """Join delivery, register the session, send what waits; tell whether that worked."""
         async with self.hub.turn(self.user_key):
             try:
-                positions, notifications = await self.hub.threads.run(self._open_session)
+                positions, notifications = await self.hub.threads.commit(self._open_session)
             except BaseException as error:
                 self.hub.cancel(self)
                 if not isinstance(error, Exception):
@@ -199,7 +199,7 @@ class ChatConsumer:
 
     async def _forget_session(self) -> None:
         try:
-            await self.hub.threads.run(self._run_lifecycle, "close")
+            await self.hub.threads.commit(self._run_lifecycle, "close")
         except Exception as error:
             # The row stays; sessions whose process does not vouch for them are cleaned up.
             logger.warning("A session could not be closed: %r", error)
@@ -254,7 +254,7 @@ class ChatConsumer:
         """
         table = events()
         if frame.event_type == "session.heartbeat":
-            await self.hub.threads.run(self._heartbeat)
+            await self.hub.threads.commit(self._heartbeat)
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
             await self._resume(frame)
@@ -265,7 +265,9 @@ class ChatConsumer:
 
     async def _perform(self, prepared: Prepared, frame: Frame) -> None:
         data = frame.data if isinstance(frame.data, dict) else {}
-        result, envelopes = await self.hub.threads.run(prepared.run, data, Context(self.user_id))
+        threads = self.hub.threads
+        run = threads.commit if prepared.document.writes else threads.run
+        result, envelopes = await run(prepared.run, data, Context(self.user_id))
         self.hub.publish(envelopes)
         self._answer(prepared.operation.answer(result, data), frame.request_id)
 

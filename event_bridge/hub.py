@@ -24,7 +24,7 @@ from django.utils import timezone
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
 from gql_chat.streams import Envelope
-from gql_chat.threads import DatabaseThreads, default_size
+from gql_chat.threads import DatabaseThreads, default_size, default_together
 
 from .delivery import Delivered, Listener
 from .layer import LayerLink
@@ -64,7 +64,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.name = uuid.uuid4().hex
-        self.threads = DatabaseThreads(default_size())
+        self.threads = DatabaseThreads(default_size(), default_together())
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._streams: dict[str, Stream] = {}
         self._streams_of: dict[str, set[str]] = defaultdict(set)

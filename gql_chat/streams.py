@@ -247,6 +247,7 @@ def render(event: Event) -> str:
 
 
 _current: ContextVar[Outbox | None] = ContextVar("gql_chat_outbox", default=None)
+_shared: ContextVar[bool] = ContextVar("gql_chat_shared", default=False)
 _captured: ContextVar[list[Envelope] | None] = ContextVar("gql_chat_captured", default=None)
 
 
@@ -264,7 +265,8 @@ def transaction() -> Iterator[Outbox]:
             yield outer
             return
         connection = connections[using]
-        _take_write_lock(connection)
+        if not _shared.get():
+            _take_write_lock(connection)
         outbox = Outbox(connection)
         token = _current.set(outbox)
         try:
@@ -272,7 +274,21 @@ def transaction() -> Iterator[Outbox]:
         finally:
             _current.reset(token)
         if envelopes := outbox.close():
-            db_transaction.on_commit(lambda: _hand_over(envelopes), using=using)
+            _hand_over_after_commit(envelopes, using)
+
+
+@contextmanager
+def shared_transaction() -> Iterator[BaseDatabaseWrapper]:
+    """Run several operations in one transaction: each is a savepoint of it."""
+    using = router.db_for_write(StreamEvent)
+    with db_transaction.atomic(using=using):
+        connection = connections[using]
+        _take_write_lock(connection)
+        token = _shared.set(True)
+        try:
+            yield connection
+        finally:
+            _shared.reset(token)
 
 
 def current() -> Outbox:
@@ -304,8 +320,7 @@ def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
 
 def announce(envelope: Envelope) -> None:
     """Publish an envelope that is stored nowhere, after the running transaction if there is one."""
-    using = router.db_for_write(StreamEvent)
-    db_transaction.on_commit(lambda: _hand_over([envelope]), using=using)
+    _hand_over_after_commit([envelope], router.db_for_write(StreamEvent))
 
 
 def _refresh(stream: str, users: set[str]) -> Envelope:
@@ -332,12 +347,11 @@ def capture() -> Iterator[list[Envelope]]:
         _captured.reset(token)
 
 
-def _hand_over(envelopes: list[Envelope]) -> None:
+def _hand_over_after_commit(envelopes: list[Envelope], using: str) -> None:
+    # Looked up now: a shared commit comes when the operation's own scope is over.
     captured = _captured.get()
-    if captured is not None:
-        captured += envelopes
-    else:
-        publish(envelopes)
+    hand_over = publish if captured is None else captured.extend
+    db_transaction.on_commit(lambda: hand_over(envelopes), using=using)
 
 
 Subscriber = Callable[[list[Envelope]], None]

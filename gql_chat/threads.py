@@ -12,11 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from django.db import connections, router
 
+from .commits import Call, Outcome, attempt, commit_together
 from .models import StreamEvent
 
 T = TypeVar("T")
@@ -24,13 +27,48 @@ T = TypeVar("T")
 IDLE_SECONDS = 60
 """After so long without work a thread closes its database connection."""
 
-_Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+TOGETHER = 16
+"""How many operations share a commit at most: the first of them waits for the last."""
+
+
+@dataclass(slots=True, frozen=True)
+class _Job:
+    """Work that somebody waits for.
+
+    Attributes:
+        call: the work.
+        shares: whether it is an operation that may share its commit.
+        loop: where they wait.
+        future: what they wait for.
+    """
+
+    call: Call
+    shares: bool
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+_Jobs = SimpleQueue[_Job | None]
+"""The jobs that wait; None, after the last one, ends a thread."""
 
 
 def default_size() -> int:
     """Return how many threads serve: one on SQLite, which has one writer, else eight."""
-    vendor = connections[router.db_for_write(StreamEvent)].vendor
-    return 1 if vendor == "sqlite" else 8
+    return 1 if _vendor() == "sqlite" else 8
+
+
+def default_together() -> int:
+    """Return how many operations share a commit at most: several on SQLite alone.
+
+    Its one writer keeps nobody waiting who could write meanwhile. Elsewhere a shared transaction
+    would keep the locks of all its rooms, and two of them could wait for each other for ever.
+    """
+    return TOGETHER if _vendor() == "sqlite" else 1
+
+
+def _vendor() -> str:
+    vendor: str = connections[router.db_for_write(StreamEvent)].vendor
+    return vendor
 
 
 class DatabaseThreads:
@@ -38,11 +76,13 @@ class DatabaseThreads:
 
     Args:
         size: how many threads; they start with the first job.
+        together: how many operations that wait at the same time may share a commit.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, together: int = 1) -> None:
         self.size = size
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self.together = together
+        self._jobs: _Jobs = SimpleQueue()
         self._started = False
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
@@ -51,12 +91,26 @@ class DatabaseThreads:
         Raises:
             Exception: what the function raises.
         """
+        return await self._put(partial(function, *args), shares=False)
+
+    async def commit(self, function: Callable[..., T], *args: Any) -> T:
+        """Call an operation; it may share its commit with others that wait.
+
+        It is all or nothing by itself all the same: an error undoes what it wrote and nothing of
+        the others. What this returns is committed.
+
+        Raises:
+            Exception: what the function raises, or why nothing could be committed.
+        """
+        return await self._put(partial(function, *args), shares=True)
+
+    def _put(self, call: Callable[[], T], *, shares: bool) -> asyncio.Future[T]:
         if not self._started:
             self._start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((loop, future, function, args))
-        return await future
+        self._jobs.put(_Job(call, shares, loop, future))
+        return future
 
     def close(self) -> None:
         """Let the threads finish what waits, close their connections and end."""
@@ -69,51 +123,79 @@ class DatabaseThreads:
     def _start(self) -> None:
         self._started = True
         for number in range(self.size):
+            worker = _Worker(self._jobs, self.together)
             threading.Thread(
-                target=_work, args=(self._jobs,), name=f"chat-database-{number}", daemon=True
+                target=worker.work, name=f"chat-database-{number}", daemon=True
             ).start()
 
 
-def _work(jobs: SimpleQueue[_Job | None]) -> None:
-    checked = time.monotonic()
-    while True:
-        try:
-            job = jobs.get(timeout=IDLE_SECONDS)
-        except Empty:
-            connections.close_all()
-            continue
-        if job is None:
-            connections.close_all()
-            return
-        loop, future, function, args = job
-        if checked < _outage.seen_at:
-            checked = time.monotonic()
-            _check_connections()
-        try:
-            result = function(*args)
-        except BaseException as error:
-            _settle(loop, future, None, error)
-        else:
-            _settle(loop, future, result, None)
-        _tidy_connections()
+class _Worker:
+    """What one of the threads does.
+
+    Args:
+        jobs: the jobs that wait.
+        together: how many operations may share a commit.
+    """
+
+    def __init__(self, jobs: _Jobs, together: int) -> None:
+        self._jobs = jobs
+        self._together = together
+        self._held: _Job | None = None
+
+    def work(self) -> None:
+        """Do one job after the other until told to end."""
+        checked = time.monotonic()
+        while jobs := self._take():
+            if checked < _outage.seen_at:
+                checked = time.monotonic()
+                _check_connections()
+            for job, outcome in zip(jobs, _do(jobs), strict=True):
+                _settle(job, outcome)
+            _tidy_connections()
+        connections.close_all()
+
+    def _take(self) -> list[_Job]:
+        """Return the next job, with those behind it that share its commit; none at the end."""
+        first, self._held = self._held or self._wait(), None
+        jobs = [] if first is None else [first]
+        while jobs and jobs[-1].shares and len(jobs) < self._together:
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            if not job.shares:
+                self._held = job
+                break
+            jobs.append(job)
+        return jobs
+
+    def _wait(self) -> _Job | None:
+        while True:
+            try:
+                return self._jobs.get(timeout=IDLE_SECONDS)
+            except Empty:
+                connections.close_all()
 
 
-def _settle(
-    loop: asyncio.AbstractEventLoop,
-    future: asyncio.Future[Any],
-    result: Any,
-    error: BaseException | None,
-) -> None:
+def _do(jobs: list[_Job]) -> list[Outcome]:
+    calls = [job.call for job in jobs]
+    return [attempt(calls[0])] if len(calls) == 1 else commit_together(calls)
+
+
+def _settle(job: _Job, outcome: Outcome) -> None:
     def settle() -> None:
-        if future.done():
+        if job.future.done():
             return  # whoever waited was cancelled
-        if error is not None:
-            future.set_exception(error)
+        if outcome.error is not None:
+            job.future.set_exception(outcome.error)
         else:
-            future.set_result(result)
+            job.future.set_result(outcome.result)
 
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(settle)
+        job.loop.call_soon_threadsafe(settle)
 
 
 class _Outage:

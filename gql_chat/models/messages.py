@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ..conf import model_setting
 from .constraints import check_constraint, partial_index
+from .inserts import KeptInsert
 from .links import LINK_LENGTH, check_link
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ CAPTION_LENGTH = 1024
 CLIENT_ID_LENGTH = 64
 
 
-class AbstractMessage(models.Model):
+class AbstractMessage(KeptInsert):
     """What a member wrote in a room.
 
     `created_at` grows with every message of a room, also across servers whose clocks differ,

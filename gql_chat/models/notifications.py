@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from ..conf import model_setting
 from .constraints import partial_index
+from .inserts import KeptInsert
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
@@ -201,7 +202,7 @@ _pending_messages: Statement[Any] = Statement(_select_pending_messages, _user_ke
 _pending_reactions: Statement[Any] = Statement(_select_pending_reactions, _user_key)
 
 
-class AbstractChatNotification(models.Model):
+class AbstractChatNotification(KeptInsert):
     """That a message or a reaction waits for somebody: what a push service builds on.
 
     Attributes:

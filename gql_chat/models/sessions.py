@@ -10,9 +10,10 @@ from django.db import models
 from django.utils import timezone
 
 from ..conf import model_setting
+from .inserts import KeptInsert
 
 
-class AbstractSession(models.Model):
+class AbstractSession(KeptInsert):
     """An open socket of a user.
 
     Attributes:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 import orjson
+from django.conf import settings
 from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
@@ -92,7 +93,7 @@ Given = Callable[[], list["One | Many"]]
 
 @dataclass(slots=True)
 class _Compiled:
-    """A statement for one database connection.
+    """A statement for one database, whichever thread's connection to it is used.
 
     Attributes:
         sql: the text.
@@ -119,10 +120,18 @@ class _Prepared:
         self._build = build
         self._get_given = given
         self._given: list[One | Many] = []
-        self._compiled: WeakKeyDictionary[Any, _Compiled] = WeakKeyDictionary()
+        self._compiled: dict[str, _Compiled] = {}
         self._model: Any = None
 
-    def _execute(self, cursor: Any, compiled: _Compiled, values: tuple[Any, ...]) -> None:
+    def _execute(
+        self,
+        cursor: Any,
+        compiled: _Compiled,
+        values: tuple[Any, ...],
+        clause: str = "",
+        *more: Any,
+    ) -> None:
+        """Execute the statement, with a clause at its end that has parameters of its own."""
         parameters = compiled.parameters.copy()
         prepared = [
             given.prepare(value, cursor.db)
@@ -130,17 +139,17 @@ class _Prepared:
         ]
         for place, number in compiled.given:
             parameters[place] = prepared[number]
-        cursor.execute(compiled.sql, parameters)
+        cursor.execute(compiled.sql + clause, [*parameters, *more])
 
     def _connect(self) -> tuple[Any, _Compiled]:
-        """Return the connection and the statement for it."""
+        """Return the connection and the statement for its database."""
         if self._model is None:
             self._given = self._get_given()
             self._model = self._make_query().model
         connection: Any = connections[router.db_for_write(self._model)]
-        compiled = self._compiled.get(connection)
+        compiled = self._compiled.get(connection.alias)
         if compiled is None:
-            compiled = self._compiled[connection] = self._compile(connection)
+            compiled = self._compiled[connection.alias] = self._compile(connection)
         return connection, compiled
 
     def _make_query(self) -> Any:
@@ -163,8 +172,8 @@ class Statement(_Prepared, Generic[ModelT]):
     """A queryset with placeholders; it may select related objects.
 
     Args:
-        build: takes the placeholders and returns the queryset. It is called for each database
-            connection, when all models are loaded.
+        build: takes the placeholders and returns the queryset. It is called once for each
+            database, when all models are loaded.
         given: returns what each placeholder stands for, in the same order.
     """
 
@@ -184,6 +193,14 @@ class Statement(_Prepared, Generic[ModelT]):
         connection, compiled = self._connect()
         with connection.cursor() as cursor:
             self._execute(cursor, compiled, values)
+            rows = cursor.fetchall()
+        return list(compiled.read(rows))
+
+    def slice(self, start: int, size: int, *values: Any) -> list[ModelT]:
+        """Return at most `size` of the rows for these values, after the first `start`."""
+        connection, compiled = self._connect()
+        with connection.cursor() as cursor:
+            self._execute(cursor, compiled, values, " LIMIT %s OFFSET %s", size, start)
             rows = cursor.fetchall()
         return list(compiled.read(rows))
 
@@ -249,6 +266,8 @@ def _reader(compiler: Any, connection: Any) -> Callable[[Any], Iterator[Any]]:
         return iter
     columns = [column for column, _, _ in compiler.select]
     converters = compiler.get_converters(columns)
+    if connection.vendor == "sqlite" and settings.USE_TZ and connection.timezone is UTC:
+        _read_times(converters)
     make = _maker(compiler.klass_info, columns, connection.alias)
     annotations = compiler.annotation_col_map
 
@@ -259,6 +278,25 @@ def _reader(compiler: Any, connection: Any) -> Callable[[Any], Iterator[Any]]:
             for name, place in annotations.items():
                 setattr(instance, name, row[place])
             yield instance
+
+    return read
+
+
+def _read_times(converters: dict[int, tuple[list[Any], Any]]) -> None:
+    """Let times that SQLite's driver has read be given their zone, UTC, without a detour.
+
+    Django's own way to it is a tenth of what a list of rooms costs.
+    """
+    for steps, column in converters.values():
+        if column.output_field.get_internal_type() == "DateTimeField":
+            steps[0] = _in_utc(steps[0])
+
+
+def _in_utc(convert: Callable[..., Any]) -> Callable[..., Any]:
+    def read(value: Any, *details: Any) -> Any:
+        if type(value) is datetime:
+            return value.replace(tzinfo=UTC)
+        return convert(value, *details)  # None, or the text that an expression is
 
     return read
 

@@ -7,9 +7,10 @@ from .base import Operations
 from .broadcasts import BroadcastOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
+from .pages import Page, PageOperations
 from .reactions import ReactionOperations
 from .receipts import ReceiptOperations
-from .rooms import Page, RoomOperations
+from .rooms import RoomOperations
 from .sessions import SessionOperations
 
 
@@ -18,6 +19,7 @@ class EventHandler(
     ReactionOperations,
     ReceiptOperations,
     RoomOperations,
+    PageOperations,
     NotificationOperations,
     SessionOperations,
     BroadcastOperations,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -14,8 +13,7 @@ from django.db.models.functions import Coalesce
 
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT, own_columns
-from ..conf import chat_settings
-from ..errors import Conflict, Invalid, NotFound, PermissionDenied
+from ..errors import Conflict, Invalid, PermissionDenied
 from ..events import (
     MembersAdded,
     MembersRemoved,
@@ -24,52 +22,15 @@ from ..events import (
     RoomExited,
     RoomUpdated,
 )
-from ..models import AbstractMessage, AbstractRoom, Membership, get_model
+from ..models import AbstractRoom, Membership, get_model
 from ..models.links import LINK_LENGTH, check_link
 from ..models.statements import Among, Many, One, Statement
 from ..permissions import grant, revoke
-from ..relations import load_messages, load_rooms, load_senders, members_of
+from ..relations import load_messages, load_rooms, members_of
 from ..rooms import NAME_LENGTH, Role, room_model, room_types
 from .base import Operations, check_active, messages_by_id
 
 _LARGEST = 2**31 - 1
-
-
-@dataclass(slots=True)
-class Page:
-    """A page of a room's messages, the newest first.
-
-    Attributes:
-        room_id: the room.
-        messages: the messages, with their relations loaded.
-        has_next: whether there are older ones.
-        has_previous: whether there are newer ones.
-        page: its number from 1; None for a page by cursor.
-        size: how many messages a page holds at most.
-    """
-
-    room_id: Any
-    messages: list[AbstractMessage]
-    has_next: bool
-    has_previous: bool
-    size: int
-    page: int | None = None
-
-    @property
-    def next_page_number(self) -> int | None:
-        """The number of the next page, if there is one and pages are counted."""
-        return self.page + 1 if self.page is not None and self.has_next else None
-
-    @property
-    def prev_page_number(self) -> int | None:
-        """The number of the previous page, if there is one and pages are counted."""
-        return self.page - 1 if self.page is not None and self.has_previous else None
-
-
-def _load(messages: list[AbstractMessage]) -> list[AbstractMessage]:
-    """Give messages what a page shows of them."""
-    load_senders(messages)
-    return load_messages(messages)
 
 
 def _select_listed_rooms(user_id: Any) -> Any:
@@ -144,77 +105,6 @@ class RoomOperations(Operations):
         room = self.enter(room_id).room
         load_rooms([room])
         return room
-
-    def room_messages(
-        self,
-        room_id: Any,
-        *,
-        page: int | None = None,
-        size: int | None = None,
-        before: Any = None,
-        after: Any = None,
-    ) -> Page:
-        """Return messages of a room, the newest first.
-
-        Args:
-            room_id: the room.
-            page: the number of the page from 1; needs `size`.
-            size: how many at most; capped at `MAX_PAGE_SIZE`.
-            before: the id of a message: those older than it follow. At one cost, however deep.
-            after: the id of a message: the nearest that are newer than it.
-
-        Raises:
-            NotFound: there is no such room, or no such message in it.
-            PermissionDenied: the user is not in it.
-            Invalid: the numbers are not from 1 up, or do not go together.
-        """
-        if sum(given is not None for given in (page, before, after)) > 1:
-            raise Invalid({"paginate": "Name one of page, before and after."})
-        if size is None and (page, before, after) != (None, None, None):
-            raise Invalid({"paginate": {"size": "This field is required."}})
-        if page is None and before is None and after is None and size is not None:
-            raise Invalid({"paginate": {"page": "This field is required."}})
-        for name, number in (("page", page), ("size", size)):
-            if number is not None and number < 1:
-                raise Invalid({"paginate": {name: "A whole number from 1 up is needed."}})
-        room = self.enter(room_id).room
-        limit = chat_settings.MAX_PAGE_SIZE
-        size = limit if size is None else min(size, limit or size)
-        messages = (
-            get_model("Message")
-            .objects.filter(room_id=room.pk, is_deleted=False)
-            .order_by("-created_at", "-pk")
-        )
-        if after is not None:
-            return self._newer(room, messages, after, size)
-        if before is not None:
-            cursor = self._cursor(room, before)
-            messages = messages.filter(
-                Q(created_at__lt=cursor.created_at)
-                | Q(created_at=cursor.created_at, pk__lt=cursor.pk)
-            )
-        start = 0 if page is None or size is None else (page - 1) * size
-        if start > _LARGEST:
-            return Page(room.pk, [], False, True, size, page)
-        rows = list(messages[start : start + size + 1] if size is not None else messages)
-        has_next = size is not None and len(rows) > size
-        has_previous = before is not None or start > 0
-        shown = _load(rows[:size])
-        return Page(room.pk, shown, has_next, has_previous, size or len(shown), page)
-
-    def _cursor(self, room: AbstractRoom, message_id: Any) -> Any:
-        cursor = get_model("Message").objects.filter(pk=message_id, room_id=room.pk).first()
-        if cursor is None:
-            raise NotFound("There is no such message in this room.")
-        return cursor
-
-    def _newer(self, room: AbstractRoom, messages: Any, after: Any, size: int) -> Page:
-        cursor = self._cursor(room, after)
-        newer = messages.filter(
-            Q(created_at__gt=cursor.created_at) | Q(created_at=cursor.created_at, pk__gt=cursor.pk)
-        ).order_by("created_at", "pk")
-        rows = list(newer[: size + 1])
-        return Page(room.pk, _load(rows[:size][::-1]), True, len(rows) > size, size)
 
     # Coming and going
 

@@ -10,12 +10,13 @@ with no partial answer: an event has a whole answer or an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
+    GraphQLBoolean,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLList,
@@ -24,12 +25,14 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
     GraphQLSchema,
+    GraphQLString,
     GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
     Undefined,
     default_type_resolver,
+    get_nullable_type,
     is_leaf_type,
 )
 from graphql.execution import get_argument_values
@@ -43,8 +46,11 @@ Info = GraphQLResolveInfo[Any]
 Complete = Callable[[Any, "Scope"], Any]
 """Takes what a resolver returned and the scope; returns plain objects."""
 
-Read = Callable[[Any, "Scope"], Any]
+Resolve = Callable[[Any, "Scope"], Any]
 """Takes an object and the scope; returns the value of one of its fields."""
+
+_PLAIN = {GraphQLString: str, GraphQLBoolean: bool}
+"""The scalars that write values of a type as they are."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,6 +66,20 @@ class Scope:
     root: Any
     context: Any
     variables: Any
+    _infos: dict[int, Info] = field(default_factory=dict)
+
+    def complete(self, info: Info) -> Info:
+        """Return what resolvers learn of a field, with what this execution knows of it.
+
+        Args:
+            info: what the plan knows.
+        """
+        known = self._infos.get(id(info))
+        if known is None:
+            known = self._infos[id(info)] = info._replace(
+                root_value=self.root, context=self.context, variable_values=self.variables
+            )
+        return known
 
 
 class Planner:
@@ -116,14 +136,14 @@ class Planner:
     ) -> Complete:
         assert node.selection_set is not None
         selections = [node.selection_set]
-        concrete = {
-            each.name: self._object(each, selections)
-            for each in self._schema.get_possible_types(kind)
-        }
+        types = self._schema.get_possible_types(kind)
+        concrete = {each.name: self._object(each, selections) for each in types}
+        if isinstance(kind, GraphQLInterfaceType) and _asks_types(kind, types):
+            return _ask_types({each.is_type_of: concrete[each.name] for each in types}, kind, info)
         resolve: Any = kind.resolve_type or default_type_resolver
 
         def complete(value: Any, scope: Scope) -> Any:
-            name = resolve(value, _within(info, scope), kind)
+            name = resolve(value, scope.complete(info), kind)
             if name not in concrete:
                 raise TypeError(f"{value!r} is none of the types of {kind.name}.")
             return concrete[name](value, scope)
@@ -135,17 +155,24 @@ class Planner:
         key = node.alias.value if node.alias else node.name.value
         if node.name.value == "__typename":
             return key, lambda value, scope: parent.name
-        field = parent.fields[node.name.value]
-        info = self._info(parent, field, node)
-        read, complete = _reader(field, node, info), self._complete(field.type, node, info)
-        return key, lambda value, scope: complete(read(value, scope), scope)
+        found = parent.fields[node.name.value]
+        info = self._info(parent, found, node)
+        complete = self._complete(found.type, node, info)
+        kind = get_nullable_type(found.type)
+        if attribute := _attribute(found):
+            return key, _answer_attribute(attribute, kind, complete)
+        definition = found.extensions.get("strawberry-definition")
+        if isinstance(definition, DerivedField):
+            return key, _answer_derived(definition.read, kind, complete)
+        resolve = _resolver(found, node, info)
+        return key, lambda value, scope: complete(resolve(value, scope), scope)
 
-    def _info(self, parent: GraphQLObjectType, field: GraphQLField, node: FieldNode) -> Info:
+    def _info(self, parent: GraphQLObjectType, found: GraphQLField, node: FieldNode) -> Info:
         """Return what resolvers learn of a field, but for the scope."""
         known: dict[str, Any] = {
             "field_name": node.name.value,
             "field_nodes": [node],
-            "return_type": field.type,
+            "return_type": found.type,
             "parent_type": parent,
             "path": Path(None, node.name.value, parent.name),
             "schema": self._schema,
@@ -175,30 +202,72 @@ class Planner:
         ) and self._schema.is_sub_type(named, parent)
 
 
-def _reader(field: GraphQLField, node: FieldNode, info: Info) -> Read:
-    """Return what reads a field: straight off the object where nothing else is asked for."""
-    definition = field.extensions.get("strawberry-definition")
-    if isinstance(definition, DerivedField):
-        derive = definition.read
-        return lambda value, scope: derive(value)
-    if isinstance(definition, StrawberryField) and definition.is_basic_field:
-        name, read = definition.python_name, definition.default_resolver
-        return lambda value, scope: read(value, name)
-    resolve: Any = field.resolve
-    if not field.args:
-        return lambda value, scope: resolve(value, _within(info, scope))
+def _asks_types(kind: GraphQLInterfaceType, types: Iterable[GraphQLObjectType]) -> bool:
+    """Tell whether the types of an interface themselves know what is of them."""
+    definition = kind.extensions.get("strawberry-definition")
+    says = definition is None or definition.resolve_type is not None
+    return not says and all(each.is_type_of is not None for each in types)
+
+
+def _ask_types(types: dict[Any, Complete], kind: GraphQLInterfaceType, info: Info) -> Complete:
+    """Return what completes a value by the first type that takes it for its own."""
+
+    def complete(value: Any, scope: Scope) -> Any:
+        known = scope.complete(info)
+        for is_type_of, complete_as in types.items():
+            if is_type_of(value, known):
+                return complete_as(value, scope)
+        raise TypeError(f"{value!r} is none of the types of {kind.name}.")
+
+    return complete
+
+
+def _attribute(found: GraphQLField) -> str | None:
+    """Return the name of the attribute that is a field's value, if nothing else is asked for it."""
+    definition = found.extensions.get("strawberry-definition")
+    if (
+        isinstance(definition, StrawberryField)
+        and definition.is_basic_field
+        and not isinstance(definition, DerivedField)
+        and definition.default_resolver is getattr
+    ):
+        return definition.python_name
+    return None
+
+
+def _answer_attribute(name: str, kind: Any, complete: Complete) -> Complete:
+    """Return what answers a field with an attribute: most of an answer is such fields."""
+    plain = _PLAIN.get(kind)
+
+    def answer(value: Any, scope: Scope) -> Any:
+        found = getattr(value, name)
+        return found if type(found) is plain else complete(found, scope)
+
+    return answer
+
+
+def _answer_derived(read: Callable[[Any], Any], kind: Any, complete: Complete) -> Complete:
+    """Return what answers a field with what a function reads off the object."""
+    plain = _PLAIN.get(kind)
+
+    def answer(value: Any, scope: Scope) -> Any:
+        found = read(value)
+        return found if type(found) is plain else complete(found, scope)
+
+    return answer
+
+
+def _resolver(found: GraphQLField, node: FieldNode, info: Info) -> Resolve:
+    """Return what calls a field's resolver."""
+    resolve: Any = found.resolve
+    if not found.args:
+        return lambda value, scope: resolve(value, scope.complete(info))
 
     def resolve_with_arguments(value: Any, scope: Scope) -> Any:
-        arguments = get_argument_values(field, node, scope.variables)
-        return resolve(value, _within(info, scope), **arguments)
+        arguments = get_argument_values(found, node, scope.variables)
+        return resolve(value, scope.complete(info), **arguments)
 
     return resolve_with_arguments
-
-
-def _within(info: Info, scope: Scope) -> Info:
-    return info._replace(
-        root_value=scope.root, context=scope.context, variable_values=scope.variables
-    )
 
 
 def _required(complete: Complete, info: Info) -> Complete:

@@ -34,7 +34,9 @@ def _read_user_id(value: Any) -> int | str:
 
 
 def _write_time(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    # As the ORM returns it, it is in UTC.
+    moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _read_time(value: Any) -> datetime:

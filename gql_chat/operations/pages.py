@@ -1,0 +1,147 @@
+"""Pages of a room's messages, the newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from ..conf import chat_settings
+from ..errors import Invalid, NotFound
+from ..models import AbstractMessage, AbstractRoom, get_model
+from ..models.statements import Many, One, Statement, find_by
+from ..relations import load_messages, load_senders
+from .base import Operations
+
+_LARGEST = 2**31 - 1
+
+
+@dataclass(slots=True)
+class Page:
+    """A page of a room's messages, the newest first.
+
+    Attributes:
+        room_id: the room.
+        messages: the messages, with their relations loaded.
+        has_next: whether there are older ones.
+        has_previous: whether there are newer ones.
+        page: its number from 1; None for a page by cursor.
+        size: how many messages a page holds at most.
+    """
+
+    room_id: Any
+    messages: list[AbstractMessage]
+    has_next: bool
+    has_previous: bool
+    size: int
+    page: int | None = None
+
+    @property
+    def next_page_number(self) -> int | None:
+        """The number of the next page, if there is one and pages are counted."""
+        return self.page + 1 if self.page is not None and self.has_next else None
+
+    @property
+    def prev_page_number(self) -> int | None:
+        """The number of the previous page, if there is one and pages are counted."""
+        return self.page - 1 if self.page is not None and self.has_previous else None
+
+
+def _load(messages: list[AbstractMessage]) -> list[AbstractMessage]:
+    """Give messages what a page shows of them."""
+    load_senders(messages)
+    return load_messages(messages)
+
+
+_messages_of_room: Statement[Any] = find_by(
+    lambda: get_model("Message").objects.all(), "id", "room_id"
+)
+
+
+def _select_page(room_id: Any, *conditions: Any) -> Any:
+    shown = get_model("Message").objects.filter(*conditions, room_id=room_id, is_deleted=False)
+    return shown.order_by("-created_at", "-pk")
+
+
+def _select_older(room_id: Any, before: Any, at: Any, key: Any) -> Any:
+    return _select_page(room_id, Q(created_at__lt=before) | Q(created_at=at, pk__lt=key))
+
+
+def _select_newer(room_id: Any, after: Any, at: Any, key: Any) -> Any:
+    newer = _select_page(room_id, Q(created_at__gt=after) | Q(created_at=at, pk__gt=key))
+    return newer.order_by("created_at", "pk")
+
+
+def _place_in_room() -> list[One | Many]:
+    columns = get_model("Message")._meta
+    names = ("room_id", "created_at", "created_at", "id")
+    return [One(columns.get_field(name)) for name in names]
+
+
+_newest: Statement[Any] = Statement(_select_page, lambda: _place_in_room()[:1])
+_older: Statement[Any] = Statement(_select_older, _place_in_room)
+_newer: Statement[Any] = Statement(_select_newer, _place_in_room)
+
+
+class PageOperations(Operations):
+    """What a user does to read what was written."""
+
+    def room_messages(
+        self,
+        room_id: Any,
+        *,
+        page: int | None = None,
+        size: int | None = None,
+        before: Any = None,
+        after: Any = None,
+    ) -> Page:
+        """Return messages of a room, the newest first.
+
+        Args:
+            room_id: the room.
+            page: the number of the page from 1; needs `size`.
+            size: how many at most; capped at `MAX_PAGE_SIZE`.
+            before: the id of a message: those older than it follow. At one cost, however deep.
+            after: the id of a message: the nearest that are newer than it.
+
+        Raises:
+            NotFound: there is no such room, or no such message in it.
+            PermissionDenied: the user is not in it.
+            Invalid: the numbers are not from 1 up, or do not go together.
+        """
+        if sum(given is not None for given in (page, before, after)) > 1:
+            raise Invalid({"paginate": "Name one of page, before and after."})
+        if size is None and (page, before, after) != (None, None, None):
+            raise Invalid({"paginate": {"size": "This field is required."}})
+        if page is None and before is None and after is None and size is not None:
+            raise Invalid({"paginate": {"page": "This field is required."}})
+        for name, number in (("page", page), ("size", size)):
+            if number is not None and number < 1:
+                raise Invalid({"paginate": {name: "A whole number from 1 up is needed."}})
+        room = self.enter(room_id).room
+        limit = chat_settings.MAX_PAGE_SIZE
+        size = limit if size is None else min(size, limit or size)
+        start = 0 if page is None or size is None else (page - 1) * size
+        if start > _LARGEST:
+            return Page(room.pk, [], False, True, size, page)
+        # One more than is shown tells whether there are more.
+        count = _LARGEST if size is None else size + 1
+        if after is not None:
+            rows = _newer.slice(0, count, room.pk, *self._place(room, after))
+            return Page(room.pk, _load(rows[:size][::-1]), True, len(rows) > size, size)
+        if before is not None:
+            rows = _older.slice(0, count, room.pk, *self._place(room, before))
+        else:
+            rows = _newest.slice(start, count, room.pk)
+        has_next = size is not None and len(rows) > size
+        has_previous = before is not None or start > 0
+        shown = _load(rows[:size])
+        return Page(room.pk, shown, has_next, has_previous, size or len(shown), page)
+
+    def _place(self, room: AbstractRoom, message_id: Any) -> tuple[Any, ...]:
+        """Return where a message of the room stands: the values that `_newer` and `_older` take."""
+        cursor: Any = _messages_of_room.first(message_id, room.pk)
+        if cursor is None:
+            raise NotFound("There is no such message in this room.")
+        return cursor.created_at, cursor.created_at, cursor.pk
