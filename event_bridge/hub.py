@@ -67,7 +67,8 @@ class Hub:
         self.threads = DatabaseThreads(default_size(), default_together())
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._streams: dict[str, Stream] = {}
-        self._streams_of: dict[str, set[str]] = defaultdict(set)
+        # Lists, since a set is nine times as large; a name is in it while its stream is followed.
+        self._streams_of: dict[str, list[str]] = defaultdict(list)
         self._opening = 0
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Of which rooms the members are read just now, how often: their frames wait for it.
@@ -137,7 +138,7 @@ class Hub:
             stream = self._track(name, after if unheard else place["seq"])
         elif user in stream.late:
             return
-        self._streams_of[user].add(stream.name)
+        self._note_follower(stream, user)
         if joined_seq > stream.position + 1:
             stream.entering[user] = joined_seq
         elif after < stream.position and user not in stream.users:
@@ -146,6 +147,11 @@ class Hub:
             stream.users.add(user)
         if unheard:
             self._heal(name)
+
+    def _note_follower(self, stream: Stream, user: str) -> None:
+        """Note that a user is about to follow a stream."""
+        if not stream.follows(user):
+            self._streams_of[user].append(stream.name)
 
     def _is_here(self, user: str) -> bool:
         """Tell whether a socket of the user has entered, with the user's own stream."""
@@ -275,8 +281,8 @@ class Hub:
                 self._bring_up(envelope.stream, stream, user, envelope.seq - 1)
 
     def _bring_up(self, name: str, stream: Stream, user: str, after: int) -> None:
-        stream.late.add(user)
-        self._streams_of[user].add(stream.name)
+        self._note_follower(stream, user)
+        stream.late |= {user}
         self.spawn(self._catch_up(name, stream, user, after))
 
     def _apply(self, name: str, stream: Stream, envelope: Envelope) -> None:
@@ -300,10 +306,10 @@ class Hub:
     ) -> None:
         for user in change.get("joined", ()):
             if user in self._listeners:
+                self._note_follower(stream, user)
                 stream.drop(user)
                 stream.users.add(user)
                 self._left.pop((name, user), None)
-                self._streams_of[user].add(stream.name)
         for user in change.get("left", ()):
             self._forget(name, stream, user, seq)
 
@@ -318,9 +324,9 @@ class Hub:
 
     def _forget(self, name: str, stream: Stream, user: str, seq: int) -> None:
         """End what a user is entitled to of a stream, from a place on."""
-        stream.drop(user)
-        if user in self._streams_of:
-            self._streams_of[user].discard(name)
+        if stream.follows(user):
+            stream.drop(user)
+            self._streams_of[user].remove(name)
         self._note_left(name, user, seq)
 
     def _note_left(self, name: str, user: str, seq: int) -> None:
@@ -333,8 +339,8 @@ class Hub:
                 del self._parted[next(iter(self._parted))]
 
     def _close(self, name: str, stream: Stream) -> None:
-        for user in (*stream.users, *stream.entering, *stream.late):
-            self._streams_of[user].discard(name)
+        for user in stream.followers():
+            self._streams_of[user].remove(name)
             self._note_left(name, user, stream.position)
         self._untrack(name)
 
@@ -385,7 +391,7 @@ class Hub:
         """Give a user what others here have had since a place, then let them follow."""
         while user in stream.late:
             if after >= stream.position:
-                stream.late.discard(user)
+                stream.late -= {user}
                 stream.users.add(user)
                 return
             read = partial(self.threads.run, streams.read_log, name, after, REPLAY_SIZE)
@@ -466,13 +472,13 @@ class Hub:
                 return
             stream = self._track(name, position)
         stream.settled = position
-        for user in asked & {*stream.users, *stream.entering, *stream.late} - members:
+        for user in asked & stream.followers() - members:
             self._forget(name, stream, user, position)
-        stream.users -= asked
-        stream.users |= members & self._listeners.keys()
-        stream.users -= stream.entering.keys() | stream.late
+        for user in members & self._listeners.keys():
+            if not stream.follows(user):
+                self._note_follower(stream, user)
+                stream.users.add(user)
         for user in stream.users:
-            self._streams_of[user].add(stream.name)
             self._left.pop((name, user), None)
         if not stream.is_followed():
             self._untrack(name)

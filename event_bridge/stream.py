@@ -26,7 +26,7 @@ class Stream:
     position: int
     users: set[str] = field(default_factory=set)
     entering: dict[str, int] = field(default_factory=dict)
-    late: set[str] = field(default_factory=set)
+    late: frozenset[str] = frozenset()
     early: dict[int, Envelope] = field(default_factory=dict)
     healing: bool = False
     settled: int = 0
@@ -34,6 +34,10 @@ class Stream:
     def follows(self, user: str) -> bool:
         """Tell whether a user hears the stream, now or soon."""
         return user in self.users or user in self.entering or user in self.late
+
+    def followers(self) -> set[str]:
+        """Return who hears the stream, now or soon."""
+        return {*self.users, *self.entering, *self.late}
 
     def is_followed(self) -> bool:
         """Tell whether anybody does."""
@@ -43,4 +47,4 @@ class Stream:
         """End what a user is entitled to."""
         self.users.discard(user)
         self.entering.pop(user, None)
-        self.late.discard(user)
+        self.late -= {user}

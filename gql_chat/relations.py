@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import F
 
 from .models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from .models.statements import Among, Many, Statement, find_among
+from .models.statements import Among, Made, Many, Statement, find_among
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False).select_related("sender"), "id"
@@ -98,13 +98,15 @@ def _quote(message: AbstractMessage, quoted: Any) -> Any:
 
 def _fill(relations: dict[Any, MessageRelations]) -> None:
     ids = list(relations)
+    # Who reacts has read it, too.
+    users: Made = {}
     for asset in _attachments.all(ids):
         relations[asset.message_id].attachments.append(asset)
-    for receipt in _receipts.all(ids):
+    for receipt in _receipts.all(ids, made=users):
         relations[receipt.message_id].read_receipts.append(receipt)
-    for reaction in _reactions.all(ids):
+    for reaction in _reactions.all(ids, made=users):
         relations[reaction.message_id].reactions.append(reaction)
-    for delivery in _deliveries.all(ids):
+    for delivery in _deliveries.all(ids, made=users):
         relations[delivery.message_id].delivered_to.append(delivery.user.get_username())
 
 

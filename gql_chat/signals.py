@@ -73,7 +73,10 @@ def replace_reaction(
     """
     if kwargs["raw"]:
         return
-    for reaction in own_reactions.all(instance.message_id, instance.user_id):
+    earlier = instance.earlier
+    if earlier is None:
+        earlier = own_reactions.all(instance.message_id, instance.user_id)
+    for reaction in earlier:
         if reaction.pk != instance.pk and reaction.reaction_content != instance.reaction_content:
             reaction.delete()
 

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="chat_memberships",
                         to=settings.AUTH_USER_MODEL,
@@ -73,6 +74,12 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [
+                    models.Index(
+                        fields=["user", "room", "joined_seq"],
+                        name="gql_chat_me_user_id_c636a6_idx",
+                    ),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("room", "user"), name="gql_chat_membership_once"

@@ -151,7 +151,10 @@ class Membership(models.Model):
         db_index=False,
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chat_memberships"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="chat_memberships",
+        db_index=False,  # the index below serves it
     )
     role = models.CharField(max_length=16, choices=Role.CHOICES, default=Role.MEMBER)
     joined_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -164,6 +167,10 @@ class Membership(models.Model):
     keeps_role = False
 
     class Meta:
+        # All that a socket asks of the user's memberships when it opens stands in it.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "room", "joined_seq"]),
+        ]
         permissions = (("act_as", "Can act as another user at the GraphQL endpoint"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["room", "user"], name="%(app_label)s_%(class)s_once")

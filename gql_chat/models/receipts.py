@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -50,7 +51,11 @@ class ReadReceipt(AbstractReadReceipt):
 
 
 class AbstractReaction(KeptInsert):
-    """A user's reaction to a message: one per user, a new one replaces it (by signal)."""
+    """A user's reaction to a message: one per user, a new one replaces it (by signal).
+
+    Attributes:
+        earlier: the reactions that it replaces when it is saved; None where nobody has looked.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     message = models.ForeignKey(
@@ -62,6 +67,8 @@ class AbstractReaction(KeptInsert):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     reaction_content = models.CharField(max_length=REACTION_LENGTH)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    earlier: Sequence[Any] | None = None
 
     class Meta:
         abstract = True

@@ -31,9 +31,11 @@ class ReactionOperations(Operations):
             present = own_reactions.first(message.pk, self.user_id)
             if present is not None and present.reaction_content == reaction_content:
                 raise Conflict("You have reacted to this message in the same way already.")
-            get_model("Reaction")(
+            reaction = get_model("Reaction")(
                 message=message, user=membership.user, reaction_content=reaction_content
-            ).save(force_insert=True)
+            )
+            reaction.earlier = [] if present is None else [present]
+            reaction.save(force_insert=True)
             load_messages([message])
             outbox.broadcast(membership.room, MessageReacted("add", message))
         return message

@@ -48,12 +48,6 @@ _unread_marks = Update(
     _move_unread_mark,
     lambda: [One(get_user_model()._meta.pk), Many(get_model("Room")._meta.pk)],
 )
-_own_receipts: Statement[Any] = Statement(
-    lambda ids, user_id: get_model("ReadReceipt").objects.filter(
-        Among(F("message_id"), ids), reader_id=user_id
-    ),
-    _messages_and_user,
-)
 _own_deliveries: Statement[Delivery] = Statement(
     lambda ids, user_id: Delivery.objects.filter(Among(F("message_id"), ids), user_id=user_id),
     _messages_and_user,
@@ -127,28 +121,30 @@ class ReceiptOperations(Operations):
                 if message.sender_id != self.user_id
             ]
             rooms = self.lock_rooms(message.room_id for message in messages)
-            receipts = _own_receipts.all([message.pk for message in messages], self.user_id)
-            known = {receipt.message_id for receipt in receipts}
-            if once and known:
+            # The frames show all receipts, so those of the user are at hand with them.
+            new = [message for message in load_messages(messages) if not self._has_read(message)]
+            if once and len(new) < len(messages):
                 raise Conflict("You have read this message already.")
-            new = [message for message in messages if message.pk not in known]
             if not new:
                 return
             self._write_receipts(new)
             _unread_marks.run(self.user_id, {message.room_id for message in new})
             by_room: dict[Any, list[Any]] = defaultdict(list)
-            for message in load_messages(new):
+            for message in new:
                 by_room[message.room_id].append(message)
             for room_id, room in rooms.items():
                 if room_id in by_room:
                     outbox.broadcast(room, MessagesRead(by_room[room_id]))
 
+    def _has_read(self, message: Any) -> bool:
+        return any(receipt.reader_id == self.user_id for receipt in message.relations.read_receipts)
+
     def _write_receipts(self, messages: list[Any]) -> None:
-        receipts = get_model("ReadReceipt")
         now = timezone.now()
-        bulk.insert(
-            [
-                receipts(message_id=message.pk, reader_id=self.user_id, read_at=now)
-                for message in messages
-            ]
-        )
+        receipts = {
+            message: get_model("ReadReceipt")(message=message, reader=self.user, read_at=now)
+            for message in messages
+        }
+        bulk.insert(list(receipts.values()))
+        for message, receipt in receipts.items():
+            message.relations.read_receipts.append(receipt)
