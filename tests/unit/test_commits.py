@@ -241,7 +241,8 @@ async def test_threads_that_are_closed_commit_what_waits(world: World) -> None:
     threads.close()
     await asyncio.gather(*waiting)
 
-    assert await asyncio.to_thread(world.said) == ["one", "two"]
+    assert await threads.run(world.said) == ["one", "two"]
+    threads.close()
 
 
 def test_only_a_database_with_one_writer_shares_commits() -> None:
