@@ -66,6 +66,7 @@ class ChatClient:
         self.unconfirmed: dict[str, dict[str, Any]] = {}
         self.resumed = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Any]] = {}
+        self._retries: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._replays = False
         self._socket: ClientConnection | None = None
@@ -129,7 +130,8 @@ class ChatClient:
             async for text in socket:
                 await self._take(json.loads(text))
         finally:
-            heartbeat.cancel()
+            for task in (heartbeat, *self._retries):
+                task.cancel()
 
     async def _beat(self, socket: ClientConnection) -> None:
         while True:
@@ -141,7 +143,7 @@ class ChatClient:
         if request_id in self._answers:
             self._settle(self._answers.pop(request_id), frame)
         elif request_id in self.unconfirmed:
-            await self._confirm(request_id, frame)
+            self._confirm(request_id, frame)
         elif frame.get("eventType") == "session.resumed":
             await self._start(frame["data"]["streams"])
         elif "seq" in frame:
@@ -181,15 +183,20 @@ class ChatClient:
         with suppress(ConnectionClosed):  # the next connection sends it again
             await self._socket.send(json.dumps(frame))
 
-    async def _confirm(self, client_id: str, frame: dict[str, Any]) -> None:
+    def _confirm(self, client_id: str, frame: dict[str, Any]) -> None:
         error = frame.get("error")
         if error is not None and error["code"] in RETRY_LATER:
-            await asyncio.sleep(error["detail"]["retry_after"])
-            await self._send_unconfirmed(client_id)
+            retry = asyncio.create_task(self._retry(client_id, error["detail"]["retry_after"]))
+            self._retries.add(retry)
+            retry.add_done_callback(self._retries.discard)
             return
         del self.unconfirmed[client_id]
         if error is not None:
             self.on_event("error", error)
+
+    async def _retry(self, client_id: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._send_unconfirmed(client_id)
 
     def _settle(self, answer: asyncio.Future[Any], frame: dict[str, Any]) -> None:
         if answer.done():
