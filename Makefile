@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types exports bench clean
+.PHONY: help install demo test subsets lint types exports bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -16,6 +16,9 @@ demo: $(VENV)/.demo ## Start the example site (PORT=8000 by default)
 
 test: $(VENV)/.test ## Check style, types and migrations, run every test in every configuration
 	@$(RUN) -m tests.run
+
+subsets: $(VENV)/.test ## Let a project for every set of swapped models live (a quarter of an hour)
+	@$(RUN) -m tests.run subsets-one-app subsets-two-apps
 
 lint: $(VENV)/.test ## Check style and formatting
 	@$(RUN) -m tests.run lint

@@ -49,6 +49,13 @@ def _suite(
     )
 
 
+def _subsets(layout: str) -> Step:
+    """Let every project of a layout live, which the other steps do with a part of them."""
+    test = "test_a_project_migrates_and_chats_there_and_back"
+    suite = _suite("sqlite", "memory", f"tests/projects/test_swapped_models.py::{test}")
+    return Step(suite.commands, {**suite.environment, "CHAT_TEST_SUBSETS": layout})
+
+
 STEPS: dict[str, Step] = {
     "lint": Step((_module("ruff", "check", "."), _module("ruff", "format", "--check", "."))),
     "types": Step((_module("mypy"),)),
@@ -79,14 +86,24 @@ STEPS: dict[str, Step] = {
     "coverage": Step(
         (_module("coverage", "combine", "--quiet", "--keep"), _module("coverage", "report"))
     ),
+    "subsets-one-app": _subsets("one-app"),
+    "subsets-two-apps": _subsets("two-apps"),
 }
 
-
-#: Steps that run at the same time: each mostly waits, or has a core to itself.
-TOGETHER = (
-    ("sqlite-memory", "postgres-redis", "postgres-pubsub"),
-    ("custom", "projects"),
+#: Steps of one stage run at the same time, a stage after the one before; the longest come first.
+STAGES = (
+    ("lint",),
+    ("types", "migrations", "exports", "coverage-erase"),
+    ("sqlite-memory", "postgres-redis", "postgres-pubsub", "projects", "custom"),
+    ("coverage",),
+    ("subsets-one-app", "subsets-two-apps"),
 )
+
+#: What runs only when it is named: it takes as long as all else together.
+ON_DEMAND = ("subsets-one-app", "subsets-two-apps")
+
+#: Each suite waits now and then, so three keep two cores busy.
+AT_ONCE = 3
 
 
 @dataclass
@@ -118,8 +135,9 @@ def main(names: list[str]) -> int:
         if name not in STEPS:
             print(f"no step {name}; there are {', '.join(STEPS)}", file=sys.stderr)
             return 2
-    for group in _groups(names or list(STEPS)):
-        broken = _run_together(group, count)
+    chosen = names or [name for name in STEPS if name not in ON_DEMAND]
+    for stage in STAGES:
+        broken = _run_stage([name for name in stage if name in chosen], count)
         if broken is not None:
             break
     if broken is not None:
@@ -133,31 +151,22 @@ def main(names: list[str]) -> int:
     return 1 if broken is not None else 0
 
 
-def _groups(names: list[str]) -> list[list[str]]:
-    """Put those together that run at the same time, which share nothing; all else stands alone."""
-    groups: list[list[str]] = []
-    for name in names:
-        if groups and any({name, groups[-1][0]} <= set(together) for together in TOGETHER):
-            groups[-1].append(name)
-        else:
-            groups.append([name])
-    return groups
+def _run_stage(names: list[str], count: Count) -> str | None:
+    """Run steps at the same time; returns the name of one that failed, or None.
 
-
-def _run_together(names: list[str], count: Count) -> str | None:
-    """Run steps at the same time; returns the name of one that failed, or None."""
+    After a failure no further step begins.
+    """
     broken: str | None = None
-    with ThreadPoolExecutor(max_workers=len(names)) as pool, ExitStack() as files:
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool, ExitStack() as files:
+        # The output of one of several is shown when it has ended, or the lines would mix.
         outputs = {
             name: files.enter_context(tempfile.TemporaryFile("w+")) if len(names) > 1 else None
             for name in names
         }
-        for name in names:
-            print(f"\n=== {name}", flush=True)
-        ended = {
-            pool.submit(_run, STEPS[name], count, output): name for name, output in outputs.items()
-        }
+        ended = {pool.submit(_run, name, count, output): name for name, output in outputs.items()}
         for step in as_completed(ended):
+            if step.cancelled():
+                continue
             name = ended[step]
             output = outputs[name]
             if output is not None:
@@ -165,10 +174,14 @@ def _run_together(names: list[str], count: Count) -> str | None:
                 print(f"\n=== {name}, ended\n{output.read()}", flush=True)
             if not step.result():
                 broken = name
+                for waiting in ended:
+                    waiting.cancel()
     return broken
 
 
-def _run(step: Step, count: Count, output: TextIO | None) -> bool:
+def _run(name: str, count: Count, output: TextIO | None) -> bool:
+    print(f"\n=== {name}", flush=True)
+    step = STEPS[name]
     environment = {**os.environ, **step.environment}
     for command in step.commands:
         with tempfile.TemporaryDirectory() as directory:

@@ -2,7 +2,7 @@
 
 Every subset of the tables is planned: its migrations are made and followed step by step without a
 database. A part of them lives, with a database. There, any three of the tables occur in all
-eight combinations.
+eight combinations. With ``CHAT_TEST_SUBSETS``, which names a layout, every subset lives in it.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from itertools import cycle, product
+from itertools import chain, cycle, product
 from typing import Any
 
 import psycopg
@@ -58,11 +58,10 @@ def any_three() -> list[Swap]:
     return [tuple(name for name, taken in zip(TABLES, row, strict=True) if taken) for row in rows]
 
 
-EVERY = [layout(swap) for layout in (in_one_app, in_two_apps) for swap in subsets(TABLES)]
-LIVING = [
-    layout(swap)
-    for layout, swap in zip(cycle((in_one_app, in_two_apps)), any_three(), strict=False)
-]
+LAYOUTS = {"one-app": in_one_app, "two-apps": in_two_apps}
+EVERY = {name: [layout(swap) for swap in subsets(TABLES)] for name, layout in LAYOUTS.items()}
+#: A part that is small enough for every run.
+LIVING = [layout(swap) for layout, swap in zip(cycle(LAYOUTS.values()), any_three(), strict=False)]
 #: Proxies beside a message model of the project's own, whose app the package waits for.
 TYPED = [Project({"shop": ("Message", *types)}) for types in ((), TYPES[1:2], TYPES)]
 #: All beside a user model of the project's own.
@@ -72,6 +71,14 @@ SAMPLE = [*LIVING[5::8], TYPED[-1], WITH_USER[-1]]
 
 #: One configuration is enough for what needs no database.
 ON_SQLITE = os.environ["CHAT_TEST_DATABASE"] == "sqlite"
+
+
+def chosen() -> list[Project]:
+    """The projects that live: every subset in the layout that the environment names, or a part."""
+    if layout := os.environ.get("CHAT_TEST_SUBSETS"):
+        return [*EVERY[layout], *TYPED, *WITH_USER]
+    return [*LIVING, *TYPED, *WITH_USER] if ON_SQLITE else SAMPLE
+
 
 Try = Callable[..., None]
 
@@ -122,12 +129,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
 
 if ON_SQLITE:
 
-    @pytest.mark.parametrize("project", EVERY, ids=str)
+    @pytest.mark.parametrize("project", [*chain(*EVERY.values())], ids=str)
     def test_migrations_of_every_subset_follow_each_other(project: Project, try_out: Try) -> None:
         try_out(project)
 
 
-@pytest.mark.parametrize("project", [*LIVING, *TYPED, *WITH_USER] if ON_SQLITE else SAMPLE, ids=str)
+@pytest.mark.parametrize("project", chosen(), ids=str)
 def test_a_project_migrates_and_chats_there_and_back(
     project: Project, database: dict[str, Any], try_out: Try
 ) -> None:
