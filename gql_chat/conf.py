@@ -85,11 +85,15 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+SCHEMA_SETTINGS = ("EVENT_HANDLER_CLASS", "EVENT_MAPPER", "MODELS", "SERIALIZERS")
+"""What the schema and its documents are made of; other settings are read when they are used."""
+
+
 class ChatSettings:
     """The package's settings as attributes: `chat_settings.MAX_PAGE_SIZE`.
 
     Attributes:
-        version: counts the changes.
+        version: counts the changes of what the schema is made of (`SCHEMA_SETTINGS`).
 
     Raises:
         ImproperlyConfigured: on reading any setting while `REALTIME_CHAT_MESSAGING` is no
@@ -98,6 +102,7 @@ class ChatSettings:
 
     def __init__(self) -> None:
         self.version = 0
+        self._made_of = _schema_settings()
         self._values: dict[str, Any] | None = None
         self._loaded: dict[str, Any] = {}
 
@@ -134,9 +139,20 @@ class ChatSettings:
 
     def reload(self) -> None:
         """Forget every value read so far."""
-        self.version += 1
         self._values = None
         self._loaded.clear()
+        # A schema takes a third of a second: a test that changes a limit does not wait for one.
+        made_of = _schema_settings()
+        if made_of != self._made_of:
+            self._made_of = made_of
+            self.version += 1
+
+
+def _schema_settings() -> Any:
+    given = getattr(settings, SETTING, {})
+    if not isinstance(given, dict):
+        return given
+    return {name: given[name] for name in SCHEMA_SETTINGS if name in given}
 
 
 def merge(given: Any) -> dict[str, Any]:
@@ -215,7 +231,7 @@ chat_settings = ChatSettings()
 
 
 def per_settings(build: Callable[[], T]) -> Callable[[], T]:
-    """Decorate a function to build its result once, and again after a change of the settings.
+    """Decorate a function to build its result once, and again when `SCHEMA_SETTINGS` change.
 
     What is still being built while they change, in another thread, is not kept for the new ones.
     """

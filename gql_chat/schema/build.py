@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import strawberry
-from django.core.signals import setting_changed
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
-from ..conf import SETTING, chat_settings, per_settings
+from ..conf import chat_settings, per_settings
 from . import serializers
 from .descriptions import describe
 from .scalars import SCALARS
@@ -62,13 +61,3 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
 def get_graphql_schema() -> GraphQLSchema:
     """Return the schema as graphql-core knows it."""
     return get_schema()._schema
-
-
-def _forget_on_change(*, setting: str, **_: Any) -> None:
-    if setting == SETTING:
-        from . import rendering
-
-        rendering.forget()
-
-
-setting_changed.connect(_forget_on_change, dispatch_uid="gql_chat.schema")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
+from ..conf import per_settings
 from ..events import Event
 from .build import get_graphql_schema
 from .documents import Document
@@ -18,7 +18,11 @@ def render_event(event: Event) -> dict[str, Any]:
     return rendered
 
 
-@cache
+@per_settings
+def _documents() -> dict[str, Document]:
+    return {}
+
+
 def find_document(kind: str) -> Document:
     """Return the document that selects all of an event.
 
@@ -29,9 +33,13 @@ def find_document(kind: str) -> Document:
         KeyError: there is no such type.
         GraphQLError: the type is no event.
     """
-    schema = get_graphql_schema()
-    selection = select_all(schema, kind)
-    return Document(schema, f"subscription {{ events {{ ... on {kind} {selection} }} }}")
+    documents = _documents()
+    if kind not in documents:
+        schema = get_graphql_schema()
+        selection = select_all(schema, kind)
+        text = f"subscription {{ events {{ ... on {kind} {selection} }} }}"
+        documents[kind] = Document(schema, text)
+    return documents[kind]
 
 
 def prepare() -> None:
@@ -40,8 +48,3 @@ def prepare() -> None:
         get_graphql_schema().type_map["ChatEvent"]  # type: ignore[arg-type]
     ):
         find_document(kind.name)
-
-
-def forget() -> None:
-    """Forget the documents: the schema is built anew."""
-    find_document.cache_clear()

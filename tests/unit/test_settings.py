@@ -22,6 +22,7 @@ from gql_chat.models import GroupChat, Message, Reaction, get_model, registry
 from gql_chat.operations import EventHandler
 from gql_chat.permissions import PermissionHandler
 from gql_chat.schema import get_schema
+from gql_chat.schema.rendering import find_document
 from gql_chat.schema.types import User
 from tests.unit.making import perform
 
@@ -151,6 +152,23 @@ def test_the_prepared_documents_follow_the_settings() -> None:
         assert get_schema() is not schema
 
     assert "room.list" in events()
+
+
+def test_a_limit_takes_effect_and_the_prepared_documents_stay() -> None:
+    table, schema, document = events(), get_schema(), find_document("MessageSent")
+
+    with chat(MAX_PAGE_SIZE=2):
+        assert chat_settings.MAX_PAGE_SIZE == 2
+        assert events() is table
+        assert get_schema() is schema
+        assert find_document("MessageSent") is document
+
+    class Handler(EventHandler):
+        pass
+
+    with chat(EVENT_HANDLER_CLASS=Handler):
+        assert get_schema() is not schema
+        assert find_document("MessageSent") is not document
 
 
 def test_the_route_follows_the_settings() -> None:

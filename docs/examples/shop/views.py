@@ -14,7 +14,7 @@ from gql_chat.errors import ChatError
 @login_required
 def ask_for_help(request):
     """Open a group of the customer and the staff, with the customer's question in it."""
-    staff = get_user_model().objects.filter(is_staff=True)
+    staff = get_user_model().objects.filter(is_staff=True, is_active=True)
     try:
         # Both or neither; the frames leave when the outermost transaction has committed.
         with transaction.atomic():
