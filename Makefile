@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## Start the example site (PORT=8000 by default)
 test: $(VENV)/.test ## Check style, types and migrations, run every test in every configuration
 	@$(RUN) -m tests.run
 
-subsets: $(VENV)/.test ## Let a project for every set of swapped models live (a quarter of an hour)
+subsets: $(VENV)/.test ## Let a project for every set of swapped models live (half an hour)
 	@$(RUN) -m tests.run subsets-one-app subsets-two-apps
 
 lint: $(VENV)/.test ## Check style and formatting

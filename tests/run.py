@@ -20,6 +20,34 @@ from xml.etree import ElementTree
 PYTHON = sys.executable
 #: Tests that a channel layer or several processes can make a difference to.
 WIRE = ("tests/wire", "tests/processes")
+GENERATED = "tests/wire/test_generated.py"
+#: Tests that neither a database nor a channel layer can make a difference to: npm's tools, texts,
+#: figures, parsing, the settings and their checks, and processes that choose both by themselves.
+INDEPENDENT = (
+    "tests/node",
+    "tests/benchmarks/test_report.py",
+    "tests/docs/test_pages.py",
+    "tests/projects/test_wrong_settings.py",
+    "tests/unit/test_example_site.py",
+    "tests/unit/test_exports.py",
+    "tests/unit/test_needs.py",
+    "tests/unit/test_protocol.py",
+    "tests/unit/test_sanitize.py",
+    "tests/unit/test_settings.py",
+    "tests/unit/test_startup.py",
+)
+#: Tests that reach hardly a line that the measured ones do not reach. Measuring nearly doubles the
+#: time that a test takes.
+UNMEASURED = (
+    "tests/benchmarks",
+    "tests/node",
+    GENERATED,
+    "tests/wire/test_history.py",
+    "tests/wire/test_leaks.py",
+    "tests/wire/test_reference_clients.py",
+    "tests/wire/test_slow_clients.py",
+    "tests/wire/test_snapshots.py",
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +65,6 @@ def _module(*arguments: str) -> tuple[str, ...]:
 def _suite(
     database: str, layer: str, *paths: str, measured: bool = False, project: str = "plain"
 ) -> Step:
-    # Measuring coverage costs a third of the time: one suite that covers nearly all is enough.
     measure = ("coverage", "run", "-m") if measured else ()
     return Step(
         (_module(*measure, "pytest", *paths),),
@@ -47,6 +74,10 @@ def _suite(
             "CHAT_TEST_PROJECT": project,
         },
     )
+
+
+def _without(*paths: str) -> tuple[str, ...]:
+    return tuple(f"--ignore={path}" for path in paths)
 
 
 def _subsets(layout: str) -> Step:
@@ -65,13 +96,21 @@ STEPS: dict[str, Step] = {
         {"DJANGO_SETTINGS_MODULE": "tests.site.settings", "CHAT_TEST_PROJECT": "custom"},
     ),
     "exports": Step((_module("tests.exports", "--check"),)),
+    # Before the suites, which would wait for each other's.
+    "packages": Step((_module("tests.node.packages"),)),
     # What an earlier run left would count as covered.
     "coverage-erase": Step((_module("coverage", "erase"),)),
-    "sqlite-memory": _suite("sqlite", "memory", "tests", "--ignore=tests/projects", measured=True),
-    # What npm's tools make of the contracts depends on no database and no layer.
-    "postgres-redis": _suite("postgres", "redis", "tests", "--ignore=tests/node"),
-    # Generated input asks nothing of a layer that the other two suites do not ask.
-    "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, "--ignore=tests/wire/test_generated.py"),
+    "sqlite-memory": _suite(
+        "sqlite",
+        "memory",
+        "tests",
+        *_without("tests/projects", "tests/processes", *UNMEASURED),
+        measured=True,
+    ),
+    "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
+    "postgres-redis": _suite("postgres", "redis", "tests", *_without(*INDEPENDENT)),
+    # Generated input asks nothing of a layer that the other suites do not ask.
+    "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(GENERATED)),
     # A project unlike the plain one: other users, swapped models, one more room type. Generated
     # input looks into no model.
     "custom": _suite(
@@ -79,7 +118,7 @@ STEPS: dict[str, Step] = {
         "memory",
         "tests/custom",
         "tests/wire",
-        "--ignore=tests/wire/test_generated.py",
+        *_without(GENERATED),
         project="custom",
     ),
     "projects": _suite("sqlite", "memory", "tests/projects"),
@@ -93,8 +132,15 @@ STEPS: dict[str, Step] = {
 #: Steps of one stage run at the same time, a stage after the one before; the longest come first.
 STAGES = (
     ("lint",),
-    ("types", "migrations", "exports", "coverage-erase"),
-    ("sqlite-memory", "postgres-redis", "postgres-pubsub", "projects", "custom"),
+    ("packages", "types", "migrations", "exports", "coverage-erase"),
+    (
+        "postgres-redis",
+        "sqlite-memory",
+        "postgres-pubsub",
+        "projects",
+        "sqlite-unmeasured",
+        "custom",
+    ),
     ("coverage",),
     ("subsets-one-app", "subsets-two-apps"),
 )

@@ -5,7 +5,6 @@ import queue
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from tests.node import packages
 from tests.servers import HOST, ChatThread
 from tests.timing import STARTUP
 
-FOLDER = Path(packages.__file__).parent / "graphql_ws"
+FOLDER = packages.FOLLOWER
 
 MakeGroup = Callable[..., GroupChat]
 

@@ -1,4 +1,7 @@
-"""The npm packages of the tests: installed once, from the lock file, where there is npm."""
+"""The npm packages of the tests: installed once, from the lock file, where there is npm.
+
+``python -m tests.node.packages`` installs them before the first test asks.
+"""
 
 import fcntl
 import hashlib
@@ -11,6 +14,8 @@ from pathlib import Path
 from tests.configuration import cannot_run
 
 FOLDER = Path(__file__).parent
+#: What a client of subscriptions needs.
+FOLLOWER = FOLDER / "graphql_ws"
 
 _INSTALLING = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
@@ -57,3 +62,9 @@ def run(*command: str, cwd: Path = FOLDER, status: int = 0) -> str:
     )
     assert ended.returncode == status, f"{command}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout
+
+
+if __name__ == "__main__":
+    # Whatever is wrong, the tests that need them say.
+    for each in (FOLDER, FOLLOWER):
+        find_problem(each)
