@@ -198,31 +198,33 @@ def main(names: list[str]) -> int:
 
 
 def _run_stage(names: list[str], count: Count) -> str | None:
-    """Run steps at the same time; returns the name of one that failed, or None.
+    """Run steps at the same time; returns the name of the first that failed, or None.
 
     After a failure no further step begins.
     """
-    broken: str | None = None
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool, ExitStack() as files:
+    broken: list[str] = []
+    with ExitStack() as files:
         # The output of one of several is shown when it has ended, or the lines would mix.
         outputs = {
             name: files.enter_context(tempfile.TemporaryFile("w+")) if len(names) > 1 else None
             for name in names
         }
-        ended = {pool.submit(_run, name, count, output): name for name, output in outputs.items()}
-        for step in as_completed(ended):
-            if step.cancelled():
-                continue
-            name = ended[step]
-            output = outputs[name]
-            if output is not None:
-                output.seek(0)
-                print(f"\n=== {name}, ended\n{output.read()}", flush=True)
-            if not step.result():
-                broken = name
-                for waiting in ended:
-                    waiting.cancel()
-    return broken
+
+        def run(name: str) -> str | None:
+            if broken:
+                return None
+            if not _run(name, count, outputs[name]):
+                broken.append(name)
+            return name
+
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            for step in as_completed([pool.submit(run, name) for name in names]):
+                ended = step.result()
+                output = outputs[ended] if ended else None
+                if output is not None:
+                    output.seek(0)
+                    print(f"\n=== {ended}, ended\n{output.read()}", flush=True)
+    return broken[0] if broken else None
 
 
 def _run(name: str, count: Count, output: TextIO | None) -> bool:
