@@ -20,7 +20,7 @@ from .inserts import KeptInsert
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
-from .statements import Among, Many, One, Statement, Update, find_by
+from .statements import Among, Many, One, Statement, Update
 
 
 class NotificationType(models.TextChoices):
@@ -55,10 +55,12 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         None where there is nobody to notify.
         """
         message = reaction.message
-        self.delete_for_reaction(message.pk, reaction.user_id)
-        if message.sender_id == reaction.user_id:
-            return None
-        if _memberships.first(message.room_id, message.sender_id) is None:
+        sender: Any = _reacted_to.first(
+            message.pk, reaction.user_id, message.room_id, message.sender_id
+        )
+        if sender is None or sender.has_notification:
+            self.delete_for_reaction(message.pk, reaction.user_id)
+        if sender is None or message.sender_id == reaction.user_id:
             return None
         return self._make(
             message,
@@ -155,6 +157,13 @@ def _select_of_reactions(message_id: Any, user_id: Any) -> Any:
     )
 
 
+def _select_reacted_to(message_id: Any, actor_id: Any, room_id: Any, sender_id: Any) -> Any:
+    """Find the membership of a message's sender, and whether an earlier reaction notified them."""
+    earlier = _select_of_reactions(message_id, actor_id)
+    members = Membership.objects.filter(room_id=room_id, user_id=sender_id)
+    return members.annotate(has_notification=Exists(earlier)).order_by()
+
+
 def _select_reactions_for(user_id: Any, message_ids: Any) -> Any:
     notifications = get_model("ChatNotification").objects
     return notifications.filter(Among(F("message_id"), message_ids), recipient_id=user_id)
@@ -185,7 +194,6 @@ def _user_and(model: str, field: str) -> Any:
     return lambda: [*_user_key(), Many(get_model(model)._meta.get_field(field))]
 
 
-_memberships = find_by(Membership.objects.all, "room_id", "user_id")
 _finished: Statement[Any] = Statement(
     lambda message_ids: _select_finished(Among(F("message_id"), message_ids)),
     lambda: [Many(get_model("ChatNotification")._meta.get_field("message_id"))],
@@ -193,6 +201,15 @@ _finished: Statement[Any] = Statement(
 _of_reactions: Statement[Any] = Statement(
     _select_of_reactions,
     lambda: [One(get_model("ChatNotification")._meta.get_field("message_id")), *_user_key()],
+)
+_reacted_to: Statement[Any] = Statement(
+    _select_reacted_to,
+    lambda: [
+        One(get_model("ChatNotification")._meta.get_field("message_id")),
+        *_user_key(),
+        One(Membership._meta.get_field("room_id")),
+        *_user_key(),
+    ],
 )
 _reactions_for: Statement[Any] = Statement(
     _select_reactions_for, _user_and("ChatNotification", "message_id")

@@ -27,7 +27,7 @@ QUERIES = {
     "message.acknowledged many": 16,
     "message.read one": 13,
     "message.read many": 13,
-    "message.react add": 16,
+    "message.react add": 15,
     "message.react replace": 18,
     "message.react remove": 14,
     "message.typing": 4,
