@@ -9,8 +9,8 @@ import django.core.validators
 import django.utils.timezone
 from django.db import migrations, models
 
+from gql_chat.compatibility import CheckConstraint
 from gql_chat.conf import is_swapped
-from gql_chat.models.constraints import check_constraint
 from gql_chat.models.proxies import EnterProxies
 
 # A proxy of a swapped-out model is an error in Django: with a room model of the project's own
@@ -116,8 +116,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    check_constraint(
-                        models.Q(
+                    CheckConstraint(
+                        condition=models.Q(
                             (
                                 "mime_type__in",
                                 (
@@ -153,8 +153,8 @@ class Migration(migrations.Migration):
                         ),
                         name="gql_chat_messagemediaasset_mime_type",
                     ),
-                    check_constraint(
-                        models.Q(("media_type__in", ("image", "video", "audio", "file"))),
+                    CheckConstraint(
+                        condition=models.Q(("media_type__in", ("image", "video", "audio", "file"))),
                         name="gql_chat_messagemediaasset_media_type",
                     ),
                 ],
@@ -273,8 +273,8 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(fields=("pair",), name="gql_chat_room_pair"),
-                    check_constraint(
-                        models.Q(
+                    CheckConstraint(
+                        condition=models.Q(
                             models.Q(("pair__isnull", False), ("type", "OneToOneChat")),
                             models.Q(
                                 models.Q(("type", "OneToOneChat"), _negated=True),
@@ -284,8 +284,8 @@ class Migration(migrations.Migration):
                         ),
                         name="gql_chat_room_pair_type",
                     ),
-                    check_constraint(
-                        models.Q(
+                    CheckConstraint(
+                        condition=models.Q(
                             models.Q(("type", "GroupChat"), _negated=True),
                             models.Q(
                                 ("group_locked__isnull", False),
@@ -298,8 +298,8 @@ class Migration(migrations.Migration):
                         ),
                         name="gql_chat_room_group",
                     ),
-                    check_constraint(
-                        models.Q(
+                    CheckConstraint(
+                        condition=models.Q(
                             models.Q(("type", "Channel"), _negated=True),
                             models.Q(
                                 ("group_locked__isnull", True),

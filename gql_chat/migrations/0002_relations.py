@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from gql_chat.models.constraints import check_constraint
+from gql_chat.compatibility import CheckConstraint
 
 # Only these two are pointed at by models of the package. To wait for others would be to wait for
 # projects' apps without need.
@@ -138,8 +138,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="message",
-            constraint=check_constraint(
-                models.Q(
+            constraint=CheckConstraint(
+                condition=models.Q(
                     ("parent_message__isnull", True), ("is_forwarded", False), _connector="OR"
                 ),
                 name="gql_chat_message_reply_or_forward",

@@ -1,18 +1,8 @@
-"""Constraints in the spelling of the Django that runs, and indexes of the rows that matter."""
+"""Indexes of the rows that matter, spelled as constraints."""
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-import django
 from django.db import models
-
-
-def check_constraint(condition: models.Q, name: str) -> models.CheckConstraint:
-    """Return a check constraint: Django 5.1 renamed its argument `check` to `condition`."""
-    argument = "condition" if django.VERSION >= (5, 1) else "check"
-    build = cast("Any", models.CheckConstraint)
-    return cast("models.CheckConstraint", build(**{argument: condition}, name=name))
 
 
 def partial_index(field: str, suffix: str) -> models.UniqueConstraint:

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from ..compatibility import CheckConstraint
 from ..conf import model_setting
-from .constraints import check_constraint, partial_index
+from .constraints import partial_index
 from .inserts import KeptInsert
 from .links import LINK_LENGTH, check_link
 
@@ -87,8 +88,8 @@ class AbstractMessage(KeptInsert):
             models.Index(fields=["room", "-created_at", "-id"]),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            check_constraint(
-                models.Q(parent_message__isnull=True) | models.Q(is_forwarded=False),
+            CheckConstraint(
+                condition=models.Q(parent_message__isnull=True) | models.Q(is_forwarded=False),
                 name="%(app_label)s_%(class)s_reply_or_forward",
             ),
             partial_index("parent_message", "replies"),
@@ -125,11 +126,13 @@ class AbstractMessageMediaAsset(models.Model):
         abstract = True
         ordering: ClassVar[list[str]] = ["position"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            check_constraint(
-                models.Q(mime_type__in=MIME_TYPES), name="%(app_label)s_%(class)s_mime_type"
+            CheckConstraint(
+                condition=models.Q(mime_type__in=MIME_TYPES),
+                name="%(app_label)s_%(class)s_mime_type",
             ),
-            check_constraint(
-                models.Q(media_type__in=MEDIA_TYPES), name="%(app_label)s_%(class)s_media_type"
+            CheckConstraint(
+                condition=models.Q(media_type__in=MEDIA_TYPES),
+                name="%(app_label)s_%(class)s_media_type",
             ),
         ]
 

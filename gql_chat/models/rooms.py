@@ -12,6 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
+from ..compatibility import CheckConstraint
 from ..conf import is_swapped, model_setting
 from ..errors import Invalid
 from ..rooms import (
@@ -24,7 +25,6 @@ from ..rooms import (
     room_model,
     room_types,
 )
-from .constraints import check_constraint
 from .links import LINK_LENGTH, check_link
 
 if TYPE_CHECKING:
@@ -235,13 +235,13 @@ class AbstractRoom(models.Model):
         permissions = PERMISSIONS
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["pair"], name="%(app_label)s_%(class)s_pair"),
-            check_constraint(
-                models.Q(type=OneToOneRules.name, pair__isnull=False)
+            CheckConstraint(
+                condition=models.Q(type=OneToOneRules.name, pair__isnull=False)
                 | (~models.Q(type=OneToOneRules.name) & models.Q(pair__isnull=True)),
                 name="%(app_label)s_%(class)s_pair_type",
             ),
-            check_constraint(
-                ~models.Q(type=GroupRules.name)
+            CheckConstraint(
+                condition=~models.Q(type=GroupRules.name)
                 | models.Q(
                     max_participants__isnull=False,
                     join_approval_required__isnull=False,
@@ -251,8 +251,8 @@ class AbstractRoom(models.Model):
                 ),
                 name="%(app_label)s_%(class)s_group",
             ),
-            check_constraint(
-                ~models.Q(type=ChannelRules.name)
+            CheckConstraint(
+                condition=~models.Q(type=ChannelRules.name)
                 | models.Q(
                     max_subscribers__isnull=False,
                     is_public__isnull=False,

@@ -11,12 +11,15 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
+from ..compatibility import repair_optimizer
 from ..conf import chat_settings, per_settings
 from . import serializers
 from .descriptions import describe
 from .scalars import SCALARS
 
 SchemaT = TypeVar("SchemaT", bound=strawberry.Schema)
+
+repair_optimizer()
 
 
 @per_settings

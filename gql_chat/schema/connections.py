@@ -10,10 +10,10 @@ import strawberry_django
 from strawberry import relay
 from strawberry_django.relay import (
     DjangoCursorConnection,
+    DjangoCursorEdge,
     OrderedCollectionCursor,
     apply_cursor_pagination,
 )
-from strawberry_django.relay.utils import resolve_edge_class
 
 from ..conf import chat_settings
 from ..errors import Invalid
@@ -69,9 +69,8 @@ class RecordConnection(DjangoCursorConnection[relay.NodeType]):
             name = "after" if after is not None else "before"
             raise Invalid({name: "This is no cursor of this list."}) from None
         shown = rows[:size] if forward else rows[:size][::-1]
-        edge_class: Any = resolve_edge_class(cls)
         edges = [
-            edge_class.resolve_edge(
+            DjangoCursorEdge.resolve_edge(
                 cls.resolve_node(row, info=info, **kwargs),
                 cursor=OrderedCollectionCursor.from_model(row, descriptors),
             )
