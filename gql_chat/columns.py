@@ -15,6 +15,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 
+from .compatibility import check_range
 from .conf import chat_settings
 from .errors import Invalid
 
@@ -76,6 +77,7 @@ def clean_columns(
             continue
         try:
             cleaned[columns[name].attname] = columns[name].clean(_plain(value), None)
+            check_range(columns[name], cleaned[columns[name].attname])
         except ValidationError as error:
             problems[name] = error.messages
     if problems:

@@ -5,11 +5,13 @@ All of it is decided on import. Newer versions run none of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import django
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import connection, models
 
 if TYPE_CHECKING or django.VERSION >= (5, 1):
     CheckConstraint = models.CheckConstraint
@@ -30,6 +32,22 @@ else:
             path, arguments, options = super().deconstruct()
             options["condition"] = options.pop("check")
             return path, arguments, options
+
+
+def _check_range(field: Any, value: Any) -> None:
+    if isinstance(value, int) and connection.vendor == "sqlite":
+        least = 0 if field.get_internal_type().startswith("Positive") else -(2**63)
+        if not least <= value < 2**63:
+            raise ValidationError(f"A number from {least} to {2**63 - 1} is needed.")
+
+
+check_range: Callable[[Any, Any], None] = (
+    _check_range if django.VERSION < (5, 0) else lambda field, value: None
+)
+"""Checks that a column of SQLite can hold a number; raises `ValidationError` where it cannot.
+
+From Django 5.0 on, the validators of the field do.
+"""
 
 
 def repair_optimizer() -> None:

@@ -12,6 +12,7 @@ from django.db.models import F
 from guardian.conf import settings as guardian_settings
 
 from ..columns import clean_columns, declared_columns, own_columns
+from ..compatibility import check_range
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import AbstractMessage, AbstractRoom, Membership, get_model
@@ -216,6 +217,7 @@ class Operations:
                 raise Invalid({field: f"{user_id!r} is not a user id."}) from None
             try:
                 key.run_validators(value)
+                check_range(key, value)
             except ValidationError:
                 raise NotFound("There is no such user.") from None
             wanted[value] = None

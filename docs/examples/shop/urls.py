@@ -5,5 +5,5 @@ from . import views
 
 urlpatterns = [
     path("help/", views.ask_for_help),
-    path("rooms/<uuid:room_id>/answer/", views.answer),
+    path("rooms/<uuid:room_id>/answer/", views.Answer.as_view()),
 ]

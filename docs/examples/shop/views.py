@@ -4,6 +4,7 @@ from django.contrib.auth import get_user, get_user_model
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import JsonResponse
+from django.views import View
 from django.views.decorators.http import require_POST
 
 from gql_chat import asend_message, create_room, send_message
@@ -25,12 +26,12 @@ def ask_for_help(request):
     return JsonResponse({"room_id": str(room.pk), "message_id": str(message.pk)})
 
 
-@require_POST
-async def answer(request, room_id):
-    """Say something in a room."""
-    user = await sync_to_async(get_user)(request)
-    try:
-        message = await asend_message(room_id, request.POST["content"], sender=user)
-    except ChatError as error:
-        return JsonResponse({"detail": error.detail}, status=400)
-    return JsonResponse({"message_id": str(message.pk)})
+class Answer(View):
+    async def post(self, request, room_id):
+        """Say something in a room."""
+        user = await sync_to_async(get_user)(request)
+        try:
+            message = await asend_message(room_id, request.POST["content"], sender=user)
+        except ChatError as error:
+            return JsonResponse({"detail": error.detail}, status=400)
+        return JsonResponse({"message_id": str(message.pk)})
