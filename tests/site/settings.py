@@ -23,6 +23,7 @@ def _sqlite() -> dict[str, Any]:
     # since several threads and processes use it.
     path = os.environ.get("CHAT_TEST_FILE", ":memory:")
     options: dict[str, Any] = {"timeout": 20}
+    # Before Django 5.1 there are no such options; chat does without.
     if django.VERSION >= (5, 1):
         options["transaction_mode"] = "IMMEDIATE"
         options["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
