@@ -5,6 +5,7 @@ docs/compatibility.md says what runs with which, and shows what passed.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -68,17 +69,27 @@ def _run(session: nox.Session, *suites: tuple[str, str, str, tuple[str, ...]]) -
     session.run("python", "-m", "tests.matrix", session.name, *reports)
 
 
+def _find(version: str) -> str:
+    """Return the path of a Python that pyenv has, or the version, for nox to look for.
+
+    By itself nox finds of pyenv's only those that are switched on.
+    """
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(root.glob(f"versions/{version}.*/bin/python"))
+    return str(found[-1]) if found else version
+
+
 def _add(name: str, python: str, *requirements: str, more: bool) -> None:
     """Add the session of a pair, and one of what depends on its Django alone."""
 
-    @nox.session(python=python, name=name)
+    @nox.session(python=_find(python), name=name)
     def run_suite(session: nox.Session) -> None:
         _install(session, *requirements)
         _run_suite(session)
 
     if more:
 
-        @nox.session(python=python, name=f"{name}-more")
+        @nox.session(python=_find(python), name=f"{name}-more")
         def run_more(session: nox.Session) -> None:
             _install(session, *requirements)
             _run(session, *MORE)
