@@ -27,6 +27,8 @@ PAIRS = {
 #: that is complete is not to be asked while it is written.
 LEFT_OUT = ("node", "benchmarks", "projects", "docs/test_compatibility.py")
 SUITE = ("tests", *(f"--ignore=tests/{path}" for path in LEFT_OUT))
+#: Takes long; what it finds depends on the libraries, so one Python for each Django is enough.
+GENERATED = "--ignore=tests/wire/test_generated.py"
 #: What depends on Django rather than on Python: migrations, and the database's and Redis's clients.
 MORE = (
     ("plain", "sqlite", "memory", ("tests/projects", "-k", "there_and_back")),
@@ -35,7 +37,7 @@ MORE = (
         "plain",
         "postgres",
         "redis",
-        ("tests/wire", "tests/processes", "--ignore=tests/wire/test_generated.py"),
+        ("tests/wire", "tests/processes", GENERATED),
     ),
 )
 
@@ -44,12 +46,12 @@ def _install(session: nox.Session, *arguments: str) -> None:
     session.install("--editable", ".[test]", *arguments)
 
 
-def _run_suite(session: nox.Session) -> None:
-    """Run the suite on SQLite; arguments after `--` are pytest's instead, and note nothing."""
+def _run_suite(session: nox.Session, suite: tuple[str, ...]) -> None:
+    """Run a suite on SQLite; arguments after `--` are pytest's instead, and note nothing."""
     if session.posargs:
         session.run("python", "-m", "pytest", *session.posargs)
     else:
-        _run(session, ("plain", "sqlite", "memory", SUITE))
+        _run(session, ("plain", "sqlite", "memory", suite))
 
 
 def _run(session: nox.Session, *suites: tuple[str, str, str, tuple[str, ...]]) -> None:
@@ -79,15 +81,15 @@ def _find(version: str) -> str:
     return str(found[-1]) if found else version
 
 
-def _add(name: str, python: str, *requirements: str, more: bool) -> None:
-    """Add the session of a pair, and one of what depends on its Django alone."""
+def _add(name: str, python: str, *requirements: str, first: bool) -> None:
+    """Add the session of a pair; for the first of a Django also what depends on that alone."""
 
     @nox.session(python=_find(python), name=name)
     def run_suite(session: nox.Session) -> None:
         _install(session, *requirements)
-        _run_suite(session)
+        _run_suite(session, SUITE if first else (*SUITE, GENERATED))
 
-    if more:
+    if first:
 
         @nox.session(python=_find(python), name=f"{name}-more")
         def run_more(session: nox.Session) -> None:
@@ -97,6 +99,6 @@ def _add(name: str, python: str, *requirements: str, more: bool) -> None:
 
 for django, pythons in PAIRS.items():
     for each in pythons:
-        _add(f"{each}-{django}", each, f"Django=={django}.*", more=each == pythons[0])
+        _add(f"{each}-{django}", each, f"Django=={django}.*", first=each == pythons[0])
 # The lowest versions that pyproject.toml allows.
-_add("lowest", "3.11", "--resolution", "lowest-direct", more=True)
+_add("lowest", "3.11", "--resolution", "lowest-direct", first=True)
