@@ -29,16 +29,10 @@ LEFT_OUT = ("node", "benchmarks", "projects", "docs/test_compatibility.py")
 SUITE = ("tests", *(f"--ignore=tests/{path}" for path in LEFT_OUT))
 #: Takes long; what it finds depends on the libraries, so one Python for each Django is enough.
 GENERATED = "--ignore=tests/wire/test_generated.py"
-#: What depends on Django rather than on Python: migrations, and the database's and Redis's clients.
+#: What depends on Django rather than on Python.
 MORE = (
-    ("plain", "sqlite", "memory", ("tests/projects", "-k", "there_and_back")),
     ("custom", "sqlite", "memory", ("tests/custom",)),
-    (
-        "plain",
-        "postgres",
-        "redis",
-        ("tests/wire", "tests/processes", GENERATED),
-    ),
+    ("plain", "postgres", "redis", ("tests/wire", "tests/processes", "tests/projects", GENERATED)),
 )
 
 
