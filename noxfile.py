@@ -32,7 +32,8 @@ GENERATED = "--ignore=tests/wire/test_generated.py"
 #: What depends on Django rather than on Python.
 MORE = (
     ("custom", "sqlite", "memory", ("tests/custom",)),
-    ("plain", "postgres", "redis", ("tests/wire", "tests/processes", "tests/projects", GENERATED)),
+    ("plain", "postgres", "redis", ("tests/wire", "tests/projects", GENERATED)),
+    ("plain", "postgres", "pubsub", ("tests/processes",)),
 )
 
 
@@ -52,7 +53,7 @@ def _run(session: nox.Session, *suites: tuple[str, str, str, tuple[str, ...]]) -
     """Run suites, and note in the documentation that they passed."""
     reports = []
     for project, database, layer, arguments in suites:
-        report = Path(session.create_tmp()) / f"{project}-{database}.xml"
+        report = Path(session.create_tmp()) / f"{project}-{layer}.xml"
         reports.append(str(report))
         session.run(
             *("python", "-m", "pytest", "--quiet", f"--junitxml={report}", *arguments),
