@@ -50,7 +50,6 @@ def test_every_python_and_every_django_passed() -> None:
 
     assert {session.split("-")[1] for session in passed} == PAIRS.keys()
     assert {session.split("-")[0] for session in passed} == set().union(*PAIRS.values())
-    assert "lowest" in RECORDED
 
 
 def test_what_is_recorded_is_what_its_session_is_called() -> None:
