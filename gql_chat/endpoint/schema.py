@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Any, cast
 
 import strawberry
+from django.core.signals import setting_changed
 from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -17,7 +18,7 @@ from strawberry.types.graphql import OperationType
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from .. import streams
-from ..conf import chat_settings, per_settings
+from ..conf import SETTING, chat_settings
 from ..errors import ChatError, Invalid
 from ..schema import Context
 from ..schema.build import build_schema
@@ -40,9 +41,12 @@ def get_threads() -> DatabaseThreads:
     return DatabaseThreads(default_size())
 
 
-@per_settings
+@cache
 def get_schema() -> EndpointSchema:
-    """Return the endpoint's schema, of the same types as that of the socket."""
+    """Return the endpoint's schema, of the same types as that of the socket.
+
+    Its limits are parts of it, so every change of the settings makes it anew.
+    """
     return build_schema(
         EndpointSchema,
         [*limits.extensions(), StoredFields, DjangoOptimizerExtension],
@@ -235,3 +239,11 @@ async def _publish(envelopes: list[Envelope]) -> None:
         subscriber(envelopes)
     if streams.reaches_other_processes():
         await streams.send_to_layer(envelopes)
+
+
+def _rebuild_on_change(*, setting: str, **_: Any) -> None:
+    if setting == SETTING:
+        get_schema.cache_clear()
+
+
+setting_changed.connect(_rebuild_on_change, dispatch_uid="gql_chat.endpoint")
