@@ -169,7 +169,9 @@ class _Prepared:
             for place, parameter in enumerate(parameters)
             if isinstance(parameter, Placeholder)
         ]
-        return _Compiled(sql, list(parameters), given, _reader(compiler, connection))
+        # What reads rows is kept: this thread's connection shall not be kept open with it.
+        compiler.connection = connections.create_connection(connection.alias)
+        return _Compiled(sql, list(parameters), given, _reader(compiler))
 
 
 class Statement(_Prepared, Generic[ModelT]):
@@ -270,10 +272,11 @@ Steps = list[Callable[..., Any]]
 """What turns a value of the database into Python's, one after the other."""
 
 
-def _reader(compiler: Any, connection: Any) -> Callable[[Any, Made], Iterator[Any]]:
+def _reader(compiler: Any) -> Callable[[Any, Made], Iterator[Any]]:
     """Return what makes instances of rows that the compiler's statement returns."""
     if isinstance(compiler.query, UpdateQuery):
         return lambda rows, made: iter(rows)
+    connection = compiler.connection
     columns = [column for column, _, _ in compiler.select]
     converters = compiler.get_converters(columns)
     if connection.vendor == "sqlite" and settings.USE_TZ and connection.timezone is UTC:
