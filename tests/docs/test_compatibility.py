@@ -44,12 +44,10 @@ def test_the_page_shows_what_is_recorded() -> None:
     assert with_tables(PAGE.read_text(), RECORDED) == PAGE.read_text()
 
 
-def test_every_python_and_every_django_passed() -> None:
+def test_every_pair_and_the_lower_bounds_passed() -> None:
     pairs = {f"{python}-{django}" for django, pythons in PAIRS.items() for python in pythons}
-    passed = RECORDED.keys() & pairs
 
-    assert {session.split("-")[1] for session in passed} == PAIRS.keys()
-    assert {session.split("-")[0] for session in passed} == set().union(*PAIRS.values())
+    assert RECORDED.keys() >= pairs | {"lowest"}
 
 
 def test_what_is_recorded_is_what_its_session_is_called() -> None:
