@@ -61,7 +61,7 @@ def commit_together(calls: Sequence[Call]) -> list[Outcome]:
                 outcomes.append(outcome)
                 follow_ups.append(connection.run_on_commit)
                 connection.run_on_commit = []
-    except Exception as error:
+    except BaseException as error:
         return [Outcome(error=error)] * len(calls)
     return [
         _follow_up(connection, outcome, hooks)

@@ -1,11 +1,14 @@
 """Users and rooms of tests that work in pytest-django's transaction."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
 
+from gql_chat import streams
 from gql_chat.models import Channel, GroupChat, Message, OneToOneChat, Room
+from gql_chat.streams import Envelope
 from tests.conftest import Users
 
 
@@ -55,3 +58,12 @@ def pair(alice: Any, bob: Any) -> OneToOneChat:
 def message(group: GroupChat, alice: Any) -> Message:
     """A message of alice's in the group, which waits for bob."""
     return Message.objects.create(room=group, sender=alice, content="hello")
+
+
+@pytest.fixture
+def published() -> Iterator[list[Envelope]]:
+    """What this process publishes while the test runs."""
+    envelopes: list[Envelope] = []
+    streams.subscribe(envelopes.extend)
+    yield envelopes
+    streams.unsubscribe(envelopes.extend)

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -44,15 +43,6 @@ class World:
 @pytest.fixture
 def world(users: Users, committed_database: None) -> World:
     return World(users)
-
-
-@pytest.fixture
-def published() -> Iterator[list[Envelope]]:
-    """What this process publishes while the test runs."""
-    envelopes: list[Envelope] = []
-    streams.subscribe(envelopes.extend)
-    yield envelopes
-    streams.unsubscribe(envelopes.extend)
 
 
 def errors(outcomes: list[Outcome]) -> list[type | None]:

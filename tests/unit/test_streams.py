@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -43,15 +42,6 @@ def world(users: Users, committed_database: None) -> Any:
 
     World.group.participants.add(World.bob)
     return World
-
-
-@pytest.fixture
-def published() -> Iterator[list[Envelope]]:
-    """What this process publishes while the test runs."""
-    envelopes: list[Envelope] = []
-    streams.subscribe(envelopes.extend)
-    yield envelopes
-    streams.unsubscribe(envelopes.extend)
 
 
 def of(stream: str, envelopes: list[Envelope]) -> list[tuple[int, str]]:
