@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,7 +32,7 @@ from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
 from .events import Event
-from .models import Membership, StreamEvent, UserStream, get_model
+from .models import Membership, StreamEvent, UserStream, driver, get_model
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -186,9 +187,7 @@ class Outbox:
         return [*self.envelopes, *(_refresh(*touched) for touched in self._touched.items())]
 
     def _log(self, envelopes: list[Envelope]) -> None:
-        log = StreamEvent._meta.db_table
-        now = self.connection.ops.adapt_datetimefield_value(timezone.now())
-        rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(envelopes))
+        now = driver.write_time(self.connection, timezone.now())
         values: list[Any] = []
         for envelope in envelopes:
             change = None if envelope.change is None else orjson.dumps(envelope.change).decode()
@@ -200,11 +199,7 @@ class Outbox:
                 change,
                 now,
             ]
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {log} (stream, seq, kind, payload, change, created_at) VALUES {rows}",
-                values,
-            )
+        driver.run(self.connection, _insert_events(len(envelopes)), values)
         self.envelopes += envelopes
 
 
@@ -212,31 +207,48 @@ def advance(
     connection: BaseDatabaseWrapper, room: AbstractRoom, activity: datetime | None = None
 ) -> None:
     """Write the position of a locked room, and the time of its newest message if there is one."""
-    table = room._meta.db_table
     pk = room._meta.pk.get_db_prep_value(room.pk, connection)
-    columns = "seq = %s"
-    values: list[Any] = [room.seq]
-    if activity is not None:
+    table = room._meta.db_table
+    if activity is None:
+        driver.run(connection, _update_room(table, "seq"), [room.seq, pk])
+    else:
         room.last_activity = activity
-        columns += ", last_activity = %s"
-        values.append(connection.ops.adapt_datetimefield_value(activity))
-    with connection.cursor() as cursor:
-        cursor.execute(f'UPDATE "{table}" SET {columns} WHERE id = %s', [*values, pk])
+        values = [room.seq, driver.write_time(connection, activity), pk]
+        driver.run(connection, _update_room(table, "seq", "last_activity"), values)
+
+
+@cache
+def _update_room(table: str, *columns: str) -> driver.SQL:
+    changes = ", ".join(f"{column} = %s" for column in columns)
+    return driver.SQL(f'UPDATE "{table}" SET {changes} WHERE id = %s')
+
+
+@lru_cache(maxsize=100)
+def _insert_events(count: int) -> driver.SQL:
+    rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * count)
+    return driver.SQL(
+        f"INSERT INTO {StreamEvent._meta.db_table} "
+        f"(stream, seq, kind, payload, change, created_at) VALUES {rows}"
+    )
 
 
 def _advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict[Any, int]:
     """Count up the streams of users, locking them in this order; return their new positions."""
-    table = UserStream._meta.db_table
     field = UserStream._meta.get_field("user").target_field
-    prepared = {str(field.get_db_prep_value(user_id, connection)): user_id for user_id in user_ids}
-    rows = ", ".join(["(%s, 1)"] * len(user_ids))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (user_id, seq) VALUES {rows} "
-            f"ON CONFLICT (user_id) DO UPDATE SET seq = {table}.seq + 1 RETURNING user_id, seq",
-            [field.get_db_prep_value(user_id, connection) for user_id in user_ids],
-        )
-        return {prepared[str(user_id)]: seq for user_id, seq in cursor.fetchall()}
+    keys = [field.get_db_prep_value(user_id, connection) for user_id in user_ids]
+    prepared = dict(zip(map(str, keys), user_ids, strict=True))
+    rows = driver.fetch(connection, _count_up(len(keys)), keys)
+    return {prepared[str(user_id)]: seq for user_id, seq in rows}
+
+
+@lru_cache(maxsize=100)
+def _count_up(count: int) -> driver.SQL:
+    table = UserStream._meta.db_table
+    rows = ", ".join(["(%s, 1)"] * count)
+    return driver.SQL(
+        f"INSERT INTO {table} (user_id, seq) VALUES {rows} "
+        f"ON CONFLICT (user_id) DO UPDATE SET seq = {table}.seq + 1 RETURNING user_id, seq"
+    )
 
 
 def render(event: Event) -> str:

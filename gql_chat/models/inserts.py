@@ -6,9 +6,15 @@ Django compiles anew for every row, is kept.
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from django.db import connections, models
+
+from . import driver
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class KeptInsert(models.Model):
@@ -21,52 +27,88 @@ class KeptInsert(models.Model):
         self, manager: Any, using: str, fields: list[Any], returning_fields: Any, raw: bool
     ) -> Any:
         """Insert the row; Django's own way where it has to return or to compute something."""
-        kept = None if raw or returning_fields else statements.find(type(self), using, fields)
-        values = None if kept is None else self._find_values(fields, connections[using])
+        connection = connections[using]
+        kept = None if raw or returning_fields else inserts.find(type(self), connection, fields)
+        values = None if kept is None else kept.find_values(self, connection)
         if kept is None or values is None:
             insert: Any = super()._do_insert  # type: ignore[misc]
             return insert(manager, using, fields, returning_fields, raw)
-        with connections[using].cursor() as cursor:
-            cursor.execute(kept, values)
+        driver.run(connection, kept.sql, values)
         return []
 
-    def _find_values(self, fields: list[Any], connection: Any) -> list[Any] | None:
+
+class _Insert:
+    """What inserts a row of a model.
+
+    Args:
+        model: the model.
+        fields: the fields that have values.
+        connection: tells which database it is for.
+    """
+
+    def __init__(
+        self, model: type[models.Model], fields: list[Any], connection: BaseDatabaseWrapper
+    ) -> None:
+        quote = connection.ops.quote_name
+        columns = ", ".join(quote(field.column) for field in fields)
+        places = ", ".join(["%s"] * len(fields))
+        table = quote(model._meta.db_table)
+        self.sql = driver.SQL(f"INSERT INTO {table} ({columns}) VALUES ({places})")
+        self._fields = [(field, _PLAIN.get(type(field))) for field in fields]
+
+    def find_values(self, row: models.Model, connection: BaseDatabaseWrapper) -> list[Any] | None:
         """Return what is inserted, as the database takes it; None where it has to compute some."""
-        values = [field.pre_save(self, add=True) for field in fields]
-        if any(hasattr(value, "resolve_expression") for value in values):
-            return None
-        prepared = [
-            field.get_db_prep_save(value, connection)
-            for field, value in zip(fields, values, strict=True)
-        ]
-        return None if any(hasattr(value, "as_sql") for value in prepared) else prepared
+        found = []
+        for field, plain in self._fields:
+            value = field.pre_save(row, add=True)
+            if type(value) is not plain:
+                value = _prepare(field, value, connection)
+            if value is _COMPUTED:
+                return None
+            found.append(value)
+        return found
 
 
-class Statements:
-    """The statements, by model and database."""
+_PLAIN = {
+    models.BooleanField: bool,
+    models.CharField: str,
+    models.TextField: str,
+}
+"""The fields that take values of a type as they are."""
+
+_COMPUTED = object()
+
+
+def _prepare(field: Any, value: Any, connection: BaseDatabaseWrapper) -> Any:
+    """Return a value as the database takes it, or `_COMPUTED`."""
+    if hasattr(value, "resolve_expression"):
+        return _COMPUTED
+    if type(field) is models.DateTimeField and type(value) is datetime and value.tzinfo is UTC:
+        return driver.write_time(connection, value)
+    prepared = field.get_db_prep_save(value, connection)
+    return _COMPUTED if hasattr(prepared, "as_sql") else prepared
+
+
+class _Inserts:
+    """The inserts that are kept, by model and database."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[type[models.Model], str], tuple[list[Any], str | None]] = {}
+        self._kept: dict[tuple[type[models.Model], str], tuple[list[Any], _Insert | None]] = {}
 
-    def find(self, model: type[models.Model], using: str, fields: list[Any]) -> str | None:
+    def find(
+        self, model: type[models.Model], connection: BaseDatabaseWrapper, fields: list[Any]
+    ) -> _Insert | None:
         """Return what inserts these fields; None where one is written by more than its value."""
-        kept, sql = self._kept.get((model, using), (None, None))
+        key = (model, connection.alias)
+        kept, insert = self._kept.get(key, (None, None))
         if kept != fields:
-            sql = _compile(model, using, fields)
-            self._kept[model, using] = (fields, sql)
-        return sql
+            computed = any(hasattr(field, name) for field in fields for name in _PLACEHOLDERS)
+            insert = None if computed else _Insert(model, fields, connection)
+            self._kept[key] = (fields, insert)
+        return insert
 
 
-def _compile(model: type[models.Model], using: str, fields: list[Any]) -> str | None:
-    # Such a field writes its value by a function of the database.
-    if any(hasattr(field, name) for field in fields for name in _PLACEHOLDERS):
-        return None
-    quote = connections[using].ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
-    return f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places})"
-
-
-# Its second name is that of Django 6.1.
+# What a field has that writes its value by a function of the database; the second name is that of
+# Django 6.1.
 _PLACEHOLDERS = ("get_placeholder", "get_placeholder_sql")
-statements = Statements()
+inserts = _Inserts()

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
+from . import driver
+
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 
@@ -101,12 +103,14 @@ class _Compiled:
 
     Attributes:
         sql: the text.
+        sliced: the same for some of the rows: it takes how many, and after how many.
         parameters: its parameters.
         given: which of them are values that are given later: the place, and whose it is.
         read: makes instances of rows.
     """
 
-    sql: str
+    sql: driver.SQL
+    sliced: driver.SQL
     parameters: list[Any]
     given: list[tuple[int, int]]
     read: Callable[[Any, Made], Iterator[Any]]
@@ -127,23 +131,16 @@ class _Prepared:
         self._compiled: dict[str, _Compiled] = {}
         self._model: Any = None
 
-    def _execute(
-        self,
-        cursor: Any,
-        compiled: _Compiled,
-        values: tuple[Any, ...],
-        clause: str = "",
-        *more: Any,
-    ) -> None:
-        """Execute the statement, with a clause at its end that has parameters of its own."""
+    def _prepare(self, connection: Any, compiled: _Compiled, values: tuple[Any, ...]) -> list[Any]:
+        """Return the parameters of the statement for these values."""
         parameters = compiled.parameters.copy()
         prepared = [
-            given.prepare(value, cursor.db)
+            given.prepare(value, connection)
             for given, value in zip(self._given, values, strict=True)
         ]
         for place, number in compiled.given:
             parameters[place] = prepared[number]
-        cursor.execute(compiled.sql + clause, [*parameters, *more])
+        return parameters
 
     def _connect(self) -> tuple[Any, _Compiled]:
         """Return the connection and the statement for its database."""
@@ -171,7 +168,13 @@ class _Prepared:
         ]
         # What reads rows is kept: this thread's connection shall not be kept open with it.
         compiler.connection = connections.create_connection(connection.alias)
-        return _Compiled(sql, list(parameters), given, _reader(compiler))
+        return _Compiled(
+            driver.SQL(sql),
+            driver.SQL(f"{sql} LIMIT %s OFFSET %s"),
+            list(parameters),
+            given,
+            _reader(compiler),
+        )
 
 
 class Statement(_Prepared, Generic[ModelT]):
@@ -189,10 +192,9 @@ class Statement(_Prepared, Generic[ModelT]):
     def first(self, *values: Any) -> ModelT | None:
         """Return the first row for these values, or None."""
         connection, compiled = self._connect()
-        with connection.cursor() as cursor:
-            self._execute(cursor, compiled, values)
-            row = cursor.fetchone()
-        return None if row is None else next(compiled.read([row], {}))
+        parameters = self._prepare(connection, compiled, values)
+        rows = driver.fetch(connection, compiled.sql, parameters)
+        return next(compiled.read(rows, {}), None)
 
     def all(self, *values: Any, made: Made | None = None) -> list[ModelT]:
         """Return the rows for these values.
@@ -203,17 +205,15 @@ class Statement(_Prepared, Generic[ModelT]):
                 same related rows.
         """
         connection, compiled = self._connect()
-        with connection.cursor() as cursor:
-            self._execute(cursor, compiled, values)
-            rows = cursor.fetchall()
+        parameters = self._prepare(connection, compiled, values)
+        rows = driver.fetch(connection, compiled.sql, parameters)
         return list(compiled.read(rows, {} if made is None else made))
 
     def slice(self, start: int, size: int, *values: Any) -> list[ModelT]:
         """Return at most `size` of the rows for these values, after the first `start`."""
         connection, compiled = self._connect()
-        with connection.cursor() as cursor:
-            self._execute(cursor, compiled, values, " LIMIT %s OFFSET %s", size, start)
-            rows = cursor.fetchall()
+        parameters = self._prepare(connection, compiled, values)
+        rows = driver.fetch(connection, compiled.sliced, [*parameters, size, start])
         return list(compiled.read(rows, {}))
 
 
@@ -240,8 +240,7 @@ class Update(_Prepared):
     def run(self, *values: Any) -> None:
         """Write."""
         connection, compiled = self._connect()
-        with connection.cursor() as cursor:
-            self._execute(cursor, compiled, values)
+        driver.run(connection, compiled.sql, self._prepare(connection, compiled, values))
 
 
 def find_by(

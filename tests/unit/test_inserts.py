@@ -11,7 +11,7 @@ from django.db.models.signals import post_save, pre_save
 from django.test.utils import CaptureQueriesContext
 
 from gql_chat.models import GroupChat, Message, ReadReceipt, bulk
-from gql_chat.models.inserts import statements
+from gql_chat.models.inserts import inserts
 from tests.conftest import Users
 
 pytestmark = pytest.mark.django_db
@@ -122,4 +122,4 @@ def test_a_column_that_is_written_by_a_function_is_left_to_django() -> None:
     # A project's column of this kind has such a function on some databases.
     columns = [*Message._meta.local_concrete_fields, models.BinaryField()]
 
-    assert statements.find(Message, "default", columns) is None
+    assert inserts.find(Message, connection, columns) is None
