@@ -18,6 +18,7 @@ from gql_chat.schema import Context
 from . import limits, protocol
 from .delivery import Delivered
 from .hub import get_hub
+from .intake import Intake
 from .mounts import check_mount
 from .operations import Answer, Prepared, events, lifecycle
 from .outbox import LIMIT, SIZE_LIMIT, Outbox
@@ -60,6 +61,7 @@ class ChatConsumer:
         self.state = State.OPENING
         self.hub = get_hub()
         self.outbox = Outbox(send, self._overflowed, self.outbox_limit, self.outbox_size_limit)
+        self.intake = Intake(self.receive, self.hub.spawn)
         self.rate = limits.Rate()
         self.resumption: Resumption | None = None
         self.resumed = False
@@ -210,12 +212,15 @@ class ChatConsumer:
         while self.state is State.OPEN:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                return
+                break
             text, data = message.get("text"), message.get("bytes")
             if limits.is_too_large(text, data):
                 await self.close(protocol.CLOSE_TOO_LARGE)
-                return
-            await self.receive(text)
+            elif self.hub.threads.in_order:
+                await self.intake.take(text)
+            else:
+                await self.receive(text)
+        await self.intake.finish()
 
     async def receive(self, text: str | None) -> None:
         """Answer one frame; `text` is None for a binary one."""
@@ -227,10 +232,13 @@ class ChatConsumer:
             self.check_rate(frame)
             if isinstance(frame, Malformed):
                 raise frame
+            if frame.event_type not in events():
+                await self.intake.earlier()
             await self.handle(frame)
         except limits.Ignored:
             await self.close(protocol.CLOSE_TOO_MANY)
         except Exception as error:
+            await self.intake.earlier()
             problem = self._explain(error)
             if isinstance(problem, NotAuthenticated):
                 await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
@@ -249,6 +257,9 @@ class ChatConsumer:
     async def handle(self, frame: Frame) -> None:
         """Answer one well-formed frame. A project's consumer may answer events of its own first.
 
+        On SQLite it may be called for the next event while this one's waits for the database;
+        what is no event of the table is alone.
+
         Raises:
             Exception: what went wrong; the client is told.
         """
@@ -266,8 +277,10 @@ class ChatConsumer:
     async def _perform(self, prepared: Prepared, frame: Frame) -> None:
         data = frame.data if isinstance(frame.data, dict) else {}
         threads = self.hub.threads
-        run = threads.commit if prepared.document.writes else threads.run
-        result, envelopes = await run(prepared.run, data, Context(self.user_id))
+        queue = threads.commit if prepared.document.writes else threads.run
+        job = queue(prepared.run, data, Context(self.user_id))
+        self.intake.queued()
+        result, envelopes = await job
         self.hub.publish(envelopes)
         self._answer(prepared.operation.answer(result, data), frame.request_id)
 

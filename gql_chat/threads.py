@@ -85,24 +85,29 @@ class DatabaseThreads:
         self._jobs: _Jobs = SimpleQueue()
         self._started = False
 
-    async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Call `function(*args)` on one of the threads and return what it returns.
+    @property
+    def in_order(self) -> bool:
+        """Whether what is queued first is done first."""
+        return self.size == 1
+
+    def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Queue a call of `function(*args)`; await the result for what it returns.
 
         Raises:
-            Exception: what the function raises.
+            Exception: when awaited, what the function raises.
         """
-        return await self._put(partial(function, *args), shares=False)
+        return self._put(partial(function, *args), shares=False)
 
-    async def commit(self, function: Callable[..., T], *args: Any) -> T:
-        """Call an operation; it may share its commit with others that wait.
+    def commit(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Queue an operation; it may share its commit with others that wait.
 
         It is all or nothing by itself all the same: an error undoes what it wrote and nothing of
-        the others. What this returns is committed.
+        the others. What awaiting the result returns is committed.
 
         Raises:
-            Exception: what the function raises, or why nothing could be committed.
+            Exception: when awaited, what the function raises, or why nothing could be committed.
         """
-        return await self._put(partial(function, *args), shares=True)
+        return self._put(partial(function, *args), shares=True)
 
     def _put(self, call: Callable[[], T], *, shares: bool) -> asyncio.Future[T]:
         if not self._started:

@@ -172,9 +172,9 @@ async def meanwhile(threads: DatabaseThreads, *calls: Any) -> list[Any]:
         begun.set()
         go_on.wait(PATIENCE)
 
-    working = asyncio.create_task(threads.run(work))
+    working = asyncio.ensure_future(threads.run(work))
     await eventually(begun.is_set, "the thread is at work")
-    waiting = [asyncio.create_task(call()) for call in calls]
+    waiting = [asyncio.ensure_future(call()) for call in calls]
     await asyncio.sleep(0)
     go_on.set()
     await working
@@ -225,7 +225,7 @@ async def test_each_who_waits_gets_their_own_result_or_error(committed_database:
 
 async def test_threads_that_are_closed_commit_what_waits(world: World) -> None:
     threads = DatabaseThreads(1, together=3)
-    waiting = [asyncio.create_task(threads.commit(world.say, word)) for word in ("one", "two")]
+    waiting = [asyncio.ensure_future(threads.commit(world.say, word)) for word in ("one", "two")]
     await asyncio.sleep(0)
 
     threads.close()

@@ -67,7 +67,7 @@ async def test_work_goes_on_when_whoever_waits_is_cancelled(threads: DatabaseThr
         go_on.wait(PATIENCE)
         done.set()
 
-    waiter = asyncio.create_task(threads.run(work))
+    waiter = asyncio.ensure_future(threads.run(work))
     await eventually(begun.is_set, "the work has begun")
     waiter.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -81,7 +81,7 @@ async def test_work_goes_on_when_whoever_waits_is_cancelled(threads: DatabaseThr
 async def test_closed_threads_finish_what_waits_and_end(threads: DatabaseThreads) -> None:
     workers = {await threads.run(current) for _ in range(20)}
     go_on = threading.Event()
-    waiting = [asyncio.create_task(threads.run(go_on.wait, PATIENCE)) for _ in range(5)]
+    waiting = [asyncio.ensure_future(threads.run(go_on.wait, PATIENCE)) for _ in range(5)]
     await asyncio.sleep(0)
 
     threads.close()
@@ -111,14 +111,17 @@ def test_work_of_a_loop_that_is_gone_harms_nobody() -> None:
         go_on.wait(PATIENCE)
 
     async def leave() -> None:
-        task = asyncio.create_task(threads.run(work))
+        task = asyncio.ensure_future(threads.run(work))
         await eventually(begun.is_set, "the work has begun")
         task.cancel()
 
     asyncio.run(leave())
     go_on.set()
 
-    assert asyncio.run(threads.run(divmod, 7, 2)) == (3, 1)
+    async def come_back() -> tuple[int, int]:
+        return await threads.run(divmod, 7, 2)
+
+    assert asyncio.run(come_back()) == (3, 1)
     threads.close()
 
 
