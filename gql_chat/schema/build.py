@@ -14,6 +14,7 @@ from strawberry_django.optimizer import DjangoOptimizerExtension
 from ..compatibility import repair_optimizer
 from ..conf import chat_settings, per_settings
 from . import serializers
+from .conversion import convert_inputs
 from .descriptions import describe
 from .scalars import SCALARS
 
@@ -58,6 +59,7 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
     )
     describe(schema._schema)
+    convert_inputs(schema._schema)
     return schema
 
 

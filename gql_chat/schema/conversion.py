@@ -1,0 +1,88 @@
+"""Conversion: how what clients send becomes instances of inputs, worked out once per schema.
+
+Strawberry looks up, for every value anew, what each field of an input is called and what type it
+has. It lets a type convert its values itself (`from_input`), and here each does by what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING
+from typing import Any
+
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLSchema,
+    get_nullable_type,
+    is_leaf_type,
+)
+from strawberry.relay import GlobalID
+from strawberry.types.arguments import InputContext
+from strawberry.types.base import (
+    StrawberryMaybe,
+    StrawberryObjectDefinition,
+    StrawberryOptional,
+)
+
+
+def convert_inputs(schema: GraphQLSchema) -> None:
+    """Let the inputs of a schema convert their values themselves."""
+    for kind in schema.type_map.values():
+        definition = kind.extensions.get("strawberry-definition")
+        if isinstance(kind, GraphQLInputObjectType) and definition is not None:
+            present = definition.from_input
+            # One that a project wrote stays; one for an earlier schema does not.
+            if present is None or isinstance(present, Conversion):
+                definition.from_input = Conversion(kind, definition)
+
+
+class Conversion:
+    """Makes instances of one input.
+
+    Args:
+        kind: the input in the schema.
+        definition: what Strawberry knows of it.
+    """
+
+    def __init__(
+        self, kind: GraphQLInputObjectType, definition: StrawberryObjectDefinition
+    ) -> None:
+        self._defaults = {
+            field.python_name: None
+            for field in definition.fields
+            if field.default_value is MISSING and field.default_factory is MISSING
+        }
+        self._fields: list[tuple[str, str, Any]] = []
+        """The name in the schema, the name in Python, and the type of what needs converting."""
+        by_python_name = {field.python_name: field for field in definition.fields}
+        for name, found in kind.fields.items():
+            field = found.extensions["strawberry-definition"]
+            expected = by_python_name[field.python_name].resolve_type(type_definition=definition)
+            leaf = _is_leaf(found.type, expected)
+            self._fields.append((name, field.python_name, None if leaf else expected))
+
+    def __call__(self, origin: type, value: Mapping[str, Any], context: InputContext) -> Any:
+        """Return an instance of the input.
+
+        Args:
+            origin: its class.
+            value: the values by their names in the schema, as graphql-core coerced them.
+            context: converts what stands inside.
+        """
+        given: dict[str, Any] = self._defaults.copy()
+        for name, python_name, expected in self._fields:
+            if name in value:
+                item = value[name]
+                given[python_name] = (
+                    item if expected is None else context.convert(item, expected, name)
+                )
+        return origin(**given)
+
+
+def _is_leaf(kind: GraphQLInputType, expected: Any) -> bool:
+    """Tell whether values of a type are passed on as graphql-core coerced them."""
+    if isinstance(expected, StrawberryMaybe):
+        return False
+    plain = expected.of_type if isinstance(expected, StrawberryOptional) else expected
+    return is_leaf_type(get_nullable_type(kind)) and plain is not GlobalID
