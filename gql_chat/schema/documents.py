@@ -9,7 +9,7 @@ unknown text, do not run for them.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     GraphQLError,
@@ -18,12 +18,18 @@ from graphql import (
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     Undefined,
+    coerce_input_value,
     get_variable_values,
     parse,
     specified_rules,
     type_from_ast,
     validate,
 )
+from graphql.execution.get_variable_signature import (
+    GraphQLVariableSignature,
+    get_variable_signature,
+)
+from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.utilities import validate_input_value
 
 from .. import streams
@@ -65,6 +71,10 @@ class Document:
         (self._operation,) = (
             node for node in self.node.definitions if isinstance(node, OperationDefinitionNode)
         )
+        self._signatures = [
+            cast(GraphQLVariableSignature, get_variable_signature(schema, definition))
+            for definition in self._operation.variable_definitions or ()
+        ]
         self.writes = self._operation.operation is OperationType.MUTATION
         self._plan = Planner(schema, self._operation).plan()
 
@@ -77,14 +87,32 @@ class Document:
             Invalid: a variable has the wrong type; the detail names the field.
             Exception: whatever a resolver raised, as it was.
         """
-        given = variables or {}
-        coerced = get_variable_values(
-            self.schema, self._operation.variable_definitions or (), given
-        )
-        if isinstance(coerced, list):
-            raise self._refusal(given, coerced[0])
+        coerced = self._coerce(variables or {})
         data: dict[str, Any] = self._plan(root, Scope(root, context, coerced))
         return data
+
+    def _coerce(self, variables: dict[str, Any]) -> VariableValues:
+        """Return the variables as resolvers take them.
+
+        Their types are known here; graphql-core looks them up, and says what is wrong, for those
+        that do not simply fit.
+        """
+        sources, coerced = {}, {}
+        for signature in self._signatures:
+            value = variables.get(signature.name, Undefined)
+            fit = Undefined if value is Undefined else coerce_input_value(value, signature.type)
+            if fit is Undefined:
+                return self._judge(variables)
+            sources[signature.name] = VariableValueSource(signature, value)
+            coerced[signature.name] = fit
+        return VariableValues(sources, coerced)
+
+    def _judge(self, variables: dict[str, Any]) -> VariableValues:
+        definitions = self._operation.variable_definitions or ()
+        coerced = get_variable_values(self.schema, definitions, variables)
+        if isinstance(coerced, list):
+            raise self._refusal(variables, coerced[0])
+        return coerced
 
     def perform(
         self, variables: dict[str, Any] | None = None, *, context: Any = None
