@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import F
 
 from .models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from .models.statements import Among, Made, Many, Statement, find_among
+from .models.rows import Made
+from .models.statements import Among, Many, Statement, find_among
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False).select_related("sender"), "id"

@@ -6,17 +6,16 @@ it. What is asked so often never changes but for its values, so its SQL is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
-from django.conf import settings
 from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
 from . import driver
+from .rows import Made, Read, reader
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -93,10 +92,6 @@ Given = Callable[[], list["One | Many"]]
 """Says what values a statement takes. A function, since models may not be loaded yet."""
 
 
-Made = dict[tuple[Any, Any], Any]
-"""The instances that were made so far, by model and key: each is made once."""
-
-
 @dataclass(slots=True)
 class _Compiled:
     """A statement for one database, whichever thread's connection to it is used.
@@ -113,7 +108,7 @@ class _Compiled:
     sliced: driver.SQL
     parameters: list[Any]
     given: list[tuple[int, int]]
-    read: Callable[[Any, Made], Iterator[Any]]
+    read: Read
 
 
 class _Prepared:
@@ -173,7 +168,7 @@ class _Prepared:
             driver.SQL(f"{sql} LIMIT %s OFFSET %s"),
             list(parameters),
             given,
-            _reader(compiler),
+            reader(compiler),
         )
 
 
@@ -265,94 +260,3 @@ def find_among(
         lambda values: get_queryset().filter(Among(models.F(column), values)),
         lambda: [Many(get_queryset().model._meta.get_field(column))],
     )
-
-
-Steps = list[Callable[..., Any]]
-"""What turns a value of the database into Python's, one after the other."""
-
-
-def _reader(compiler: Any) -> Callable[[Any, Made], Iterator[Any]]:
-    """Return what makes instances of rows that the compiler's statement returns."""
-    if isinstance(compiler.query, UpdateQuery):
-        return lambda rows, made: iter(rows)
-    connection = compiler.connection
-    columns = [column for column, _, _ in compiler.select]
-    converters = compiler.get_converters(columns)
-    if connection.vendor == "sqlite" and settings.USE_TZ and connection.timezone is UTC:
-        _read_times(converters)
-    make = _maker(compiler.klass_info, columns, converters, connection)
-    annotations = [
-        (name, place, *converters.get(place, ([], None)))
-        for name, place in compiler.annotation_col_map.items()
-    ]
-
-    def read(rows: Any, made: Made) -> Iterator[Any]:
-        for row in rows:
-            instance = make(row, made)
-            for name, place, steps, column in annotations:
-                setattr(instance, name, _convert(row[place], steps, column, connection))
-            yield instance
-
-    return read
-
-
-def _convert(value: Any, steps: Steps, column: Any, connection: Any) -> Any:
-    for step in steps:
-        value = step(value, column, connection)
-    return value
-
-
-def _read_times(converters: dict[int, tuple[Steps, Any]]) -> None:
-    """Let times that SQLite's driver has read be given their zone, UTC, without a detour.
-
-    Django's own way to it is a tenth of what a list of rooms costs.
-    """
-    for steps, column in converters.values():
-        if column.output_field.get_internal_type() == "DateTimeField":
-            steps[0] = _in_utc(steps[0])
-
-
-def _in_utc(convert: Callable[..., Any]) -> Callable[..., Any]:
-    def read(value: Any, *details: Any) -> Any:
-        if type(value) is datetime:
-            return value.replace(tzinfo=UTC)
-        return convert(value, *details)  # None, or the text that an expression is
-
-    return read
-
-
-def _maker(
-    info: Any, columns: list[Any], converters: dict[int, tuple[Steps, Any]], connection: Any
-) -> Callable[[Any, Made], Any]:
-    """Return what makes an instance, with its related ones, out of their columns in a row."""
-    model = info["model"]
-    places = slice(info["select_fields"][0], info["select_fields"][-1] + 1)
-    names = [column.target.attname for column in columns[places]]
-    conversions = [
-        (place - places.start, *converters[place])
-        for place in range(places.start, places.stop)
-        if place in converters
-    ]
-    key = places.start + names.index(model._meta.pk.attname)
-    related = [
-        (link["field"], _maker(link, columns, converters, connection))
-        for link in info.get("related_klass_infos", ())
-    ]
-
-    def make(row: Any, made: Made) -> Any:
-        if row[key] is None:
-            return None
-        instance = made.get((model, row[key]))
-        if instance is None:
-            values = list(row[places])
-            for place, steps, column in conversions:
-                value = values[place]
-                for step in steps:
-                    value = step(value, column, connection)
-                values[place] = value
-            instance = made[model, row[key]] = model.from_db(connection.alias, names, values)
-            for field, make_related in related:
-                field.set_cached_value(instance, make_related(row, made))
-        return instance
-
-    return make
