@@ -11,25 +11,22 @@ from django.contrib.auth import get_user_model
 from django.db.models import F
 
 from .models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from .models.rows import Made
-from .models.statements import Among, Many, Statement, find_among
+from .models.statements import Among, Keys, Many, Statement, find_among
 
 _quotable: Statement[Any] = find_among(
-    lambda: get_model("Message").objects.filter(is_deleted=False).select_related("sender"), "id"
+    lambda: get_model("Message").objects.filter(is_deleted=False), "id"
 )
 _attachments: Statement[Any] = find_among(
     lambda: get_model("MessageMediaAsset").objects.all(), "message_id"
 )
 _receipts: Statement[Any] = find_among(
-    lambda: get_model("ReadReceipt").objects.select_related("reader").order_by("read_at"),
-    "message_id",
+    lambda: get_model("ReadReceipt").objects.order_by("read_at"), "message_id"
 )
 _reactions: Statement[Any] = find_among(
-    lambda: get_model("Reaction").objects.select_related("user").order_by("created_at"),
-    "message_id",
+    lambda: get_model("Reaction").objects.order_by("created_at"), "message_id"
 )
-_deliveries = find_among(
-    lambda: Delivery.objects.select_related("user").order_by("pk"), "message_id"
+_deliveries: Statement[Any] = find_among(
+    lambda: Delivery.objects.order_by("pk").values_list("message_id", "user_id"), "message_id"
 )
 _memberships = find_among(
     lambda: Membership.objects.select_related("user").order_by("pk"), "room_id"
@@ -37,7 +34,7 @@ _memberships = find_among(
 
 _properties: Statement[Any] = find_among(lambda: get_model("RoomProperty").objects.all(), "room_id")
 _users: Statement[Any] = Statement(
-    lambda ids: get_user_model()._default_manager.filter(Among(F("pk"), ids)),
+    lambda ids: get_user_model()._base_manager.filter(Among(F("pk"), ids)),
     lambda: [Many(get_user_model()._meta.pk)],
 )
 
@@ -55,38 +52,26 @@ class MessageRelations:
 
 
 def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
-    """Give each message its `relations`; return the messages as a list.
+    """Give each message its `relations`, and its `sender`; return the messages as a list.
 
     Quoted messages (the parent, the forwarded one) get theirs too, one level deep. Of one
     that stands in another room nobody learns who has got it, read it or reacted to it. One
     that is deleted is quoted no more, whether its row is kept or not.
+
+    What went with its user's account while this was reading is left out.
     """
     messages = list(messages)
-    quoted_ids = {
-        quoted_id
-        for message in messages
-        for quoted_id in (message.parent_message_id, message.forwarded_from_id)
-        if quoted_id is not None
-    }
+    quoted_ids = {message.parent_message_id for message in messages}
+    quoted_ids.update(message.forwarded_from_id for message in messages)
+    quoted_ids.discard(None)
     found = _quotable.all(quoted_ids) if quoted_ids else []
-    quoted: dict[Any, Any] = {message.pk: message for message in found}
-    relations = {message.pk: MessageRelations() for message in [*quoted.values(), *messages]}
-    if relations:
-        _fill(relations)
-    for message in quoted.values():
-        message.relations = relations[message.pk]
-    for message in messages:
-        message.relations = relations[message.pk]
+    users = _fill([*found, *messages]) if messages else {}
+    quoted = {message.pk: message for message in _linked(found, "sender", users)}
+    messages = _linked(messages, "sender", users)
+    for message in messages if quoted else ():
         message.relations.parent_message = _quote(message, quoted.get(message.parent_message_id))
         message.relations.forwarded_from = _quote(message, quoted.get(message.forwarded_from_id))
     return messages
-
-
-def load_senders(messages: Sequence[AbstractMessage]) -> None:
-    """Give each message its `sender`; messages of one sender share one instance."""
-    by_id = {user.pk: user for user in _users.all({message.sender_id for message in messages})}
-    for message in messages:
-        message.sender = by_id[message.sender_id]
 
 
 def _quote(message: AbstractMessage, quoted: Any) -> Any:
@@ -97,25 +82,69 @@ def _quote(message: AbstractMessage, quoted: Any) -> Any:
     return quoted
 
 
-def _fill(relations: dict[Any, MessageRelations]) -> None:
-    ids = list(relations)
-    # Who reacts has read it, too.
-    users: Made = {}
-    for asset in _attachments.all(ids):
+def _fill(messages: list[Any]) -> dict[Any, Any]:
+    """Give messages their relations, but for quotes; return the users of all, by id."""
+    relations = {message.pk: MessageRelations() for message in messages}
+    keys = Keys(relations)
+    for asset in _attachments.all(keys):
         relations[asset.message_id].attachments.append(asset)
-    for receipt in _receipts.all(ids, made=users):
+    receipts, reactions, deliveries = (
+        statement.all(keys) for statement in (_receipts, _reactions, _deliveries)
+    )
+    users = _find_users(
+        messages,
+        {receipt.reader_id for receipt in receipts}.union(
+            (reaction.user_id for reaction in reactions), (user_id for _, user_id in deliveries)
+        ),
+    )
+    for receipt in _linked(receipts, "reader", users):
         relations[receipt.message_id].read_receipts.append(receipt)
-    for reaction in _reactions.all(ids, made=users):
+    for reaction in _linked(reactions, "user", users):
         relations[reaction.message_id].reactions.append(reaction)
-    for delivery in _deliveries.all(ids, made=users):
-        relations[delivery.message_id].delivered_to.append(delivery.user.get_username())
+    for message_id, user_id in deliveries:
+        if user_id in users:
+            relations[message_id].delivered_to.append(users[user_id].get_username())
+    for message in messages:
+        message.relations = relations[message.pk]
+    return users
+
+
+def _find_users(messages: list[Any], user_ids: set[Any]) -> dict[Any, Any]:
+    """Return these users and the senders of messages by id; a sender at hand is not read."""
+    link = messages[0]._meta.get_field("sender")
+    users = {}
+    for message in messages:
+        sender = link.get_cached_value(message, default=None)
+        if sender is None:
+            user_ids.add(message.sender_id)
+        else:
+            users[sender.pk] = sender
+    if user_ids := user_ids - users.keys():
+        users.update((user.pk, user) for user in _users.all(user_ids))
+    return users
+
+
+def _linked(rows: list[Any], name: str, users: dict[Any, Any]) -> list[Any]:
+    """Give rows the user that a field refers to; return those whose user is there."""
+    if not rows:
+        return rows
+    link = rows[0]._meta.get_field(name)
+    linked = []
+    for row in rows:
+        user = users.get(getattr(row, link.attname))
+        if user is not None:
+            link.set_cached_value(row, user)
+            linked.append(row)
+    return linked
 
 
 def relations_of(message: Any) -> MessageRelations:
     """Return a message's relations, loading them where nobody has yet."""
-    if not hasattr(message, "relations"):
+    try:
+        relations: MessageRelations = message.relations
+    except AttributeError:
         load_messages([message])
-    relations: MessageRelations = message.relations
+        relations = message.relations
     return relations
 
 

@@ -40,7 +40,7 @@ def reader(compiler: Any) -> Read:
         return lambda rows, made: iter(rows)
     columns = [column for column, _, _ in compiler.select]
     converters = _converters(compiler, columns)
-    if compiler.klass_info is None:
+    if not compiler.query.default_cols:
         return _values_reader(converters)
     make = _maker(compiler.klass_info, columns, converters, compiler.connection)
     annotations = list(compiler.annotation_col_map.items())

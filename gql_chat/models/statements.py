@@ -6,7 +6,7 @@ it. What is asked so often never changes but for its values, so its SQL is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -84,8 +84,36 @@ class Many:
 
     def prepare(self, values: Any, connection: Any) -> Any:
         """Return the values as the database takes them."""
-        prepared = [self.field.get_db_prep_value(value, connection) for value in values]
+        if isinstance(values, Keys):
+            return values.prepare(self, connection)
+        prepare = _stored_field(self.field).get_db_prep_value
+        prepared = [prepare(value, connection) for value in values]
         return orjson.dumps(prepared).decode() if connection.vendor == "sqlite" else prepared
+
+
+class Keys:
+    """Keys of one model that several statements are given: they are prepared once.
+
+    Args:
+        keys: the keys.
+    """
+
+    def __init__(self, keys: Iterable[Any]) -> None:
+        self._keys = list(keys)
+        self._prepared: dict[str, Any] = {}
+
+    def prepare(self, given: Many, connection: Any) -> Any:
+        """Return the keys as the database takes them."""
+        if connection.alias not in self._prepared:
+            self._prepared[connection.alias] = given.prepare(self._keys, connection)
+        return self._prepared[connection.alias]
+
+
+def _stored_field(field: Any) -> Any:
+    """Return the field that says how a column is stored: of a foreign key, what it refers to."""
+    while field.remote_field is not None:
+        field = field.target_field
+    return field
 
 
 Given = Callable[[], list["One | Many"]]

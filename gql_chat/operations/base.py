@@ -33,14 +33,21 @@ messages_by_id: Statement[Any] = find_among(
 )
 """Finds messages with their senders."""
 
+_messages_to_lock: Statement[Any] = find_among(
+    lambda: (
+        get_model("Message")
+        .objects.select_related("sender", "room")
+        .order_by("room_id")
+        .select_for_update(of=("room",), no_key=True)
+    ),
+    "id",
+)
+
 _own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: Membership.objects.select_related("user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
     ),
     lambda: [One(get_user_model()._meta.pk), Many(Membership._meta.get_field("room_id"))],
-)
-_rooms_to_lock: Statement[Any] = find_among(
-    lambda: get_model("Room").objects.order_by("pk").select_for_update(no_key=True), "id"
 )
 
 
@@ -120,14 +127,7 @@ class Operations:
         Raises:
             NotFound: there is no such room.
         """
-        room: AbstractRoom | None = (_locked_rooms if lock else _rooms).first(room_id)
-        if room is None or not room.rules.name:
-            raise NotFound("There is no such room.")
-        return room
-
-    def lock_rooms(self, room_ids: Iterable[Any]) -> dict[Any, AbstractRoom]:
-        """Lock rooms, always in the same order, and return them by id."""
-        return {room.pk: room for room in _rooms_to_lock.all(set(room_ids))}
+        return _check_known((_locked_rooms if lock else _rooms).first(room_id))
 
     def find_message(self, message_id: Any) -> AbstractMessage:
         """Return a message with its sender, whoever is in its room.
@@ -135,14 +135,30 @@ class Operations:
         Raises:
             NotFound: there is no such message.
         """
-        found = messages_by_id.all([message_id])
-        if not found:
-            raise NotFound("There is no such message.")
-        message: AbstractMessage = found[0]
-        return message
+        return _check_found(messages_by_id.all([message_id]))
 
-    def find_messages(self, message_ids: Iterable[Any]) -> list[AbstractMessage]:
+    def enter_message(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
+        """Return a message with its sender, and the acting user's membership of its room.
+
+        The room's row is locked, as with `enter(room_id, lock=True)`.
+
+        Raises:
+            NotFound: there is no such message.
+            PermissionDenied: the user is no member of its room.
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        message = _check_found(_messages_to_lock.all([message_id]))
+        return message, self.enter_found(_check_known(message.room))
+
+    def find_messages(
+        self, message_ids: Iterable[Any], *, lock: bool = False
+    ) -> list[AbstractMessage]:
         """Return messages with their senders, in the order in which they were named.
+
+        Args:
+            message_ids: the messages.
+            lock: whether to lock the rows of their rooms, always in the same order; then each
+                message has its `room` at hand.
 
         Raises:
             NotFound: one of them does not exist.
@@ -151,7 +167,8 @@ class Operations:
         wanted = list(dict.fromkeys(message_ids))
         if not wanted:
             raise Invalid({"message_id": "Name at least one message."})
-        found = {message.pk: message for message in messages_by_id.all(wanted)}
+        statement = _messages_to_lock if lock else messages_by_id
+        found = {message.pk: message for message in statement.all(wanted)}
         if len(found) < len(wanted):
             raise NotFound("There is no such message.")
         self.check_member_of({message.room_id for message in found.values()})
@@ -228,6 +245,18 @@ class Operations:
         if len(found) < len(wanted):
             raise NotFound("There is no such user.")
         return {user_id: found[user_id] for user_id in wanted}
+
+
+def _check_known(room: AbstractRoom | None) -> AbstractRoom:
+    if room is None or not room.rules.name:
+        raise NotFound("There is no such room.")
+    return room
+
+
+def _check_found(messages: list[AbstractMessage]) -> AbstractMessage:
+    if not messages:
+        raise NotFound("There is no such message.")
+    return messages[0]
 
 
 def active(prefix: str = "") -> dict[str, bool]:

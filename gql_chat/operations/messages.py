@@ -143,8 +143,7 @@ class MessageOperations(Operations):
             NotFound, PermissionDenied, Invalid: as for sending.
         """
         with streams.transaction() as outbox:
-            message = self.find_message(message_id)
-            membership = self.enter(message.room_id, lock=True)
+            message, membership = self.enter_message(message_id)
             if not self.permissions.can_change_message(membership, message):
                 raise PermissionDenied("You may not change this message.")
             if message.is_deleted:
@@ -174,9 +173,9 @@ class MessageOperations(Operations):
             Invalid: they stand in several rooms, or one is deleted already.
         """
         with streams.transaction() as outbox:
-            messages = self.find_messages(message_ids)
+            messages = self.find_messages(message_ids, lock=True)
             room_ids = {message.room_id for message in messages}
-            room = self.lock_rooms(room_ids)[messages[0].room_id]
+            room = messages[0].room
             membership = self.enter_found(room)
             for message in messages:
                 if not self.permissions.can_change_message(membership, message):

@@ -11,7 +11,7 @@ from ..conf import chat_settings
 from ..errors import Invalid, NotFound
 from ..models import AbstractMessage, AbstractRoom, get_model
 from ..models.statements import Many, One, Statement, find_by
-from ..relations import load_messages, load_senders
+from ..relations import load_messages
 from .base import Operations
 
 _LARGEST = 2**31 - 1
@@ -46,12 +46,6 @@ class Page:
     def prev_page_number(self) -> int | None:
         """The number of the previous page, if there is one and pages are counted."""
         return self.page - 1 if self.page is not None and self.has_previous else None
-
-
-def _load(messages: list[AbstractMessage]) -> list[AbstractMessage]:
-    """Give messages what a page shows of them."""
-    load_senders(messages)
-    return load_messages(messages)
 
 
 _messages_of_room: Statement[Any] = find_by(
@@ -129,14 +123,14 @@ class PageOperations(Operations):
         count = _LARGEST if size is None else size + 1
         if after is not None:
             rows = _newer.slice(0, count, room.pk, *self._place(room, after))
-            return Page(room.pk, _load(rows[:size][::-1]), True, len(rows) > size, size)
+            return Page(room.pk, load_messages(rows[:size][::-1]), True, len(rows) > size, size)
         if before is not None:
             rows = _older.slice(0, count, room.pk, *self._place(room, before))
         else:
             rows = _newest.slice(start, count, room.pk)
         has_next = size is not None and len(rows) > size
         has_previous = before is not None or start > 0
-        shown = _load(rows[:size])
+        shown = load_messages(rows[:size])
         return Page(room.pk, shown, has_next, has_previous, size or len(shown), page)
 
     def _place(self, room: AbstractRoom, message_id: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from .. import streams
 from ..errors import Conflict, Invalid, NotFound
 from ..events import MessageReacted
 from ..models import AbstractMessage, Membership, get_model
-from ..models.receipts import REACTION_LENGTH, own_reactions
+from ..models.receipts import REACTION_LENGTH
 from ..relations import load_messages
 from .base import Operations
 
@@ -28,15 +28,19 @@ class ReactionOperations(Operations):
         _check_content(reaction_content)
         with streams.transaction() as outbox:
             message, membership = self._find(message_id)
-            present = own_reactions.first(message.pk, self.user_id)
-            if present is not None and present.reaction_content == reaction_content:
+            # The frame shows all reactions, so those of the user are at hand with them.
+            load_messages([message])
+            reactions = message.relations.reactions
+            present = [reaction for reaction in reactions if reaction.user_id == self.user_id]
+            if any(reaction.reaction_content == reaction_content for reaction in present):
                 raise Conflict("You have reacted to this message in the same way already.")
             reaction = get_model("Reaction")(
                 message=message, user=membership.user, reaction_content=reaction_content
             )
-            reaction.earlier = [] if present is None else [present]
+            reaction.earlier = present
             reaction.save(force_insert=True)
-            load_messages([message])
+            others = [other for other in reactions if other.user_id != self.user_id]
+            message.relations.reactions = [*others, reaction]
             outbox.broadcast(membership.room, MessageReacted("add", message))
         return message
 
@@ -70,8 +74,7 @@ class ReactionOperations(Operations):
         return message
 
     def _find(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
-        message = self.find_message(message_id)
-        membership = self.enter(message.room_id, lock=True)
+        message, membership = self.enter_message(message_id)
         if message.is_deleted:
             raise Invalid("This message is deleted.")
         return message, membership

@@ -117,10 +117,9 @@ class ReceiptOperations(Operations):
         with streams.transaction() as outbox:
             messages = [
                 message
-                for message in self.find_messages(message_ids)
+                for message in self.find_messages(message_ids, lock=True)
                 if message.sender_id != self.user_id
             ]
-            rooms = self.lock_rooms(message.room_id for message in messages)
             # The frames show all receipts, so those of the user are at hand with them.
             new = [message for message in load_messages(messages) if not self._has_read(message)]
             if once and len(new) < len(messages):
@@ -128,13 +127,12 @@ class ReceiptOperations(Operations):
             if not new:
                 return
             self._write_receipts(new)
-            _unread_marks.run(self.user_id, {message.room_id for message in new})
             by_room: dict[Any, list[Any]] = defaultdict(list)
             for message in new:
-                by_room[message.room_id].append(message)
-            for room_id, room in rooms.items():
-                if room_id in by_room:
-                    outbox.broadcast(room, MessagesRead(by_room[room_id]))
+                by_room[message.room].append(message)
+            _unread_marks.run(self.user_id, {room.pk for room in by_room})
+            for room, read in by_room.items():
+                outbox.broadcast(room, MessagesRead(read))
 
     def _has_read(self, message: Any) -> bool:
         return any(receipt.reader_id == self.user_id for receipt in message.relations.read_receipts)
