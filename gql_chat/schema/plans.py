@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from graphql import (
@@ -61,11 +62,14 @@ class Scope:
         root: the value that the operation starts from.
         context: what resolvers find in `info.context`.
         variables: the coerced variables, as graphql-core returns them.
+        completed: the objects that were completed once for all places, with their answers, by
+            the plan's key and the object's.
     """
 
     root: Any
     context: Any
     variables: Any
+    completed: dict[tuple[int, int], tuple[Any, Any]] = field(default_factory=dict)
     _infos: dict[int, Info] = field(default_factory=dict)
 
     def complete(self, info: Info) -> Info:
@@ -121,12 +125,17 @@ class Planner:
         return _leaf(kind)
 
     def _object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> Complete:
-        fields = [self._field(kind, node) for node in self._select(kind, selections)]
+        nodes = list(self._select(kind, selections))
+        fields = [self._field(kind, node) for node in nodes]
 
         def complete(value: Any, scope: Scope) -> dict[str, Any]:
-            return {name: answer(value, scope) for name, answer in fields}
+            completed = {}
+            for name, answer in fields:
+                completed[name] = answer(value, scope)
+            return completed
 
-        return complete
+        found = [kind.fields.get(node.name.value) for node in nodes]
+        return _once(complete) if len(found) > 1 and all(map(_is_read_leaf, found)) else complete
 
     def _abstract(
         self,
@@ -158,12 +167,10 @@ class Planner:
         found = parent.fields[node.name.value]
         info = self._info(parent, found, node)
         complete = self._complete(found.type, node, info)
-        kind = get_nullable_type(found.type)
-        if attribute := _attribute(found):
-            return key, _answer_attribute(attribute, kind, complete)
-        definition = found.extensions.get("strawberry-definition")
-        if isinstance(definition, DerivedField):
-            return key, _answer_derived(definition.read, kind, complete)
+        if read := _read(found):
+            if isinstance(found.type, GraphQLNonNull) and is_leaf_type(found.type.of_type):
+                return key, _answer_leaf(read, found.type.of_type, info)
+            return key, _answer(read, get_nullable_type(found.type), complete)
         resolve = _resolver(found, node, info)
         return key, lambda value, scope: complete(resolve(value, scope), scope)
 
@@ -222,37 +229,70 @@ def _ask_types(types: dict[Any, Complete], kind: GraphQLInterfaceType, info: Inf
     return complete
 
 
-def _attribute(found: GraphQLField) -> str | None:
-    """Return the name of the attribute that is a field's value, if nothing else is asked for it."""
+def _read(found: GraphQLField) -> Callable[[Any], Any] | None:
+    """Return what reads a field's value off the object, if nothing else is asked for it."""
     definition = found.extensions.get("strawberry-definition")
+    if isinstance(definition, DerivedField):
+        return definition.read
     if (
         isinstance(definition, StrawberryField)
         and definition.is_basic_field
-        and not isinstance(definition, DerivedField)
         and definition.default_resolver is getattr
     ):
-        return definition.python_name
+        return attrgetter(definition.python_name)
     return None
 
 
-def _answer_attribute(name: str, kind: Any, complete: Complete) -> Complete:
-    """Return what answers a field with an attribute: most of an answer is such fields."""
-    plain = _PLAIN.get(kind)
-
-    def answer(value: Any, scope: Scope) -> Any:
-        found = getattr(value, name)
-        return found if type(found) is plain else complete(found, scope)
-
-    return answer
+def _is_read_leaf(found: GraphQLField | None) -> bool:
+    """Tell whether a field is a leaf that is read off the object."""
+    return (
+        found is not None
+        and is_leaf_type(get_nullable_type(found.type))
+        and _read(found) is not None
+    )
 
 
-def _answer_derived(read: Callable[[Any], Any], kind: Any, complete: Complete) -> Complete:
-    """Return what answers a field with what a function reads off the object."""
+def _once(complete: Complete) -> Complete:
+    """Return what completes an object once, however often it stands in an answer.
+
+    A user who wrote a page of messages does. What is read off an object is the same in all places.
+    """
+    key = id(complete)
+
+    def complete_once(value: Any, scope: Scope) -> Any:
+        place = key, id(value)
+        known = scope.completed.get(place)
+        if known is None:
+            # The object stays as long as its key is known.
+            known = scope.completed[place] = value, complete(value, scope)
+        return known[1]
+
+    return complete_once
+
+
+def _answer(read: Callable[[Any], Any], kind: Any, complete: Complete) -> Complete:
+    """Return what answers a field with what is read off the object."""
     plain = _PLAIN.get(kind)
 
     def answer(value: Any, scope: Scope) -> Any:
         found = read(value)
         return found if type(found) is plain else complete(found, scope)
+
+    return answer
+
+
+def _answer_leaf(read: Callable[[Any], Any], kind: Any, info: Info) -> Complete:
+    """Return what answers a field with a leaf that is required: most of an answer is such."""
+    plain, write, where = _PLAIN.get(kind), kind.coerce_output_value, _name(info)
+
+    def answer(value: Any, scope: Scope) -> Any:
+        found = read(value)
+        if type(found) is plain:
+            return found
+        written = None if found is None else write(found)
+        if written is None or written is Undefined:
+            raise _no_value(found, where, kind)
+        return written
 
     return answer
 
@@ -274,25 +314,28 @@ def _required(complete: Complete, info: Info) -> Complete:
     where = _name(info)
 
     def complete_required(value: Any, scope: Scope) -> Any:
-        completed = None if value is None else complete(value, scope)
-        if completed is None:
+        if value is None:
             raise TypeError(f"Cannot return null for non-nullable field {where}.")
-        return completed
+        return complete(value, scope)
 
     return complete_required
 
 
 def _required_leaf(kind: Any, info: Info) -> Complete:
-    """Return what writes a leaf: what most of a plan's work is."""
+    """Return what writes a leaf that is required."""
     where, write = _name(info), kind.coerce_output_value
 
     def complete(value: Any, scope: Scope) -> Any:
         written = None if value is None else write(value)
         if written is None or written is Undefined:
-            raise TypeError(f"Cannot return {value!r} for {where}, a required {kind.name}.")
+            raise _no_value(value, where, kind)
         return written
 
     return complete
+
+
+def _no_value(value: Any, where: str, kind: Any) -> TypeError:
+    return TypeError(f"Cannot return {value!r} for {where}, a required {kind.name}.")
 
 
 def _name(info: Info) -> str:
@@ -304,7 +347,13 @@ def _nullable(complete: Complete) -> Complete:
 
 
 def _each(complete: Complete) -> Complete:
-    return lambda values, scope: [complete(value, scope) for value in values]
+    def complete_each(values: Any, scope: Scope) -> list[Any]:
+        completed = []
+        for value in values:
+            completed.append(complete(value, scope))
+        return completed
+
+    return complete_each
 
 
 def _leaf(kind: Any) -> Complete:
