@@ -51,7 +51,11 @@ class MessageRelations:
     forwarded_from: AbstractMessage | None = None
 
 
-def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
+def load_messages(
+    messages: Iterable[AbstractMessage],
+    known: Iterable[Any] = (),
+    quoted: Iterable[AbstractMessage] | None = None,
+) -> list[Any]:
     """Give each message its `relations`, and its `sender`; return the messages as a list.
 
     Quoted messages (the parent, the forwarded one) get theirs too, one level deep. Of one
@@ -59,19 +63,28 @@ def load_messages(messages: Iterable[AbstractMessage]) -> list[Any]:
     that is deleted is quoted no more, whether its row is kept or not.
 
     What went with its user's account while this was reading is left out.
+
+    Args:
+        messages: the messages.
+        known: users who are at hand, and so need not be read.
+        quoted: all that the messages quote, where that is at hand.
     """
     messages = list(messages)
-    quoted_ids = {message.parent_message_id for message in messages}
-    quoted_ids.update(message.forwarded_from_id for message in messages)
-    quoted_ids.discard(None)
-    found = _quotable.all(quoted_ids) if quoted_ids else []
-    users = _fill([*found, *messages]) if messages else {}
-    quoted = {message.pk: message for message in _linked(found, "sender", users)}
+    found = _find_quoted(messages) if quoted is None else list(quoted)
+    users = _fill([*found, *messages], known) if messages else {}
+    quotes = {message.pk: message for message in _linked(found, "sender", users)}
     messages = _linked(messages, "sender", users)
-    for message in messages if quoted else ():
-        message.relations.parent_message = _quote(message, quoted.get(message.parent_message_id))
-        message.relations.forwarded_from = _quote(message, quoted.get(message.forwarded_from_id))
+    for message in messages if quotes else ():
+        message.relations.parent_message = _quote(message, quotes.get(message.parent_message_id))
+        message.relations.forwarded_from = _quote(message, quotes.get(message.forwarded_from_id))
     return messages
+
+
+def _find_quoted(messages: list[Any]) -> list[Any]:
+    ids = {message.parent_message_id for message in messages}
+    ids.update(message.forwarded_from_id for message in messages)
+    ids.discard(None)
+    return _quotable.all(ids) if ids else []
 
 
 def _quote(message: AbstractMessage, quoted: Any) -> Any:
@@ -82,7 +95,7 @@ def _quote(message: AbstractMessage, quoted: Any) -> Any:
     return quoted
 
 
-def _fill(messages: list[Any]) -> dict[Any, Any]:
+def _fill(messages: list[Any], known: Iterable[Any]) -> dict[Any, Any]:
     """Give messages their relations, but for quotes; return the users of all, by id."""
     relations = {message.pk: MessageRelations() for message in messages}
     keys = Keys(relations)
@@ -91,12 +104,10 @@ def _fill(messages: list[Any]) -> dict[Any, Any]:
     receipts, reactions, deliveries = (
         statement.all(keys) for statement in (_receipts, _reactions, _deliveries)
     )
-    users = _find_users(
-        messages,
-        {receipt.reader_id for receipt in receipts}.union(
-            (reaction.user_id for reaction in reactions), (user_id for _, user_id in deliveries)
-        ),
-    )
+    wanted = {receipt.reader_id for receipt in receipts}
+    wanted.update(reaction.user_id for reaction in reactions)
+    wanted.update(user_id for _, user_id in deliveries)
+    users = _find_users(messages, known, wanted)
     for receipt in _linked(receipts, "reader", users):
         relations[receipt.message_id].read_receipts.append(receipt)
     for reaction in _linked(reactions, "user", users):
@@ -109,18 +120,18 @@ def _fill(messages: list[Any]) -> dict[Any, Any]:
     return users
 
 
-def _find_users(messages: list[Any], user_ids: set[Any]) -> dict[Any, Any]:
-    """Return these users and the senders of messages by id; a sender at hand is not read."""
+def _find_users(messages: list[Any], known: Iterable[Any], wanted: set[Any]) -> dict[Any, Any]:
+    """Return the senders of messages, and the users with these ids; who is at hand is not read."""
     link = messages[0]._meta.get_field("sender")
-    users = {}
+    users = {user.pk: user for user in known}
     for message in messages:
         sender = link.get_cached_value(message, default=None)
         if sender is None:
-            user_ids.add(message.sender_id)
+            wanted.add(message.sender_id)
         else:
             users[sender.pk] = sender
-    if user_ids := user_ids - users.keys():
-        users.update((user.pk, user) for user in _users.all(user_ids))
+    if absent := wanted - users.keys():
+        users.update((user.pk, user) for user in _users.all(absent))
     return users
 
 

@@ -186,7 +186,7 @@ def _is_plain(model: type[models.Model]) -> bool:
 
 
 _PLAIN_ATTRIBUTES = (DeferredAttribute, ForeignKeyDeferredAttribute)
-"""What stands in for a column on a model and, in a new instance, does nothing but keep its value."""
+"""What stands for a column on a model and, in a new instance, does no more than keep its value."""
 
 
 def _make_plain(model: Any, alias: str, names: list[str], values: list[Any]) -> Any:

@@ -121,11 +121,12 @@ class MessageOperations(Operations):
                     return repeat
             message.save(force_insert=True)
             self._attach(message, assets)
-            if parent is None and forwarded is None:
+            quoted = parent or forwarded
+            if quoted is None:
                 # Nothing can hang on a message that nobody has seen yet.
                 message.relations = MessageRelations(attachments=assets)
             else:
-                load_messages([message])
+                load_messages([message], [membership.user], [quoted])
             envelope = outbox.broadcast(room, MessageSent(message), activity=now)
         return Sent(message.pk, envelope.stream, envelope.seq)
 

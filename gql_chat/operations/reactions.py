@@ -29,7 +29,7 @@ class ReactionOperations(Operations):
         with streams.transaction() as outbox:
             message, membership = self._find(message_id)
             # The frame shows all reactions, so those of the user are at hand with them.
-            load_messages([message])
+            load_messages([message], [membership.user])
             reactions = message.relations.reactions
             present = [reaction for reaction in reactions if reaction.user_id == self.user_id]
             if any(reaction.reaction_content == reaction_content for reaction in present):
@@ -69,7 +69,7 @@ class ReactionOperations(Operations):
             if not deleted:
                 raise NotFound("You have not reacted to this message in this way.")
             get_model("ChatNotification").objects.delete_for_reaction(message.pk, self.user_id)
-            load_messages([message])
+            load_messages([message], [membership.user])
             outbox.broadcast(membership.room, MessageReacted("remove", message))
         return message
 

@@ -40,6 +40,20 @@ def _move_unread_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]
     return mine, {"unread_from": Coalesce(Subquery(oldest), Subquery(newest))}
 
 
+def _select_new_to(message_ids: Any, user_id: Any) -> Any:
+    """Find messages of others that a user has not got, and whether their senders are still in."""
+    has_it = Delivery.objects.filter(message_id=OuterRef("pk"), user_id=user_id)
+    sender = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=OuterRef("sender_id"))
+    return (
+        get_model("Message")
+        .objects.filter(Among(F("id"), message_ids))
+        .exclude(sender_id=user_id)
+        .exclude(Exists(has_it))
+        .annotate(has_sender=Exists(sender))
+        .values_list("pk", "has_sender")
+    )
+
+
 def _messages_and_user() -> list[One | Many]:
     return [Many(get_model("Message")._meta.pk), One(get_user_model()._meta.pk)]
 
@@ -48,16 +62,7 @@ _unread_marks = Update(
     _move_unread_mark,
     lambda: [One(get_user_model()._meta.pk), Many(get_model("Room")._meta.pk)],
 )
-_own_deliveries: Statement[Delivery] = Statement(
-    lambda ids, user_id: Delivery.objects.filter(Among(F("message_id"), ids), user_id=user_id),
-    _messages_and_user,
-)
-_members: Statement[Membership] = Statement(
-    lambda room_ids, user_ids: Membership.objects.filter(
-        Among(F("room_id"), room_ids), Among(F("user_id"), user_ids)
-    ),
-    lambda: [Many(get_model("Room")._meta.pk), Many(get_user_model()._meta.pk)],
-)
+_new_to: Statement[Any] = Statement(_select_new_to, _messages_and_user)
 
 
 class ReceiptOperations(Operations):
@@ -76,25 +81,18 @@ class ReceiptOperations(Operations):
         with streams.transaction() as outbox:
             messages = self.find_messages(message_ids)
             ids = [message.pk for message in messages]
-            known = {delivery.message_id for delivery in _own_deliveries.all(ids, self.user_id)}
-            new = [
-                message
-                for message in messages
-                if message.pk not in known and message.sender_id != self.user_id
-            ]
+            new = dict(_new_to.all(ids, self.user_id))
             Delivery.objects.bulk_create(
-                [Delivery(message_id=message.pk, user_id=self.user_id) for message in new],
+                [Delivery(message_id=message_id, user_id=self.user_id) for message_id in new],
                 ignore_conflicts=True,
             )
             notifications = get_model("ChatNotification").objects
             rooms = sorted({message.room_id for message in messages}, key=str)
             notifications.acknowledge(self.user_id, ids, rooms)
             notifications.delete_finished_of(ids)
-            senders = {message.sender_id for message in new}
-            places = {(here.room_id, here.user_id) for here in _members.all(rooms, senders)}
             by_sender: dict[Any, list[Any]] = defaultdict(list)
-            for message in load_messages(new):
-                if (message.room_id, message.sender_id) in places:
+            for message in load_messages(message for message in messages if message.pk in new):
+                if new[message.pk]:
                     by_sender[message.sender_id].append(message)
             outbox.target(
                 {sender: MessagesDelivered(messages) for sender, messages in by_sender.items()}
@@ -121,7 +119,8 @@ class ReceiptOperations(Operations):
                 if message.sender_id != self.user_id
             ]
             # The frames show all receipts, so those of the user are at hand with them.
-            new = [message for message in load_messages(messages) if not self._has_read(message)]
+            load_messages(messages, [self.user])
+            new = [message for message in messages if not self._has_read(message)]
             if once and len(new) < len(messages):
                 raise Conflict("You have read this message already.")
             if not new:

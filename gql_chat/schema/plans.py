@@ -347,13 +347,7 @@ def _nullable(complete: Complete) -> Complete:
 
 
 def _each(complete: Complete) -> Complete:
-    def complete_each(values: Any, scope: Scope) -> list[Any]:
-        completed = []
-        for value in values:
-            completed.append(complete(value, scope))
-        return completed
-
-    return complete_each
+    return lambda values, scope: [complete(value, scope) for value in values]
 
 
 def _leaf(kind: Any) -> Complete:
