@@ -20,7 +20,7 @@ from .inserts import KeptInsert
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
-from .statements import Among, Many, One, Statement, Update
+from .statements import Among, Besides, Many, One, Statement, Update
 
 
 class NotificationType(models.TextChoices):
@@ -153,7 +153,7 @@ def _user_key() -> list[One | Many]:
 
 def _select_of_reactions(message_id: Any, user_id: Any) -> Any:
     return get_model("ChatNotification").objects.filter(
-        message_id=message_id, actor_id=user_id, recipient__isnull=False
+        Besides(F("actor_id"), user_id), message_id=message_id, recipient__isnull=False
     )
 
 

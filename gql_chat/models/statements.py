@@ -57,6 +57,26 @@ class Among(models.Lookup):
         return f"{column} = ANY(%s)", [self.rhs]
 
 
+class Besides(models.Lookup):
+    """The condition that a column has a value too, of rows that another condition finds.
+
+    Of two indexes that would serve, SQLite, which keeps no statistics by itself, may take the one
+    that finds more with every year of history. This says that it shall not be this column's.
+
+    Args:
+        lhs: the column, as `F("actor_id")`.
+        rhs: the placeholder, of `One` value.
+    """
+
+    lookup_name = "besides"
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Return the condition in the words of the database."""
+        column, _ = self.process_lhs(compiler, connection)
+        # A sign before a column keeps its index out.
+        return f"{'+' if connection.vendor == 'sqlite' else ''}{column} = %s", [self.rhs]
+
+
 @dataclass(slots=True, frozen=True)
 class One:
     """A value that is given later.
