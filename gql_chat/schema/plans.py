@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
+import orjson
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -283,7 +285,7 @@ def _answer(read: Callable[[Any], Any], kind: Any, complete: Complete) -> Comple
 
 def _answer_leaf(read: Callable[[Any], Any], kind: Any, info: Info) -> Complete:
     """Return what answers a field with a leaf that is required: most of an answer is such."""
-    plain, write, where = _PLAIN.get(kind), kind.coerce_output_value, _name(info)
+    plain, write, where = _PLAIN.get(kind), _writer(kind), _name(info)
 
     def answer(value: Any, scope: Scope) -> Any:
         found = read(value)
@@ -323,7 +325,7 @@ def _required(complete: Complete, info: Info) -> Complete:
 
 def _required_leaf(kind: Any, info: Info) -> Complete:
     """Return what writes a leaf that is required."""
-    where, write = _name(info), kind.coerce_output_value
+    where, write = _name(info), _writer(kind)
 
     def complete(value: Any, scope: Scope) -> Any:
         written = None if value is None else write(value)
@@ -332,6 +334,17 @@ def _required_leaf(kind: Any, info: Info) -> Complete:
         return written
 
     return complete
+
+
+def _writer(kind: Any) -> Callable[[Any], Any]:
+    """Return what writes a leaf: the type's own function, or what does the same faster."""
+    write: Callable[[Any], Any] = kind.coerce_output_value
+    # So the type writes whose values are UUIDs.
+    return _write_text if write is str else write
+
+
+def _write_text(value: Any) -> str:
+    return orjson.dumps(value)[1:-1].decode() if type(value) is UUID else str(value)
 
 
 def _no_value(value: Any, where: str, kind: Any) -> TypeError:
@@ -351,7 +364,7 @@ def _each(complete: Complete) -> Complete:
 
 
 def _leaf(kind: Any) -> Complete:
-    write = kind.coerce_output_value
+    write = _writer(kind)
 
     def complete(value: Any, scope: Scope) -> Any:
         written = write(value)

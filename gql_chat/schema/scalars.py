@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, NewType
 
+import orjson
 import strawberry
 
 UserID = NewType("UserID", object)
@@ -36,6 +37,9 @@ def _read_user_id(value: Any) -> int | str:
 def _write_time(value: datetime) -> str:
     # As the ORM returns it, it is in UTC.
     moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+    if moment.microsecond:
+        # The same text, several times faster; where they are 0 it would leave them out.
+        return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1].decode()
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
