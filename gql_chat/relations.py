@@ -99,11 +99,12 @@ def _fill(messages: list[Any], known: Iterable[Any]) -> dict[Any, Any]:
     """Give messages their relations, but for quotes; return the users of all, by id."""
     relations = {message.pk: MessageRelations() for message in messages}
     keys = Keys(relations)
-    for asset in _attachments.all(keys):
-        relations[asset.message_id].attachments.append(asset)
-    receipts, reactions, deliveries = (
-        statement.all(keys) for statement in (_receipts, _reactions, _deliveries)
-    )
+    if any(message.may_have_attachments for message in messages):
+        for asset in _attachments.all(keys):
+            relations[asset.message_id].attachments.append(asset)
+    receipts, reactions = _receipts.all(keys), _reactions.all(keys)
+    may_have_deliveries = any(message.may_have_deliveries for message in messages)
+    deliveries = _deliveries.all(keys) if may_have_deliveries else []
     wanted = {receipt.reader_id for receipt in receipts}
     wanted.update(reaction.user_id for reaction in reactions)
     wanted.update(user_id for _, user_id in deliveries)

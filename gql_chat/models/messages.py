@@ -47,6 +47,8 @@ class AbstractMessage(KeptInsert):
 
     Attributes:
         relations: what frames show besides the row (`gql_chat.relations.load_messages`).
+        may_have_attachments, may_have_deliveries: whether there are some to load; False where the
+            statement that found the message has seen that there are none.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,6 +83,8 @@ class AbstractMessage(KeptInsert):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     relations: MessageRelations
+    may_have_attachments = True
+    may_have_deliveries = True
 
     class Meta:
         abstract = True

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 from django.db.models.base import ModelState
+from django.db.models.expressions import Col
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
@@ -82,19 +83,21 @@ def _listens(signal: Any, shown: list[type[models.Model]]) -> bool:
 def _converters(compiler: Any, columns: list[Any]) -> dict[int, Convert]:
     """Return what converts the values in a row, by their places."""
     connection = compiler.connection
+    is_sqlite = connection.vendor == "sqlite"
     shorter: dict[str, Callable[[Convert], Convert]] = {}
-    if connection.vendor == "sqlite":
+    if is_sqlite:
         shorter["UUIDField"] = _read_uuids
         if settings.USE_TZ and connection.timezone is UTC:
             shorter["DateTimeField"] = _read_times
     found = {}
     for place, (steps, column) in compiler.get_converters(columns).items():
-        convert = _through(steps, column, connection)
         kind = column.output_field.get_internal_type()
         # One step is the database's own; a field that adds one has it its own way.
-        if len(steps) == 1 and kind in shorter:
-            convert = shorter[kind](convert)
-        found[place] = convert
+        is_own = is_sqlite and len(steps) == 1
+        if is_own and kind == "BooleanField" and isinstance(column, Col):
+            continue  # the driver reads columns that are declared so
+        convert = _through(steps, column, connection)
+        found[place] = shorter[kind](convert) if is_own and kind in shorter else convert
     return found
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from guardian.conf import settings as guardian_settings
 
 from ..columns import clean_columns, declared_columns, own_columns
 from ..compatibility import check_range
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
-from ..models import AbstractMessage, AbstractRoom, Membership, get_model
+from ..models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
 from ..models.statements import Among, Many, One, Statement, find_among, find_by
 from ..permissions import PermissionHandler, unrestricted
 
@@ -33,16 +33,29 @@ messages_by_id: Statement[Any] = find_among(
 )
 """Finds messages with their senders."""
 
-_messages_to_lock: Statement[Any] = find_among(
-    lambda: (
-        get_model("Message")
-        .objects.select_related("sender", "room")
+
+def _select_to_lock(message_ids: Any) -> Any:
+    """Select messages with their senders and rooms, to lock the rooms.
+
+    What does not take its turn by the room's lock may be looked for now: whether somebody has got
+    a message, and whether something is attached to it, as is seldom so.
+    """
+    assets = get_model("MessageMediaAsset").objects.filter(message_id=OuterRef("pk"))
+    deliveries = Delivery.objects.filter(message_id=OuterRef("pk"))
+    messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
+    return (
+        messages.annotate(
+            may_have_attachments=Exists(assets), may_have_deliveries=Exists(deliveries)
+        )
+        .select_related("sender", "room")
         .order_by("room_id")
         .select_for_update(of=("room",), no_key=True)
-    ),
-    "id",
-)
+    )
 
+
+_messages_to_lock: Statement[Any] = Statement(
+    _select_to_lock, lambda: [Many(get_model("Message")._meta.pk)]
+)
 _own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: Membership.objects.select_related("user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
