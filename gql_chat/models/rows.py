@@ -23,10 +23,10 @@ from django.db.models.signals import post_init, pre_init
 from django.db.models.sql import UpdateQuery
 
 Made = dict[tuple[Any, Any], Any]
-"""The instances that were made so far, by model and key: each is made once."""
+"""The instances of one reading, by model and key: each is made once."""
 
-Read = Callable[[Any, Made], Iterator[Any]]
-"""Takes rows and what was made so far; yields an instance, or a tuple of values, for each row."""
+Read = Callable[[Any], Iterator[Any]]
+"""Takes rows; yields an instance, or a tuple of values, for each."""
 
 Convert = Callable[[Any], Any]
 """Turns a value of the database into Python's."""
@@ -38,7 +38,7 @@ _UUIDS = 10_000
 def reader(compiler: Any) -> Read:
     """Return what reads the rows that a compiled query returns."""
     if isinstance(compiler.query, UpdateQuery):
-        return lambda rows, made: iter(rows)
+        return iter
     columns = [column for column, _, _ in compiler.select]
     converters = _converters(compiler, columns)
     if not compiler.query.default_cols:
@@ -47,7 +47,8 @@ def reader(compiler: Any) -> Read:
     annotations = list(compiler.annotation_col_map.items())
     shown = list(_models(compiler.klass_info))
 
-    def read(rows: Any, made: Made) -> Iterator[Any]:
+    def read(rows: Any) -> Iterator[Any]:
+        made: Made = {}
         quiet = not any(_listens(signal, shown) for signal in (pre_init, post_init))
         for row in rows:
             instance = make(row, made, quiet)
@@ -60,7 +61,7 @@ def reader(compiler: Any) -> Read:
 
 
 def _values_reader(converters: dict[int, Convert]) -> Read:
-    def read(rows: Any, made: Made) -> Iterator[Any]:
+    def read(rows: Any) -> Iterator[Any]:
         for row in rows:
             values = list(row)
             for place, convert in converters.items():

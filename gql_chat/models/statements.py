@@ -15,7 +15,7 @@ from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
 from . import driver
-from .rows import Made, Read, reader
+from .rows import Read, reader
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -221,7 +221,7 @@ class _Prepared:
 
 
 class Statement(_Prepared, Generic[ModelT]):
-    """A queryset with placeholders; it may select related objects.
+    """A queryset with placeholders; it may select related objects, or values instead of instances.
 
     Args:
         build: takes the placeholders and returns the queryset. It is called once for each
@@ -237,27 +237,21 @@ class Statement(_Prepared, Generic[ModelT]):
         connection, compiled = self._connect()
         parameters = self._prepare(connection, compiled, values)
         rows = driver.fetch(connection, compiled.sql, parameters)
-        return next(compiled.read(rows, {}), None)
+        return next(compiled.read(rows), None)
 
-    def all(self, *values: Any, made: Made | None = None) -> list[ModelT]:
-        """Return the rows for these values.
-
-        Args:
-            values: the values.
-            made: shared by several statements, it lets them return the same instances for the
-                same related rows.
-        """
+    def all(self, *values: Any) -> list[ModelT]:
+        """Return the rows for these values."""
         connection, compiled = self._connect()
         parameters = self._prepare(connection, compiled, values)
         rows = driver.fetch(connection, compiled.sql, parameters)
-        return list(compiled.read(rows, {} if made is None else made))
+        return list(compiled.read(rows))
 
     def slice(self, start: int, size: int, *values: Any) -> list[ModelT]:
         """Return at most `size` of the rows for these values, after the first `start`."""
         connection, compiled = self._connect()
         parameters = self._prepare(connection, compiled, values)
         rows = driver.fetch(connection, compiled.sliced, [*parameters, size, start])
-        return list(compiled.read(rows, {}))
+        return list(compiled.read(rows))
 
 
 class Update(_Prepared):

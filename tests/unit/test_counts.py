@@ -10,13 +10,14 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from event_bridge.operations import LIFECYCLE, Choice, map_events
-from gql_chat.models import Room
+from gql_chat.models import Delivery, MessageMediaAsset, Room
 from tests.conftest import Users
 from tests.unit.scenes import CASES, Scene, run
 
 SMALL, LARGE = 3, 30
 
-#: How many statements each takes. (The one that lets SQLite begin with a write is left out.)
+#: How many statements each takes, at most: what does not hang on a message is not asked for.
+#: (The one that lets SQLite begin with a write is left out.)
 QUERIES = {
     "message.send": 8,
     "message.send reply": 14,
@@ -121,6 +122,34 @@ def test_the_queries_of_an_event_are_these_however_much_there_is(
 
     assert len(small) == len(large), "\n".join(["", *small, "", *large])
     assert len(small) == QUERIES[case], "\n".join(["", *small])
+
+
+@pytest.mark.parametrize("case", ["message.read one", "message.react add"])
+def test_attachments_and_deliveries_are_asked_for_only_where_there_are_some(
+    case: str, scenes: dict[int, Scene], undone: None
+) -> None:
+    scene = scenes[SMALL]
+    for model in (MessageMediaAsset, Delivery):
+        model.objects.filter(message__in=[*scene.theirs, *scene.mine]).delete()
+
+    assert len(queries_of(scene, case)) == QUERIES[case] - 2
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases keep statistics")
+def test_a_reaction_does_not_read_all_that_the_user_ever_did(
+    scenes: dict[int, Scene], undone: None
+) -> None:
+    (look,) = (
+        query
+        for query in queries_of(scenes[SMALL], "message.react add")
+        if query.startswith("SELECT") and "has_notification" in query
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {look}")
+        plan = [row[-1] for row in cursor.fetchall()]
+
+    assert any("chatnotification_message_id" in step for step in plan), plan
+    assert not any("actor_id" in step for step in plan), plan
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,51 @@ def test_what_the_schema_does_not_allow_is_an_error_that_names_it(row: Row, name
         document.execute(root=[row])
 
 
+def test_an_object_of_leaves_is_read_once_however_often_it_stands_in_an_answer() -> None:
+    class Counted(Row):
+        reads = 0
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "toy":
+                Counted.reads += 1
+            return super().__getattribute__(name)
+
+    kitten = Counted("cat", "Kit", Mood.BAD, toy="ball")
+    root = [Row("cat", "Tom", kittens=(kitten, kitten)), Row("cat", "Tim", kittens=(kitten,))]
+    document = Document(SCHEMA, "{ pets { ... on Cat { name kittens { name mood toy } } } }")
+    shown = {"name": "Kit", "mood": "BAD", "toy": "ball"}
+
+    answer = document.execute(root=root)
+
+    assert answer == {
+        "pets": [{"name": "Tom", "kittens": [shown, shown]}, {"name": "Tim", "kittens": [shown]}]
+    }
+    assert Counted.reads == 1
+    # By one execution, that is.
+    document.execute(root=root)
+    assert Counted.reads == 2
+
+
+def test_objects_that_are_made_while_they_are_read_do_not_stand_for_each_other() -> None:
+    @strawberry.type
+    class Point:
+        x: int
+        y: int
+
+    @strawberry.type
+    class Path:
+        start: Point = derived(lambda number: Point(x=number, y=0))
+
+    @strawberry.type
+    class Query:
+        paths: list[Path] = derived(lambda root: range(root))
+
+    document = Document(strawberry.Schema(query=Query)._schema, "{ paths { start { x y } } }")
+
+    starts = [path["start"] for path in document.execute(root=100)["paths"]]
+    assert starts == [{"x": number, "y": 0} for number in range(100)]
+
+
 # The documents of the package
 
 

@@ -181,6 +181,12 @@ def test_a_time_is_written_in_utc_with_a_z(moment: datetime, text: str) -> None:
     assert read(Timestamp, text) == moment
 
 
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_is_written_with_its_microseconds_always(moment: datetime) -> None:
+    text = moment.replace(tzinfo=None).isoformat(timespec="microseconds")
+    assert write(Timestamp, moment) == f"{text}Z"
+
+
 def test_a_time_without_a_zone_is_read_as_utc() -> None:
     assert read(Timestamp, "2024-01-02T03:04:05") == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert read(Timestamp, "2024-01-02T03:04:05+01:00").utcoffset() == timedelta(hours=1)

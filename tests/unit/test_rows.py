@@ -1,0 +1,175 @@
+"""Instances that kept statements make of rows."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import models
+from django.db.models import Exists, F, OuterRef
+from django.db.models.signals import post_init, pre_init
+
+from gql_chat import relations
+from gql_chat.models import Delivery, GroupChat, Membership, Message, ReadReceipt, Room, rows
+from gql_chat.models.statements import Among, Many, Statement, find_by
+from gql_chat.relations import load_messages
+
+
+def find(model: Any, instance: Any, *related: str) -> Any:
+    """Return the instance as a kept statement finds it."""
+    statement: Statement[Any] = find_by(lambda: model.objects.select_related(*related), "id")
+    return statement.first(instance.pk)
+
+
+def attributes(instance: models.Model) -> dict[str, Any]:
+    return {name: value for name, value in vars(instance).items() if name != "_state"}
+
+
+@contextmanager
+def changed(model: type, name: str, value: Any) -> Iterator[None]:
+    """A model with an attribute of the project's making."""
+    with patch.object(model, name, value, create=True):
+        yield
+
+
+def test_an_instance_is_what_django_makes(message: Message) -> None:
+    found = find(Message, message, "sender")
+    made = Message.objects.select_related("sender").get(pk=message.pk)
+
+    assert type(found) is Message
+    assert attributes(found) == attributes(made)
+    assert attributes(found.sender) == attributes(made.sender)
+    assert vars(found._state) == vars(made._state)
+
+
+def test_an_instance_can_be_changed_and_saved(message: Message) -> None:
+    found = find(Message, message)
+    found.content = "changed"
+    found.save()
+
+    assert Message.objects.get().content == "changed"
+    assert found.room == message.room
+
+
+def test_a_room_is_an_instance_of_its_type(group: GroupChat) -> None:
+    assert type(find(Room, group)) is GroupChat
+
+
+@pytest.mark.parametrize("signal", [pre_init, post_init])
+def test_who_listens_to_instances_being_made_hears_of_them(signal: Any, message: Message) -> None:
+    heard: list[Any] = []
+
+    def listen(sender: type, **kwargs: Any) -> None:
+        heard.append(sender)
+
+    signal.connect(listen, sender=Message)
+    try:
+        find(Message, message)
+    finally:
+        signal.disconnect(listen, sender=Message)
+
+    assert heard == [Message]
+
+
+class _Shouting:
+    """A descriptor of a field that changes what is set."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else instance.__dict__["content"]
+
+    def __set__(self, instance: Any, value: str) -> None:
+        instance.__dict__["content"] = value.upper()
+
+
+def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+    models.Model.__init__(self, *args, **kwargs)
+    self.content = self.content.upper()
+
+
+def _from_db(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    made = models.Model.from_db.__func__(cls, *args, **kwargs)  # type: ignore[attr-defined]
+    made.content = made.content.upper()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("__init__", _init), ("from_db", classmethod(_from_db)), ("content", _Shouting())],
+)
+def test_a_model_that_makes_its_instances_in_its_own_way_makes_them(
+    name: str, value: Any, message: Message
+) -> None:
+    with changed(Message, name, value):
+        assert find(Message, message).content == "HELLO"
+    assert find(Message, message).content == "hello"
+
+
+def test_values_are_what_django_makes_of_them(message: Message, alice: Any, bob: Any) -> None:
+    def select(ids: Any) -> Any:
+        read = ReadReceipt.objects.filter(message_id=OuterRef("pk"))
+        return (
+            Message.objects.filter(Among(F("id"), ids))
+            .annotate(is_read=Exists(read))
+            .values_list("id", "created_at", "sender_id", "parent_message_id", "is_read")
+        )
+
+    statement: Statement[Any] = Statement(select, lambda: [Many(Message._meta.pk)])
+
+    expected = (message.pk, message.created_at, alice.pk, None, False)
+    assert statement.all([message.pk]) == [expected]
+    assert [type(value) for value in statement.all([message.pk])[0]] == [
+        uuid.UUID,
+        datetime,
+        type(alice.pk),
+        type(None),
+        bool,
+    ]
+    assert statement.all([message.pk])[0][1].tzinfo is UTC
+    ReadReceipt.objects.create(message=message, reader=bob)
+    assert statement.all([message.pk])[0][-1] is True
+
+
+def test_users_of_all_that_hangs_on_messages_are_read_once(
+    message: Message, alice: Any, bob: Any, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    Delivery.objects.create(message=message, user=bob)
+    ReadReceipt.objects.create(message=message, reader=bob)
+    found = [Message.objects.get(pk=message.pk), Message.objects.get(pk=message.pk)]
+
+    with django_assert_num_queries(5):
+        first, second = load_messages(found)
+
+    assert first.sender is second.sender
+    assert first.relations.read_receipts[0].reader == bob
+    assert first.relations.delivered_to == [bob.get_username()]
+    with django_assert_num_queries(4):
+        load_messages(found, [bob])
+
+
+def test_what_goes_with_an_account_while_it_is_read_is_left_out(
+    message: Message, group: GroupChat, alice: Any, bob: Any
+) -> None:
+    Delivery.objects.create(message=message, user=bob)
+    ReadReceipt.objects.create(message=message, reader=bob)
+    by_bob = Message.objects.create(room=group, sender=bob, content="bye")
+    find_users = relations._users.all
+
+    def without_bob(ids: Any) -> list[Any]:
+        return [user for user in find_users(ids) if user != bob]
+
+    messages = list(Message.objects.filter(pk__in=[message.pk, by_bob.pk]))
+    with patch.object(relations._users, "all", without_bob):
+        (shown,) = load_messages(messages)
+
+    assert shown == message
+    assert (shown.relations.read_receipts, shown.relations.delivered_to) == ([], [])
+
+
+def test_the_models_that_are_loaded_most_are_made_without_detour() -> None:
+    # Else the tests above would compare Django with itself.
+    assert all(rows._is_plain(model) for model in (Message, Membership, get_user_model()))
+    assert not rows._is_plain(Room)
