@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
-from gql_chat.streams import Envelope
+from gql_chat.streams import Envelope, StreamPosition
 from gql_chat.threads import DatabaseThreads, default_size, default_together
 
 from .delivery import Delivered, Listener
@@ -105,12 +105,12 @@ class Hub:
         """
         return self._turns.setdefault(user, asyncio.Lock())
 
-    def enter(self, listener: Listener, positions: Iterable[Any]) -> None:
+    def enter(self, listener: Listener, positions: Iterable[StreamPosition]) -> None:
         """Let a registered socket hear its user's streams.
 
         Args:
             listener: the socket.
-            positions: `stream`, `seq` and `joined_seq` of each, read after `register`.
+            positions: where each stands, read after `register`.
         """
         user = listener.user_key
         here_before = self._is_here(user)
@@ -120,31 +120,31 @@ class Hub:
             self._admit(user, place, unheard=here_before and not self._follows(user, place))
         self._opened()
 
-    def _admit(self, user: str, place: Mapping[str, Any], *, unheard: bool) -> None:
+    def _admit(self, user: str, place: StreamPosition, *, unheard: bool) -> None:
         """Entitle a user to a stream from where the membership began.
 
         Args:
             user: a local user.
-            place: `stream`, `seq` and `joined_seq`, read together.
+            place: where the stream stands, and where the membership began.
             unheard: whether an open socket of the user has missed the join, if it is over.
         """
-        name, joined_seq = place["stream"], place["joined_seq"]
-        if self._left.get((name, user), 0) > place["seq"]:
+        name, seq, joined_seq = place
+        if self._left and self._left.get((name, user), 0) > seq:
             return
         # What was read may be older than what others here have had already.
-        after = joined_seq - 1 if unheard else max(joined_seq - 1, place["seq"])
+        after = joined_seq - 1 if unheard or joined_seq > seq else seq
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._track(name, after if unheard else place["seq"])
+            stream = self._track(name, after if unheard else seq)
         elif user in stream.late:
             return
         self._note_follower(stream, user)
         if joined_seq > stream.position + 1:
-            stream.entering[user] = joined_seq
+            stream.add_later(user, joined_seq)
         elif after < stream.position and user not in stream.users:
             self._bring_up(name, stream, user, after)
         else:
-            stream.users.add(user)
+            stream.add(user)
         if unheard:
             self._heal(name)
 
@@ -157,8 +157,8 @@ class Hub:
         """Tell whether a socket of the user has entered, with the user's own stream."""
         return streams.user_stream(user) in self._streams
 
-    def _follows(self, user: str, place: Mapping[str, Any]) -> bool:
-        stream = self._streams.get(place["stream"])
+    def _follows(self, user: str, place: StreamPosition) -> bool:
+        stream = self._streams.get(place.stream)
         return stream is not None and stream.follows(user)
 
     def positions(self, user: str) -> dict[str, int]:
@@ -257,7 +257,7 @@ class Hub:
                 self._apply(envelope.stream, stream, envelope)
                 self._apply_early(envelope.stream)
             elif envelope.seq > stream.position:
-                stream.early[envelope.seq] = envelope
+                stream.keep(envelope)
                 self.loop.call_later(GAP_SECONDS, self._heal_gap, envelope.stream)
             else:
                 self._join_late(stream, envelope)
@@ -291,10 +291,7 @@ class Hub:
         if envelope.seq > stream.settled:
             self._change_members(name, stream, envelope.seq, change)
         if stream.entering:
-            for user, seq in list(stream.entering.items()):
-                if seq <= envelope.seq:
-                    del stream.entering[user]
-                    stream.users.add(user)
+            stream.add_due()
         self._deliver(stream, envelope)
         if change.get("closed"):
             self._close(name, stream)
@@ -308,15 +305,15 @@ class Hub:
             if user in self._listeners:
                 self._note_follower(stream, user)
                 stream.drop(user)
-                stream.users.add(user)
+                stream.add(user)
                 self._left.pop((name, user), None)
         for user in change.get("left", ()):
             self._forget(name, stream, user, seq)
 
     def _apply_early(self, name: str) -> None:
         stream = self._streams.get(name)
-        while stream is not None and stream.early and name not in self._asking:
-            envelope = stream.early.pop(stream.position + 1, None)
+        while stream is not None and name not in self._asking:
+            envelope = stream.pop_next()
             if envelope is None:
                 return
             self._apply(name, stream, envelope)
@@ -392,7 +389,7 @@ class Hub:
         while user in stream.late:
             if after >= stream.position:
                 stream.late -= {user}
-                stream.users.add(user)
+                stream.add(user)
                 return
             read = partial(self.threads.run, streams.read_log, name, after, REPLAY_SIZE)
             found = await self._insist(read)
@@ -477,7 +474,7 @@ class Hub:
         for user in members & self._listeners.keys():
             if not stream.follows(user):
                 self._note_follower(stream, user)
-                stream.users.add(user)
+                stream.add(user)
         for user in stream.users:
             self._left.pop((name, user), None)
         if not stream.is_followed():
@@ -502,8 +499,7 @@ class Hub:
             joined = await self.threads.run(
                 streams.find_joined, list(self._listeners), self._joins_known_until
             )
-            for place in joined:
-                user = place["user"]
+            for user, place in joined:
                 if self._is_here(user) and not self._follows(user, place):
                     self._admit(user, place, unheard=True)
         finally:

@@ -86,19 +86,20 @@ class LayerLink:
 
     def want(self, name: str) -> None:
         """Hear of a stream, soon."""
-        self._wanted.add(name)
-        self._note(name)
+        if self._active:
+            self._wanted.add(name)
+            self._note(name)
 
     def unwant(self, name: str) -> None:
         """Hear of a stream no more, soon."""
-        self._wanted.discard(name)
-        self._note(name)
+        if self._active:
+            self._wanted.discard(name)
+            self._note(name)
 
     def _note(self, name: str) -> None:
-        if self._active:
-            self._changed[name] = None
-            self._idle.clear()
-            self._wake.set()
+        self._changed[name] = None
+        self._idle.clear()
+        self._wake.set()
 
     def ring(self, envelopes: list[Envelope]) -> None:
         """Tell other processes, in the background."""

@@ -66,10 +66,9 @@ class Resumption:
         answer: dict[str, dict[str, Any]] = {name: {"gone": True} for name in self.wanted}
         ranges: dict[str, tuple[int, int]] = {}
         reached: dict[str, int] = {}
-        for place in streams.positions(user_id):
-            name, seq = place["stream"], place["seq"]
+        for name, seq, joined_seq in streams.positions(user_id):
             reached[name] = seq
-            after = self._last_place(name, seq, place["joined_seq"])
+            after = self._last_place(name, seq, joined_seq)
             answer[name] = {"seq": seq, "recovered": after <= seq}
             if after < seq:
                 ranges[name] = (after, seq)

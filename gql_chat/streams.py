@@ -21,14 +21,14 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import Error, connections, router
 from django.db import transaction as db_transaction
-from django.db.models import FilteredRelation, Q
+from django.db.models import FilteredRelation, Q, UUIDField
 from django.utils import timezone
 
 from .events import Event
@@ -508,22 +508,30 @@ def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[s
     return rows[0][0], {str(user_id) for _, user_id in rows if user_id is not None}
 
 
-def find_joined(user_ids: Iterable[str], since: datetime) -> list[dict[str, Any]]:
-    """Return the memberships that users got after a time, with the places they begin at.
+class StreamPosition(NamedTuple):
+    """Where a stream stands for a user.
 
-    Each is a dict of `user` (the id as a string), `stream`, `seq` (its present position) and
-    `joined_seq`, read in one statement.
+    Attributes:
+        stream: its name.
+        seq: the place of its newest frame.
+        joined_seq: the first place that the user is entitled to.
+    """
+
+    stream: str
+    seq: int
+    joined_seq: int
+
+
+def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, StreamPosition]]:
+    """Return the memberships that users got after a time, read in one statement.
+
+    Each is the user's id as a string, and where the room's stream stands for the user.
     """
     # Few have joined just now and many are here: to ask for all of them by id costs more.
     rows = Membership.objects.filter(joined_at__gt=since)
     wanted = set(user_ids)
     return [
-        {
-            "user": str(user_id),
-            "stream": room_stream(room_id),
-            "seq": seq,
-            "joined_seq": joined_seq,
-        }
+        (str(user_id), StreamPosition(room_stream(room_id), seq, joined_seq))
         for user_id, room_id, seq, joined_seq in rows.values_list(
             "user_id", "room_id", "room__seq", "joined_seq"
         )
@@ -531,34 +539,47 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[dict[str, Any]
     ]
 
 
-def positions(user_id: Any) -> list[dict[str, Any]]:
+def positions(user_id: Any) -> list[StreamPosition]:
     """Return where all streams of a user stand: their own, and those of their rooms.
 
-    Each is a dict of `stream`, `seq` (its present position) and `joined_seq` (the first place
-    that the user is entitled to). All are read in one statement, so they belong together.
+    All are read in one statement, so they belong together.
     """
     room = get_model("Room")
     connection = connections[router.db_for_write(StreamEvent)]
     user = UserStream._meta.get_field("user").target_field
     key = user.get_db_prep_value(user_id, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT NULL, seq, 1 FROM {UserStream._meta.db_table} WHERE user_id = %s "
-            f"UNION ALL SELECT room.id, room.seq, member.joined_seq "
-            f'FROM {Membership._meta.db_table} member JOIN "{room._meta.db_table}" room '
-            f"ON room.id = member.room_id WHERE member.user_id = %s",
-            [key, key],
-        )
-        rows = cursor.fetchall()
-    own = {"stream": user_stream(user_id), "seq": 0, "joined_seq": 1}
-    places = [own]
-    for room_id, seq, joined_seq in rows:
-        if room_id is None:
-            own["seq"] = seq
-        else:
-            stream = room_stream(room._meta.pk.to_python(room_id))
-            places.append({"stream": stream, "seq": seq, "joined_seq": joined_seq})
-    return places
+    rows = driver.fetch(connection, _select_positions(room._meta.db_table), [key, key])
+    read = _key_reader(room._meta.pk, connection)
+    own_seq = next((seq for room_id, seq, _ in rows if room_id is None), 0)
+    own = StreamPosition(user_stream(user_id), own_seq, 1)
+    return [own] + [
+        StreamPosition(room_stream(read(room_id)), seq, joined_seq)
+        for room_id, seq, joined_seq in rows
+        if room_id is not None
+    ]
+
+
+@cache
+def _select_positions(rooms: str) -> driver.SQL:
+    return driver.SQL(
+        f"SELECT NULL, seq, 1 FROM {UserStream._meta.db_table} WHERE user_id = %s "
+        f"UNION ALL SELECT room.id, room.seq, member.joined_seq "
+        f'FROM {Membership._meta.db_table} member JOIN "{rooms}" room '
+        f"ON room.id = member.room_id WHERE member.user_id = %s"
+    )
+
+
+def _key_reader(field: Any, connection: BaseDatabaseWrapper) -> Callable[[Any], str]:
+    """Return what turns a key, as the database gives it, into the text that it has in names."""
+    native: bool = connection.features.has_native_uuid_field
+    if type(field) is UUIDField and not native:
+        return _hyphenate
+    return lambda key: str(field.to_python(key))
+
+
+def _hyphenate(digits: str) -> str:
+    """Return a UUID's 32 digits as its text; to make a `UUID` first takes six times as long."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:

@@ -15,7 +15,7 @@ from event_bridge import hub as hub_module
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub
 from gql_chat import sessions, streams
-from gql_chat.streams import Envelope
+from gql_chat.streams import Envelope, StreamPosition
 
 USERS = ("1", "2", "3")
 ROOMS = ("room:a", "room:b")
@@ -149,15 +149,10 @@ class World:
             return None, set()
         return len(self.log[name]), set(self.members[name]) & set(users)
 
-    def _find_joined(self, users: list[str], since: datetime) -> list[dict[str, Any]]:
+    def _find_joined(self, users: list[str], since: datetime) -> list[tuple[str, StreamPosition]]:
         # All that happens in a test has happened lately.
         return [
-            {
-                "user": user,
-                "stream": room,
-                "seq": len(self.log[room]),
-                "joined_seq": joined,
-            }
+            (user, StreamPosition(room, len(self.log[room]), joined))
             for room, members in self.members.items()
             for user, joined in members.items()
             if room not in self.closed and user in users
@@ -180,7 +175,7 @@ class World:
     def refresh(self, stream: str, *users: str) -> Envelope:
         return Envelope(stream, 0, "", "", {"refresh": True, "joined": list(users)})
 
-    def read(self, user: str) -> tuple[Socket, list[dict[str, Any]]]:
+    def read(self, user: str) -> tuple[Socket, list[StreamPosition]]:
         """A socket and its positions, as an opening consumer reads them."""
         places = [(f"user:{user}", 1)]
         places += [
@@ -188,10 +183,7 @@ class World:
             for room in ROOMS
             if user in self.members[room] and room not in self.closed
         ]
-        positions = [
-            {"stream": name, "seq": len(self.log[name]), "joined_seq": joined}
-            for name, joined in places
-        ]
+        positions = [StreamPosition(name, len(self.log[name]), joined) for name, joined in places]
         return Socket(user, {name: len(log) for name, log in self.log.items()}), positions
 
     def open(self, user: str) -> Socket:
@@ -200,7 +192,7 @@ class World:
         self.hub.register(socket)
         return self.enter(socket, positions)
 
-    def enter(self, socket: Socket, positions: list[dict[str, Any]]) -> Socket:
+    def enter(self, socket: Socket, positions: list[StreamPosition]) -> Socket:
         self.hub.enter(socket, positions)
         self.sockets.append(socket)
         return socket
@@ -258,7 +250,7 @@ class Frames(RuleBasedStateMachine):
         self.world = World()
         self.hub = self.world.hub
         self.wire: list[Envelope] = []
-        self.opening: list[tuple[Socket, list[dict[str, Any]]]] = []
+        self.opening: list[tuple[Socket, list[StreamPosition]]] = []
         self.sockets: list[Socket] = []
         # A room that everybody is in already, so that its frames matter to all.
         self.world.commit(ROOMS[0], joined=list(USERS))
