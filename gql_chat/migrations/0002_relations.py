@@ -76,8 +76,8 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        fields=["user", "room", "joined_seq"],
-                        name="gql_chat_me_user_id_c636a6_idx",
+                        fields=["user", "room", "joined_seq", "pending_from"],
+                        name="gql_chat_me_user_id_3493e5_idx",
                     ),
                 ],
                 "constraints": [

@@ -169,7 +169,7 @@ class Membership(models.Model):
     class Meta:
         # All that a socket asks of the user's memberships when it opens stands in it.
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["user", "room", "joined_seq"]),
+            models.Index(fields=["user", "room", "joined_seq", "pending_from"]),
         ]
         permissions = (("act_as", "Can act as another user at the GraphQL endpoint"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [
