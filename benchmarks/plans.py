@@ -86,12 +86,12 @@ def hot_paths(user_id: Any, room_id: Any) -> dict[str, Path]:
 
     def resume() -> None:
         positions = streams.positions(user_id)
-        wanted = {place["stream"]: max(place["seq"] - 1, 0) for place in positions}
+        wanted = {place.stream: max(place.seq - 1, 0) for place in positions}
         Resumption.parse({"streams": wanted}, {}).read(user_id)
 
     def look() -> None:
         names = Membership.objects.filter(user_id=user_id).values_list("room_id", flat=True)
-        streams.heads([streams.room_stream(name) for name in names])
+        streams.heads({streams.room_stream(name): 0 for name in names})
         streams.find_joined([user_id], timezone.now() - timedelta(seconds=12))
 
     return {

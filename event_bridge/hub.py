@@ -482,10 +482,10 @@ class Hub:
 
     async def look(self) -> None:
         """Look whether streams have moved on with no bell heard, and catch up. One query."""
-        names = list(self._streams)
-        if not names:
+        places = {name: stream.position for name, stream in self._streams.items()}
+        if not places:
             return
-        heads = await self.threads.run(streams.heads, names)
+        heads = await self.threads.run(streams.heads, places)
         for name, seq in heads.items():
             stream = self._streams.get(name)
             if stream is not None and seq > stream.position:

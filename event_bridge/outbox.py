@@ -52,7 +52,8 @@ class Outbox:
         self._limit = limit
         self._size_limit = size_limit
         self.size = 0
-        self._waiting: deque[str] = deque()
+        # Made when needed: an empty one takes more than half a kilobyte of every idle socket.
+        self._waiting: deque[str] | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -61,6 +62,8 @@ class Outbox:
         if self._closed:
             return
         if self._task is not None:
+            if self._waiting is None:
+                self._waiting = deque()
             self._waiting.append(text)
             self.size += len(text)
             if len(self._waiting) > self._limit or self.size > self._size_limit:
@@ -106,7 +109,7 @@ class Outbox:
             self._task = None
 
     def _forget(self) -> None:
-        self._waiting.clear()
+        self._waiting = None
         self.size = 0
 
 

@@ -467,23 +467,30 @@ def parse_payload(payload: str) -> Any:
     return orjson.loads(payload)
 
 
-def heads(streams: list[str]) -> dict[str, int]:
-    """Return the newest logged place of each stream that has one. One query, however many."""
+def heads(places: Mapping[str, int]) -> dict[str, int]:
+    """Return the newest logged places of those streams that have one after a place of theirs.
+
+    One query, however many streams, and as many rows as have moved on.
+
+    Args:
+        places: the place of each stream.
+    """
     connection = connections[router.db_for_read(StreamEvent)]
     log = StreamEvent._meta.db_table
     if connection.vendor == "postgresql":
-        source = "unnest(%s::text[]) AS wanted(value)"
-        parameter: Any = streams
+        source = "unnest(%s::text[], %s::bigint[]) AS wanted(key, value)"
+        parameters: list[Any] = [list(places), list(places.values())]
     else:
         source = "json_each(%s) AS wanted"
-        parameter = orjson.dumps(streams).decode()
+        parameters = [orjson.dumps(places).decode()]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT wanted.value, (SELECT MAX(seq) FROM {log} WHERE stream = wanted.value) "
-            f"FROM {source}",
-            [parameter],
+            "SELECT stream, head FROM (SELECT wanted.key AS stream, wanted.value AS place, "
+            f"(SELECT MAX(seq) FROM {log} WHERE stream = wanted.key) AS head FROM {source}"
+            ") AS heads WHERE head > place",
+            parameters,
         )
-        return {stream: seq for stream, seq in cursor.fetchall() if seq is not None}
+        return dict(cursor.fetchall())
 
 
 def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
@@ -548,22 +555,28 @@ def positions(user_id: Any) -> list[StreamPosition]:
     connection = connections[router.db_for_write(StreamEvent)]
     user = UserStream._meta.get_field("user").target_field
     key = user.get_db_prep_value(user_id, connection)
-    rows = driver.fetch(connection, _select_positions(room._meta.db_table), [key, key])
+    sql = _select_positions(connection.vendor, room._meta.db_table)
+    own_seq, *columns = driver.fetch(connection, sql, [key, key])[0]
+    if connection.vendor == "sqlite":
+        columns = [orjson.loads(column) for column in columns]
+    elif columns[0] is None:  # what collecting nothing gives
+        columns = [[], [], []]
     read = _key_reader(room._meta.pk, connection)
-    own_seq = next((seq for room_id, seq, _ in rows if room_id is None), 0)
-    own = StreamPosition(user_stream(user_id), own_seq, 1)
-    return [own] + [
+    return [StreamPosition(user_stream(user_id), own_seq or 0, 1)] + [
         StreamPosition(room_stream(read(room_id)), seq, joined_seq)
-        for room_id, seq, joined_seq in rows
-        if room_id is not None
+        for room_id, seq, joined_seq in zip(*columns, strict=True)
     ]
 
 
 @cache
-def _select_positions(rooms: str) -> driver.SQL:
+def _select_positions(vendor: str, rooms: str) -> driver.SQL:
+    # One row: before each, SQLite's driver lets another thread run, and the event loop's may keep
+    # it waiting every time.
+    collect = "json_group_array" if vendor == "sqlite" else "array_agg"
+    columns = ("room.id", "room.seq", "member.joined_seq")
     return driver.SQL(
-        f"SELECT NULL, seq, 1 FROM {UserStream._meta.db_table} WHERE user_id = %s "
-        f"UNION ALL SELECT room.id, room.seq, member.joined_seq "
+        f"SELECT (SELECT seq FROM {UserStream._meta.db_table} WHERE user_id = %s), "
+        f"{', '.join(f'{collect}({column})' for column in columns)} "
         f'FROM {Membership._meta.db_table} member JOIN "{rooms}" room '
         f"ON room.id = member.room_id WHERE member.user_id = %s"
     )

@@ -81,7 +81,7 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
     try:
         room = context.handler.find_room(key)
     except NotFound:
-        last = streams.heads([stream]).get(stream)
+        last = streams.heads({stream: 0}).get(stream)
         if last is None or not may_hear_all:
             raise
         return Entitlement(stream, last, gone=True)
@@ -291,22 +291,26 @@ class Bells:
         """Ring who is behind, and who may not follow any more."""
         followers = [follower for found in self._followers.values() for follower in found]
         callers = {follower.caller for follower in followers}
-        heads, refused = await self._threads.run(_ask, list(self._followers), callers)
+        places = {
+            name: min(follower.position for follower in found)
+            for name, found in self._followers.items()
+        }
+        heads, refused = await self._threads.run(_ask, places, callers)
         for name, found in self._followers.items():
             for follower in found:
                 if heads.get(name, 0) > follower.position or follower.caller in refused:
                     follower.bell.set()
 
 
-def _ask(names: list[str], callers: set[Caller]) -> tuple[dict[str, int], set[Caller]]:
-    """Return the newest place of each stream, and the callers who may follow nothing now."""
+def _ask(places: dict[str, int], callers: set[Caller]) -> tuple[dict[str, int], set[Caller]]:
+    """Return which streams have moved on, and where to; and who may follow nothing now."""
     refused = set()
     for caller in callers:
         try:
             caller.enter()
         except ChatError:
             refused.add(caller)
-    return streams.heads(names), refused
+    return streams.heads(places), refused
 
 
 _bells: WeakKeyDictionary[asyncio.AbstractEventLoop, Bells] = WeakKeyDictionary()

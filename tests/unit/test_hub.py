@@ -139,9 +139,10 @@ class World:
     def _read_log(self, stream: str, after: int, limit: int) -> list[Envelope]:
         return self.log[stream][max(after, self.pruned) :][:limit]
 
-    def _heads(self, names: list[str]) -> dict[str, int]:
-        self.looked_at = names
-        return {name: len(self.log[name]) for name in names if self.log[name]}
+    def _heads(self, places: dict[str, int]) -> dict[str, int]:
+        self.looked_at = list(places)
+        heads = {name: len(self.log[name]) for name in places}
+        return {name: seq for name, seq in heads.items() if seq > places[name]}
 
     def _members_of(self, room_id: str, users: list[str]) -> tuple[int | None, set[str]]:
         name = f"room:{room_id}"

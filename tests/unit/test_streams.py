@@ -18,7 +18,7 @@ from gql_chat.events import RoomUpdated
 from gql_chat.models import Delivery, GroupChat, Membership, Message, Room, StreamEvent, UserStream
 from gql_chat.operations import EventHandler
 from gql_chat.relations import load_rooms
-from gql_chat.streams import Envelope, group_name, room_stream, user_stream
+from gql_chat.streams import Envelope, StreamPosition, group_name, room_stream, user_stream
 from tests.conftest import Users
 from tests.unit.making import race
 
@@ -387,6 +387,35 @@ def test_a_frame_rings_for_the_room_and_for_those_who_join() -> None:
 # Reading
 
 
+# Where a user's streams stand
+
+
+def test_positions_are_those_of_the_users_own_stream_and_of_their_rooms(world: Any) -> None:
+    late = GroupChat.objects.create(name="late", creator=world.alice)
+    Room.objects.filter(pk=late.pk).update(seq=7)
+    late.participants.add(world.bob)
+    Room.objects.filter(pk=late.pk).update(seq=9)
+    UserStream.objects.create(user=world.bob, seq=3)
+
+    own, *rooms = streams.positions(world.bob.pk)
+
+    assert own == StreamPosition(user_stream(world.bob.pk), 3, 1)
+    assert sorted(rooms) == sorted(
+        [StreamPosition(world.stream, 0, 1), StreamPosition(room_stream(late.pk), 9, 8)]
+    )
+
+
+def test_who_is_in_no_room_and_was_never_told_anything_has_a_stream(users: Users, db: None) -> None:
+    (alice,) = users.make("alice")
+
+    assert streams.positions(alice.pk) == [StreamPosition(user_stream(alice.pk), 0, 1)]
+
+
+def test_positions_are_one_query(world: Any, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        assert len(streams.positions(world.alice.pk)) == 2
+
+
 @pytest.fixture
 def log(db: None) -> str:
     """A stream of five frames, in the test's transaction."""
@@ -418,15 +447,24 @@ def test_the_log_of_an_unknown_stream_is_empty(log: str) -> None:
 
 
 def test_heads_are_the_newest_places_of_streams_that_have_one(log: str) -> None:
-    write("user:a'b\"{},", 7)
+    strange = "user:a'b\"{}\\,"
+    write(strange, 7)
 
-    assert streams.heads([log, "room:y", "user:a'b\"{},"]) == {log: 5, "user:a'b\"{},": 7}
-    assert streams.heads([]) == {}
+    assert streams.heads({log: 0, "room:y": 0, strange: 6}) == {log: 5, strange: 7}
+    assert streams.heads({}) == {}
+
+
+def test_heads_are_those_of_streams_that_have_moved_on(log: str) -> None:
+    assert streams.heads({log: 4}) == {log: 5}
+    assert streams.heads({log: 5}) == {}
+    assert streams.heads({log: 2**62}) == {}
 
 
 def test_heads_are_one_query_however_many_streams(log: str, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
-        assert streams.heads([f"room:{number}" for number in range(3000)] + [log]) == {log: 5}
+        assert streams.heads({log: 0, **{f"room:{number}": 0 for number in range(3000)}}) == {
+            log: 5
+        }
 
 
 def test_what_was_missed_comes_in_the_order_of_the_log(log: str) -> None:
