@@ -86,7 +86,7 @@ def hot_paths(user_id: Any, room_id: Any) -> dict[str, Path]:
 
     def resume() -> None:
         positions = streams.positions(user_id)
-        wanted = {place.stream: max(place.seq - 1, 0) for place in positions}
+        wanted = {stream: max(seq - 1, 0) for stream, seq, _ in positions}
         Resumption.parse({"streams": wanted}, {}).read(user_id)
 
     def look() -> None:

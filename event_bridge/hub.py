@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
-from gql_chat.streams import Envelope, StreamPosition
+from gql_chat.streams import Envelope, Position
 from gql_chat.threads import DatabaseThreads, default_size, default_together
 
 from .delivery import Delivered, Listener
@@ -105,7 +105,7 @@ class Hub:
         """
         return self._turns.setdefault(user, asyncio.Lock())
 
-    def enter(self, listener: Listener, positions: Iterable[StreamPosition]) -> None:
+    def enter(self, listener: Listener, positions: Iterable[Position]) -> None:
         """Let a registered socket hear its user's streams.
 
         Args:
@@ -120,7 +120,7 @@ class Hub:
             self._admit(user, place, unheard=here_before and not self._follows(user, place))
         self._opened()
 
-    def _admit(self, user: str, place: StreamPosition, *, unheard: bool) -> None:
+    def _admit(self, user: str, place: Position, *, unheard: bool) -> None:
         """Entitle a user to a stream from where the membership began.
 
         Args:
@@ -157,8 +157,9 @@ class Hub:
         """Tell whether a socket of the user has entered, with the user's own stream."""
         return streams.user_stream(user) in self._streams
 
-    def _follows(self, user: str, place: StreamPosition) -> bool:
-        stream = self._streams.get(place.stream)
+    def _follows(self, user: str, place: Position) -> bool:
+        name, _, _ = place
+        stream = self._streams.get(name)
         return stream is not None and stream.follows(user)
 
     def positions(self, user: str) -> dict[str, int]:

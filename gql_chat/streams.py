@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from asgiref.sync import async_to_sync
@@ -515,21 +515,12 @@ def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[s
     return rows[0][0], {str(user_id) for _, user_id in rows if user_id is not None}
 
 
-class StreamPosition(NamedTuple):
-    """Where a stream stands for a user.
-
-    Attributes:
-        stream: its name.
-        seq: the place of its newest frame.
-        joined_seq: the first place that the user is entitled to.
-    """
-
-    stream: str
-    seq: int
-    joined_seq: int
+Position = tuple[str, int, int]
+"""Where a stream stands for a user: its name, the place of its newest frame, and the first place
+that the user is entitled to."""
 
 
-def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, StreamPosition]]:
+def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Position]]:
     """Return the memberships that users got after a time, read in one statement.
 
     Each is the user's id as a string, and where the room's stream stands for the user.
@@ -538,7 +529,7 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Str
     rows = Membership.objects.filter(joined_at__gt=since)
     wanted = set(user_ids)
     return [
-        (str(user_id), StreamPosition(room_stream(room_id), seq, joined_seq))
+        (str(user_id), (room_stream(room_id), seq, joined_seq))
         for user_id, room_id, seq, joined_seq in rows.values_list(
             "user_id", "room_id", "room__seq", "joined_seq"
         )
@@ -546,7 +537,7 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Str
     ]
 
 
-def positions(user_id: Any) -> list[StreamPosition]:
+def positions(user_id: Any) -> list[Position]:
     """Return where all streams of a user stand: their own, and those of their rooms.
 
     All are read in one statement, so they belong together.
@@ -559,12 +550,12 @@ def positions(user_id: Any) -> list[StreamPosition]:
     own_seq, *columns = driver.fetch(connection, sql, [key, key])[0]
     if connection.vendor == "sqlite":
         columns = [orjson.loads(column) for column in columns]
-    elif columns[0] is None:  # what collecting nothing gives
-        columns = [[], [], []]
-    read = _key_reader(room._meta.pk, connection)
-    return [StreamPosition(user_stream(user_id), own_seq or 0, 1)] + [
-        StreamPosition(room_stream(read(room_id)), seq, joined_seq)
-        for room_id, seq, joined_seq in zip(*columns, strict=True)
+    room_ids, seqs, joined_seqs = (column or [] for column in columns)
+    name = _name_reader(room._meta.pk, connection)
+    names = [name(room_id) for room_id in room_ids]
+    return [
+        (user_stream(user_id), own_seq or 0, 1),
+        *zip(names, seqs, joined_seqs, strict=True),
     ]
 
 
@@ -582,17 +573,17 @@ def _select_positions(vendor: str, rooms: str) -> driver.SQL:
     )
 
 
-def _key_reader(field: Any, connection: BaseDatabaseWrapper) -> Callable[[Any], str]:
-    """Return what turns a key, as the database gives it, into the text that it has in names."""
+def _name_reader(field: Any, connection: BaseDatabaseWrapper) -> Callable[[Any], str]:
+    """Return what turns the key of a room, as the database gives it, into its stream's name."""
     native: bool = connection.features.has_native_uuid_field
     if type(field) is UUIDField and not native:
         return _hyphenate
-    return lambda key: str(field.to_python(key))
+    return lambda key: room_stream(field.to_python(key))
 
 
-def _hyphenate(digits: str) -> str:
-    """Return a UUID's 32 digits as its text; to make a `UUID` first takes six times as long."""
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def _hyphenate(key: str) -> str:
+    """Do as `room_stream` for a UUID's 32 digits: to make a `UUID` first takes far longer."""
+    return f"room:{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
 
 
 def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:

@@ -129,16 +129,23 @@ def _select_finished(*conditions: Any) -> Any:
 
 def _select_pending_messages(user_id: Any) -> Any:
     delivered = Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id)
+    notifications = get_model("ChatNotification").objects
+    here, members = notifications.model._meta.db_table, Membership._meta.db_table
     return (
-        get_model("ChatNotification")
-        .objects.filter(
-            recipient=None,
-            room__memberships__user_id=user_id,
-            room__memberships__pending_from__lte=F("created_at"),
-        )
+        notifications.filter(recipient=None)
         .exclude(actor_id=user_id)
         .exclude(Exists(delivered))
         .select_related("message", "message__sender")
+        # The ORM joins memberships through the room, and would look up each room of the user.
+        .extra(
+            tables=[members],
+            where=[
+                f'"{members}"."user_id" = %s',
+                f'"{members}"."room_id" = "{here}"."room_id"',
+                f'"{members}"."pending_from" <= "{here}"."created_at"',
+            ],
+            params=[user_id],
+        )
     )
 
 

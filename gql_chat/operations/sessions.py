@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,21 @@ _alive_sessions: Statement[Any] = Statement(
     ),
     lambda: [One(get_user_model()._meta.pk), One(get_model("Session")._meta.get_field("alive_at"))],
 )
+
+
+@dataclass(slots=True)
+class StreamPosition:
+    """Where a stream stands for a user.
+
+    Attributes:
+        stream: its name.
+        seq: the place of its newest frame.
+        joined_seq: the first place that the user is entitled to.
+    """
+
+    stream: str
+    seq: int
+    joined_seq: int
 
 
 class SessionOperations(Operations):
@@ -66,6 +82,6 @@ class SessionOperations(Operations):
             user_id=self.user_id, channel_name=channel_name
         ).delete()
 
-    def positions(self) -> list[streams.StreamPosition]:
+    def positions(self) -> list[StreamPosition]:
         """Return where all streams of the user stand: their own, and those of their rooms."""
-        return streams.positions(self.user_id)
+        return [StreamPosition(*position) for position in streams.positions(self.user_id)]

@@ -15,7 +15,7 @@ from event_bridge import hub as hub_module
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub
 from gql_chat import sessions, streams
-from gql_chat.streams import Envelope, StreamPosition
+from gql_chat.streams import Envelope, Position
 
 USERS = ("1", "2", "3")
 ROOMS = ("room:a", "room:b")
@@ -150,10 +150,10 @@ class World:
             return None, set()
         return len(self.log[name]), set(self.members[name]) & set(users)
 
-    def _find_joined(self, users: list[str], since: datetime) -> list[tuple[str, StreamPosition]]:
+    def _find_joined(self, users: list[str], since: datetime) -> list[tuple[str, Position]]:
         # All that happens in a test has happened lately.
         return [
-            (user, StreamPosition(room, len(self.log[room]), joined))
+            (user, (room, len(self.log[room]), joined))
             for room, members in self.members.items()
             for user, joined in members.items()
             if room not in self.closed and user in users
@@ -176,7 +176,7 @@ class World:
     def refresh(self, stream: str, *users: str) -> Envelope:
         return Envelope(stream, 0, "", "", {"refresh": True, "joined": list(users)})
 
-    def read(self, user: str) -> tuple[Socket, list[StreamPosition]]:
+    def read(self, user: str) -> tuple[Socket, list[Position]]:
         """A socket and its positions, as an opening consumer reads them."""
         places = [(f"user:{user}", 1)]
         places += [
@@ -184,7 +184,7 @@ class World:
             for room in ROOMS
             if user in self.members[room] and room not in self.closed
         ]
-        positions = [StreamPosition(name, len(self.log[name]), joined) for name, joined in places]
+        positions = [(name, len(self.log[name]), joined) for name, joined in places]
         return Socket(user, {name: len(log) for name, log in self.log.items()}), positions
 
     def open(self, user: str) -> Socket:
@@ -193,7 +193,7 @@ class World:
         self.hub.register(socket)
         return self.enter(socket, positions)
 
-    def enter(self, socket: Socket, positions: list[StreamPosition]) -> Socket:
+    def enter(self, socket: Socket, positions: list[Position]) -> Socket:
         self.hub.enter(socket, positions)
         self.sockets.append(socket)
         return socket
@@ -251,7 +251,7 @@ class Frames(RuleBasedStateMachine):
         self.world = World()
         self.hub = self.world.hub
         self.wire: list[Envelope] = []
-        self.opening: list[tuple[Socket, list[StreamPosition]]] = []
+        self.opening: list[tuple[Socket, list[Position]]] = []
         self.sockets: list[Socket] = []
         # A room that everybody is in already, so that its frames matter to all.
         self.world.commit(ROOMS[0], joined=list(USERS))

@@ -18,7 +18,7 @@ from gql_chat.events import RoomUpdated
 from gql_chat.models import Delivery, GroupChat, Membership, Message, Room, StreamEvent, UserStream
 from gql_chat.operations import EventHandler
 from gql_chat.relations import load_rooms
-from gql_chat.streams import Envelope, StreamPosition, group_name, room_stream, user_stream
+from gql_chat.streams import Envelope, group_name, room_stream, user_stream
 from tests.conftest import Users
 from tests.unit.making import race
 
@@ -399,16 +399,14 @@ def test_positions_are_those_of_the_users_own_stream_and_of_their_rooms(world: A
 
     own, *rooms = streams.positions(world.bob.pk)
 
-    assert own == StreamPosition(user_stream(world.bob.pk), 3, 1)
-    assert sorted(rooms) == sorted(
-        [StreamPosition(world.stream, 0, 1), StreamPosition(room_stream(late.pk), 9, 8)]
-    )
+    assert own == (user_stream(world.bob.pk), 3, 1)
+    assert sorted(rooms) == sorted([(world.stream, 0, 1), (room_stream(late.pk), 9, 8)])
 
 
 def test_who_is_in_no_room_and_was_never_told_anything_has_a_stream(users: Users, db: None) -> None:
     (alice,) = users.make("alice")
 
-    assert streams.positions(alice.pk) == [StreamPosition(user_stream(alice.pk), 0, 1)]
+    assert streams.positions(alice.pk) == [(user_stream(alice.pk), 0, 1)]
 
 
 def test_positions_are_one_query(world: Any, django_assert_num_queries: Any) -> None:
