@@ -20,7 +20,7 @@ from django.db.models.expressions import Col
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
-from django.db.models.sql import UpdateQuery
+from django.db.models.sql import DeleteQuery, UpdateQuery
 
 Made = dict[tuple[Any, Any], Any]
 """The instances of one reading, by model and key: each is made once."""
@@ -37,7 +37,7 @@ _UUIDS = 10_000
 
 def reader(compiler: Any) -> Read:
     """Return what reads the rows that a compiled query returns."""
-    if isinstance(compiler.query, UpdateQuery):
+    if isinstance(compiler.query, UpdateQuery | DeleteQuery):
         return iter
     columns = [column for column, _, _ in compiler.select]
     converters = _converters(compiler, columns)

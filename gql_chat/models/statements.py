@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 from django.db import connections, models, router
-from django.db.models.sql import UpdateQuery
+from django.db.models.deletion import Collector
+from django.db.models.sql import DeleteQuery, UpdateQuery
 
 from . import driver
 from .rows import Read, reader
@@ -278,6 +279,28 @@ class Update(_Prepared):
         """Write."""
         connection, compiled = self._connect()
         driver.run(connection, compiled.sql, self._prepare(connection, compiled, values))
+
+
+class Delete(_Prepared):
+    """A deletion with placeholders; Django's own where signals or other rows wait for it.
+
+    Args:
+        build: takes the placeholders, or values, and returns the queryset of the rows.
+        given: as for `Statement`.
+    """
+
+    def __init__(self, build: Callable[..., models.QuerySet[Any]], given: Given) -> None:
+        super().__init__(lambda *values: build(*values).query.chain(DeleteQuery), given)
+        self._find = build
+
+    def run(self, *values: Any) -> None:
+        """Delete."""
+        connection, compiled = self._connect()
+        collector: Any = Collector(connection.alias)
+        if collector.can_fast_delete(self._model._default_manager.all()):
+            driver.run(connection, compiled.sql, self._prepare(connection, compiled, values))
+        else:
+            self._find(*values).delete()
 
 
 def find_by(

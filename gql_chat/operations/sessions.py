@@ -13,7 +13,7 @@ from .. import streams
 from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
 from ..models import get_model
-from ..models.statements import One, Statement
+from ..models.statements import Delete, One, Statement
 from .base import Operations
 
 _alive_sessions: Statement[Any] = Statement(
@@ -21,6 +21,16 @@ _alive_sessions: Statement[Any] = Statement(
         user_id=user_id, alive_at__gte=since
     ),
     lambda: [One(get_user_model()._meta.pk), One(get_model("Session")._meta.get_field("alive_at"))],
+)
+
+_session = Delete(
+    lambda user_id, channel_name: get_model("Session").objects.filter(
+        user_id=user_id, channel_name=channel_name
+    ),
+    lambda: [
+        One(get_user_model()._meta.pk),
+        One(get_model("Session")._meta.get_field("channel_name")),
+    ],
 )
 
 
@@ -78,9 +88,7 @@ class SessionOperations(Operations):
 
     def close_session(self, channel_name: str) -> None:
         """Forget a socket."""
-        get_model("Session").objects.filter(
-            user_id=self.user_id, channel_name=channel_name
-        ).delete()
+        _session.run(self.user_id, channel_name)
 
     def positions(self) -> list[StreamPosition]:
         """Return where all streams of the user stand: their own, and those of their rooms."""
