@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Any
@@ -97,7 +96,7 @@ class ChatConsumer:
             return
         self.user_id: Any = self.user.pk  # type: ignore[union-attr]
         self.user_key = str(self.user_id)
-        self.channel_name = f"{self.hub.name}.{uuid.uuid4().hex}"
+        self.channel_name = self.hub.name_socket()
         self.hub.register(self)
         try:
             if await self._open() and await self._welcome():

@@ -10,6 +10,7 @@ waits, and what does not arrive is read from the log: the channel layer only rin
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import uuid
 from collections import Counter, defaultdict
@@ -65,6 +66,7 @@ class Hub:
         self.loop = loop
         self.name = uuid.uuid4().hex
         self.threads = DatabaseThreads(default_size(), default_together())
+        self._numbers = itertools.count(1)
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._streams: dict[str, Stream] = {}
         # Lists, since a set is nine times as large; a name is in it while its stream is followed.
@@ -96,6 +98,10 @@ class Hub:
             self._start()
         self._opening += 1
         self._listeners[listener.user_key].add(listener)
+
+    def name_socket(self) -> str:
+        """Return a name that no other socket has, in whatever process."""
+        return f"{self.name}.{next(self._numbers)}"
 
     def turn(self, user: str) -> asyncio.Lock:
         """Return the lock under which each socket of a user reads its streams and enters.

@@ -28,7 +28,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import Error, connections, router
 from django.db import transaction as db_transaction
-from django.db.models import FilteredRelation, Q, UUIDField
+from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
 from .events import Event
@@ -548,10 +548,9 @@ def positions(user_id: Any) -> list[Position]:
     key = user.get_db_prep_value(user_id, connection)
     sql = _select_positions(connection.vendor, room._meta.db_table)
     own_seq, *columns = driver.fetch(connection, sql, [key, key])[0]
-    if connection.vendor == "sqlite":
-        columns = [orjson.loads(column) for column in columns]
-    room_ids, seqs, joined_seqs = (column or [] for column in columns)
-    name = _name_reader(room._meta.pk, connection)
+    # PostgreSQL collects nothing to NULL.
+    room_ids, seqs, joined_seqs = (orjson.loads(column or "[]") for column in columns)
+    name = _name_digits if connection.vendor == "sqlite" else room_stream
     names = [name(room_id) for room_id in room_ids]
     return [
         (user_stream(user_id), own_seq or 0, 1),
@@ -562,27 +561,19 @@ def positions(user_id: Any) -> list[Position]:
 @cache
 def _select_positions(vendor: str, rooms: str) -> driver.SQL:
     # One row: before each, SQLite's driver lets another thread run, and the event loop's may keep
-    # it waiting every time.
-    collect = "json_group_array" if vendor == "sqlite" else "array_agg"
-    columns = ("room.id", "room.seq", "member.joined_seq")
+    # it waiting every time. PostgreSQL's reads JSON in half the time of rows or arrays.
+    collect = "json_group_array({})" if vendor == "sqlite" else "json_agg({})::text"
+    columns = [collect.format(name) for name in ("room.id", "room.seq", "member.joined_seq")]
     return driver.SQL(
         f"SELECT (SELECT seq FROM {UserStream._meta.db_table} WHERE user_id = %s), "
-        f"{', '.join(f'{collect}({column})' for column in columns)} "
+        f"{', '.join(columns)} "
         f'FROM {Membership._meta.db_table} member JOIN "{rooms}" room '
         f"ON room.id = member.room_id WHERE member.user_id = %s"
     )
 
 
-def _name_reader(field: Any, connection: BaseDatabaseWrapper) -> Callable[[Any], str]:
-    """Return what turns the key of a room, as the database gives it, into its stream's name."""
-    native: bool = connection.features.has_native_uuid_field
-    if type(field) is UUIDField and not native:
-        return _hyphenate
-    return lambda key: room_stream(field.to_python(key))
-
-
-def _hyphenate(key: str) -> str:
-    """Do as `room_stream` for a UUID's 32 digits: to make a `UUID` first takes far longer."""
+def _name_digits(key: str) -> str:
+    """Do as `room_stream` for the digits of a UUID, without making one, which takes far longer."""
     return f"room:{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
 
 
