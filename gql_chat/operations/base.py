@@ -16,7 +16,7 @@ from ..compatibility import check_range
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from ..models.statements import Among, Many, One, Statement, find_among, find_by
+from ..models.statements import Among, Keys, Many, One, Statement, find_among, find_by
 from ..permissions import PermissionHandler, unrestricted
 
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
@@ -34,28 +34,31 @@ messages_by_id: Statement[Any] = find_among(
 """Finds messages with their senders."""
 
 
-def _select_to_lock(message_ids: Any) -> Any:
-    """Select messages with their senders and rooms, to lock the rooms.
+def _select_rooms_of(message_ids: Any) -> Any:
+    messages = get_model("Message").objects.filter(Among(F("id"), message_ids)).order_by()
+    rooms = get_model("Room").objects.filter(pk__in=messages.values("room_id"))
+    return rooms.order_by("pk").select_for_update(no_key=True)
 
-    What does not take its turn by the room's lock may be looked for now: whether somebody has got
-    a message, and whether something is attached to it, as is seldom so.
+
+def _select_messages(message_ids: Any) -> Any:
+    """Select messages with their senders, and tell whether there is more to load.
+
+    Seldom is something attached to a message, or has somebody got it who would be shown.
     """
     assets = get_model("MessageMediaAsset").objects.filter(message_id=OuterRef("pk"))
     deliveries = Delivery.objects.filter(message_id=OuterRef("pk"))
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
-    return (
-        messages.annotate(
-            may_have_attachments=Exists(assets), may_have_deliveries=Exists(deliveries)
-        )
-        .select_related("sender", "room")
-        .order_by("room_id")
-        .select_for_update(of=("room",), no_key=True)
+    return messages.select_related("sender").annotate(
+        may_have_attachments=Exists(assets), may_have_deliveries=Exists(deliveries)
     )
 
 
-_messages_to_lock: Statement[Any] = Statement(
-    _select_to_lock, lambda: [Many(get_model("Message")._meta.pk)]
-)
+def _message_keys() -> list[One | Many]:
+    return [Many(get_model("Message")._meta.pk)]
+
+
+_rooms_of_messages: Statement[Any] = Statement(_select_rooms_of, _message_keys)
+_messages_in_locked_rooms: Statement[Any] = Statement(_select_messages, _message_keys)
 _own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: Membership.objects.select_related("user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
@@ -160,7 +163,7 @@ class Operations:
             PermissionDenied: the user is no member of its room.
             NotAuthenticated: the account is gone or was deactivated.
         """
-        message = _check_found(_messages_to_lock.all([message_id]))
+        message = _check_found(_lock_messages([message_id]))
         return message, self.enter_found(_check_known(message.room))
 
     def find_messages(
@@ -180,8 +183,8 @@ class Operations:
         wanted = list(dict.fromkeys(message_ids))
         if not wanted:
             raise Invalid({"message_id": "Name at least one message."})
-        statement = _messages_to_lock if lock else messages_by_id
-        found = {message.pk: message for message in statement.all(wanted)}
+        read = _lock_messages if lock else messages_by_id.all
+        found = {message.pk: message for message in read(wanted)}
         if len(found) < len(wanted):
             raise NotFound("There is no such message.")
         self.check_member_of({message.room_id for message in found.values()})
@@ -258,6 +261,16 @@ class Operations:
         if len(found) < len(wanted):
             raise NotFound("There is no such user.")
         return {user_id: found[user_id] for user_id in wanted}
+
+
+def _lock_messages(message_ids: list[Any]) -> list[AbstractMessage]:
+    """Lock the rooms of messages, then read the messages: as they are in their turn."""
+    keys = Keys(message_ids)
+    rooms = {room.pk: room for room in _rooms_of_messages.all(keys)}
+    messages = [found for found in _messages_in_locked_rooms.all(keys) if found.room_id in rooms]
+    for message in messages:
+        message.room = rooms[message.room_id]
+    return messages
 
 
 def _check_known(room: AbstractRoom | None) -> AbstractRoom:
