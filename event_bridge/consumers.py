@@ -69,6 +69,8 @@ class ChatConsumer:
         self._receive = receive
         self._send = send
         self._held: list[Delivered] = []
+        # Whether frames go out as they come: the socket is open, and never resumed.
+        self._in_step = False
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -174,6 +176,7 @@ class ChatConsumer:
         held, self._held = self._held, []
         for frame in held:
             self.deliver(frame)
+        self._in_step = True
         return True
 
     async def _refuse(self, problem: ChatError) -> None:
@@ -297,12 +300,14 @@ class ChatConsumer:
 
     def deliver(self, frame: Delivered) -> None:
         """Take a dispatch that the user is entitled to."""
-        if self.state is State.OPENING:
+        if self._in_step:
+            self.outbox.write(frame.plain)
+        elif self.state is State.OPENING:
             self._hold(self._held, frame)
         elif self.resumption is not None:
             self._hold(self.resumption.held, frame)
         elif not 0 < frame.envelope.seq <= self.reached.get(frame.envelope.stream, 0):
-            self.outbox.write(frame.placed() if self.resumed else frame.plain())
+            self.outbox.write(frame.placed if self.resumed else frame.plain)
 
     def _hold(self, held: list[Delivered], frame: Delivered) -> None:
         """Keep a frame back until the socket is open, or its replay done; not without end."""
@@ -327,6 +332,7 @@ class ChatConsumer:
         self.hub.spawn(self.close(protocol.CLOSE_TOO_SLOW))
 
     async def _resume(self, frame: Frame) -> None:
+        self._in_step = False
         delivered = self.hub.positions(self.user_key)
         delivered = {name: max(seq, self.reached.get(name, 0)) for name, seq in delivered.items()}
         resumption = self.resumption = Resumption.parse(frame.data, delivered)
@@ -338,7 +344,7 @@ class ChatConsumer:
                 self.deliver(held)
             raise
         for missed in replay.frames:
-            self.outbox.write(missed.placed())
+            self.outbox.write(missed.placed)
             await self.outbox.drain()
         self.reached = replay.reached
         self.outbox.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 from gql_chat import streams
@@ -13,36 +14,30 @@ from . import protocol
 class Delivered:
     """An envelope on its way to local sockets, encoded at most once for all of them."""
 
-    __slots__ = ("_data", "_placed", "_plain", "envelope", "name")
-
     def __init__(self, envelope: Envelope) -> None:
         dispatch = protocol.find_dispatch(envelope.kind)
         self.envelope = envelope
         self.name = dispatch.name
         self._data = dispatch.data(streams.parse_payload(envelope.payload))
-        self._plain: str | None = None
-        self._placed: str | None = None
 
+    @cached_property
     def plain(self) -> str:
-        """Return the frame as documented."""
-        if self._plain is None:
-            self._plain = protocol.encode({"eventType": self.name, "data": self._data})
-        return self._plain
+        """The frame as documented."""
+        return protocol.encode({"eventType": self.name, "data": self._data})
 
+    @cached_property
     def placed(self) -> str:
-        """Return the frame with its place in its stream, for sockets that resumed."""
+        """The frame with its place in its stream, for sockets that resumed."""
         if self.envelope.seq == 0:
-            return self.plain()
-        if self._placed is None:
-            self._placed = protocol.encode(
-                {
-                    "eventType": self.name,
-                    "data": self._data,
-                    "stream": self.envelope.stream,
-                    "seq": self.envelope.seq,
-                }
-            )
-        return self._placed
+            return self.plain
+        return protocol.encode(
+            {
+                "eventType": self.name,
+                "data": self._data,
+                "stream": self.envelope.stream,
+                "seq": self.envelope.seq,
+            }
+        )
 
 
 class Listener(Protocol):

@@ -353,11 +353,8 @@ class Hub:
             return
         frame = Delivered(envelope)
         for user in stream.users:
-            self._send(user, frame)
-
-    def _send(self, user: str, frame: Delivered) -> None:
-        for listener in tuple(self._listeners.get(user, ())):
-            listener.deliver(frame)
+            for listener in tuple(self._listeners.get(user, ())):
+                listener.deliver(frame)
 
     # What no bell told
 
@@ -407,7 +404,9 @@ class Hub:
                 if user in (envelope.change or {}).get("left", ()):
                     self._forget(name, stream, user, envelope.seq)
                 else:
-                    self._send(user, Delivered(envelope))
+                    frame = Delivered(envelope)
+                    for listener in tuple(self._listeners.get(user, ())):
+                        listener.deliver(frame)
             # Where the log was pruned there is nothing to give.
             after = due[-1].seq if due else stream.position
 

@@ -7,8 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
-from inspect import iscoroutine
-from types import coroutine
+from types import CoroutineType, coroutine
 from typing import Any
 
 logger = logging.getLogger("event_bridge")
@@ -71,7 +70,7 @@ class Outbox:
                 self._on_overflow()
             return
         sending: Any = self._send({"type": "websocket.send", "text": text})
-        if not iscoroutine(sending):
+        if type(sending) is not CoroutineType:
             sending = _wait_for(sending)
         try:
             pause = sending.send(None)
