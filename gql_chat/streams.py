@@ -270,18 +270,15 @@ def transaction() -> Iterator[Outbox]:
     An operation called inside another joins it. Inside a transaction of the caller's own,
     publishing waits for the end of that one.
     """
-    outer = _current.get()
     using = router.db_for_write(StreamEvent)
-    connection = connections[using]
-    shares = outer is None and _shared.get()
-    with (
-        _savepoint(connection)
-        if shares
-        else db_transaction.atomic(using=using, savepoint=outer is None)
-    ):
-        if outer is not None:
+    outer = _current.get()
+    if outer is not None:
+        with db_transaction.mark_for_rollback_on_error(using):
             yield outer
-            return
+        return
+    connection = connections[using]
+    shares = _shared.get()
+    with _savepoint(connection) if shares else db_transaction.atomic(using=using):
         if not shares:
             _take_write_lock(connection)
         outbox = Outbox(connection)

@@ -7,7 +7,9 @@ Django compiles anew for every row, is kept.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db import connections, models
 
@@ -54,39 +56,72 @@ class _Insert:
         places = ", ".join(["%s"] * len(fields))
         table = quote(model._meta.db_table)
         self.sql = driver.SQL(f"INSERT INTO {table} ({columns}) VALUES ({places})")
-        self._fields = [(field, _PLAIN.get(type(field))) for field in fields]
+        self._columns = [_Column(field, connection) for field in fields]
 
     def find_values(self, row: models.Model, connection: BaseDatabaseWrapper) -> list[Any] | None:
         """Return what is inserted, as the database takes it; None where it has to compute some."""
         found = []
-        for field, plain in self._fields:
-            value = field.pre_save(row, add=True)
-            if type(value) is not plain:
-                value = _prepare(field, value, connection)
+        for column in self._columns:
+            value = column.field.pre_save(row, add=True)
+            if type(value) is not column.plain:
+                value = column.prepare(value, connection)
+            elif column.write is not None:
+                value = column.write(value)
             if value is _COMPUTED:
                 return None
             found.append(value)
         return found
 
 
-_PLAIN = {
+class _Column:
+    """How the values of a field become what the database takes.
+
+    Args:
+        field: the field.
+        connection: tells which database it is for.
+
+    Attributes:
+        field: the same.
+        plain: the type of values that need no more than `write`, if any do.
+        write: what makes such a value what the database takes; None where it is that.
+    """
+
+    def __init__(self, field: Any, connection: BaseDatabaseWrapper) -> None:
+        self.field = field
+        while type(field) in (models.ForeignKey, models.OneToOneField):
+            field = field.target_field
+        plain = _PLAIN.get(type(field))
+        if plain is None and connection.vendor == "sqlite":
+            plain = _PLAIN_TO_SQLITE.get(type(field))
+        is_text = plain is UUID and not connection.features.has_native_uuid_field
+        self.plain = plain
+        self.write = attrgetter("hex") if is_text else None
+
+    def prepare(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Return any other value as the database takes it, or `_COMPUTED`."""
+        field = self.field
+        if value is None and field.remote_field is not None:
+            return None
+        if hasattr(value, "resolve_expression"):
+            return _COMPUTED
+        if type(field) is models.DateTimeField and type(value) is datetime and value.tzinfo is UTC:
+            return driver.write_time(connection, value)
+        prepared = field.get_db_prep_save(value, connection)
+        return _COMPUTED if hasattr(prepared, "as_sql") else prepared
+
+
+_PLAIN: dict[Any, type] = {
     models.BooleanField: bool,
     models.CharField: str,
     models.TextField: str,
+    models.UUIDField: UUID,
 }
-"""The fields that take values of a type as they are."""
+"""The types of what a field's values are, by what stores them."""
+
+_PLAIN_TO_SQLITE: dict[Any, type] = {models.AutoField: int, models.BigAutoField: int}
+"""The same for what PostgreSQL's driver is told more of."""
 
 _COMPUTED = object()
-
-
-def _prepare(field: Any, value: Any, connection: BaseDatabaseWrapper) -> Any:
-    """Return a value as the database takes it, or `_COMPUTED`."""
-    if hasattr(value, "resolve_expression"):
-        return _COMPUTED
-    if type(field) is models.DateTimeField and type(value) is datetime and value.tzinfo is UTC:
-        return driver.write_time(connection, value)
-    prepared = field.get_db_prep_save(value, connection)
-    return _COMPUTED if hasattr(prepared, "as_sql") else prepared
 
 
 class _Inserts:
