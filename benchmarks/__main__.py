@@ -124,8 +124,9 @@ def _ask_history(module: str, workshop: Workshop, scale: Scale) -> Any:
 def _record(workshop: Workshop, pictures: Path) -> dict[str, float]:
     try:
         return flame.record(workshop, 8, pictures / "message.svg")
-    except subprocess.CalledProcessError as error:
-        _tell(f"flame: not recorded, py-spy says: {error.stderr.decode().strip()}")
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", None) or str(error).encode()
+        _tell(f"flame: not recorded, py-spy says: {said.decode().strip()}")
         return {}
 
 

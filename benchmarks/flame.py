@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -48,7 +49,8 @@ def record(workshop: Workshop, seconds: int, svg: Path) -> dict[str, float]:
         svg: where the flame graph goes.
 
     Raises:
-        CalledProcessError: py-spy may not look into another process here.
+        OSError: there is no py-spy.
+        CalledProcessError: it may not look into another process here.
     """
     stacks = workshop.directory / "stacks.txt"
     svg.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,9 @@ def _talking(target: Target) -> Iterator[None]:
 
 def _spy(target: Target, seconds: int, kind: str, output: Path) -> None:
     (pid,) = target.pids["worker"]
-    command = ["py-spy", "record", "--pid", str(pid), "--duration", str(seconds)]
+    # Beside this Python: the environment need not be activated.
+    py_spy = Path(sys.executable).with_name("py-spy")
+    command = [str(py_spy), "record", "--pid", str(pid), "--duration", str(seconds)]
     command += ["--rate", str(RATE), "--format", kind, "--output", str(output), "--nonblocking"]
     subprocess.run(command, check=True, capture_output=True)
 
