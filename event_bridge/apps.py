@@ -11,4 +11,4 @@ class EventBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks."""
-        from . import checks, needs  # noqa: F401 (importing the checks registers them)
+        from . import checks  # noqa: F401 (importing the checks registers them)

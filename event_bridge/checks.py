@@ -1,4 +1,4 @@
-"""System checks of the settings that only the socket reads."""
+"""System checks of what only the socket needs: its settings, and its documents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from gql_chat.checks import check_class
+from gql_chat.checks import check_settings as check_chat_settings
 from gql_chat.conf import SETTING, chat_settings
 
 
@@ -22,6 +23,17 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     except ImproperlyConfigured:
         return []  # which gql_chat reports
     return [*check_class("CHAT_CONSUMER_CLASS"), *_check_mapper(value)]
+
+
+@register("event_bridge")
+def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report types that lost a field which the protocol needs, and events that cannot run."""
+    if check_chat_settings() or check_settings():
+        return []  # They say what is wrong; out of that no schema can be built.
+    # Not before: importing the schema takes longer than all of `django.setup()`.
+    from .needs import find_problems
+
+    return find_problems()
 
 
 def _check_mapper(value: Any) -> list[CheckMessage]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from graphql import GraphQLError, GraphQLNamedType, GraphQLObjectType, GraphQLSchema, get_named_type
 from graphql.type import is_required_argument
 
-from gql_chat.checks import check_settings as check_chat_settings
 from gql_chat.conf import SERIALIZERS, chat_settings
 from gql_chat.schema import get_graphql_schema, rendering
 
-from .checks import check_settings
 from .operations import LIFECYCLE, Prepared, operations_of
 from .protocol import dispatches
 
@@ -40,11 +38,8 @@ Keys are those of `SERIALIZERS`; a dot leads into a nested object. The rest is a
 """
 
 
-@register("event_bridge")
-def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report types that lost a field which the protocol needs, and events that cannot run."""
-    if check_chat_settings() or check_settings():
-        return []  # They say what is wrong; out of that no schema can be built.
+def find_problems() -> list[CheckMessage]:
+    """Return what types have lost that the protocol needs, and which events cannot run."""
     try:
         schema = get_graphql_schema()
     except ImproperlyConfigured:

@@ -11,7 +11,8 @@ from django.core.management.base import SystemCheckError
 from django.test import override_settings
 
 from event_bridge import operations, protocol
-from event_bridge.needs import NEEDED, check_documents
+from event_bridge.checks import check_documents
+from event_bridge.needs import NEEDED
 from event_bridge.operations import Operation
 from event_bridge.protocol import Dispatch
 from gql_chat.conf import SERIALIZERS
