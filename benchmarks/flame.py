@@ -59,7 +59,7 @@ def record(workshop: Workshop, seconds: int, svg: Path) -> dict[str, float]:
     with workshop.ours(name="flame") as target, _talking(target):
         _spy(target, seconds, "raw", stacks)
         _spy(target, seconds, "flamegraph", svg)
-    svg.write_text(prune(svg.read_text()))
+    svg.write_text(_entitle(prune(svg.read_text())))
     return share_out(stacks.read_text())
 
 
@@ -90,11 +90,16 @@ def _talking(target: Target) -> Iterator[None]:
 
 def _spy(target: Target, seconds: int, kind: str, output: Path) -> None:
     (pid,) = target.pids["worker"]
-    # Beside this Python: the environment need not be activated.
-    py_spy = Path(sys.executable).with_name("py-spy")
-    command = [str(py_spy), "record", "--pid", str(pid), "--duration", str(seconds)]
+    command = ["py-spy", "record", "--pid", str(pid), "--duration", str(seconds)]
     command += ["--rate", str(RATE), "--format", kind, "--output", str(output), "--nonblocking"]
-    subprocess.run(command, check=True, capture_output=True)
+    # Beside this Python: the environment need not be activated.
+    beside = Path(sys.executable).with_name("py-spy")
+    subprocess.run(command, executable=beside, check=True, capture_output=True)
+
+
+def _entitle(text: str) -> str:
+    """Return a flame graph with a title of its own; py-spy's is its command, paths and all."""
+    return re.sub(r'(<text id="title"[^>]*>)[^<]*', r"\1A server while groups talk", text)
 
 
 _FRAME = re.compile(
