@@ -88,5 +88,5 @@ def _is_direct(connection: Any) -> bool:
 def write_time(connection: BaseDatabaseWrapper, value: datetime) -> Any:
     """Return an aware time as the database takes it."""
     if type(connection) is SQLite and value.tzinfo is UTC and connection.timezone is UTC:
-        return str(value.replace(tzinfo=None))  # what the line below comes to, by a long way
+        return str(value.replace(tzinfo=None))  # the same text in a seventh of the time
     return connection.ops.adapt_datetimefield_value(value)

@@ -179,7 +179,7 @@ def _is_plain(model: type[models.Model]) -> bool:
     """Tell whether making an instance is no more than setting its attributes."""
     return (
         model.__init__ is models.Model.__init__
-        and model.from_db.__func__ is models.Model.from_db.__func__  # type: ignore[attr-defined]
+        and getattr_static(model, "from_db") is getattr_static(models.Model, "from_db")
         and model.__new__ is object.__new__
         and model.__setattr__ is object.__setattr__
         and all(

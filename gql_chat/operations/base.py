@@ -145,14 +145,6 @@ class Operations:
         """
         return _check_known((_locked_rooms if lock else _rooms).first(room_id))
 
-    def find_message(self, message_id: Any) -> AbstractMessage:
-        """Return a message with its sender, whoever is in its room.
-
-        Raises:
-            NotFound: there is no such message.
-        """
-        return _check_found(messages_by_id.all([message_id]))
-
     def enter_message(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
         """Return a message with its sender, and the acting user's membership of its room.
 
@@ -163,8 +155,10 @@ class Operations:
             PermissionDenied: the user is no member of its room.
             NotAuthenticated: the account is gone or was deactivated.
         """
-        message = _check_found(_lock_messages([message_id]))
-        return message, self.enter_found(_check_known(message.room))
+        found = _lock_messages([message_id])
+        if not found:
+            raise NotFound("There is no such message.")
+        return found[0], self.enter_found(_check_known(found[0].room))
 
     def find_messages(
         self, message_ids: Iterable[Any], *, lock: bool = False
@@ -277,12 +271,6 @@ def _check_known(room: AbstractRoom | None) -> AbstractRoom:
     if room is None or not room.rules.name:
         raise NotFound("There is no such room.")
     return room
-
-
-def _check_found(messages: list[AbstractMessage]) -> AbstractMessage:
-    if not messages:
-        raise NotFound("There is no such message.")
-    return messages[0]
 
 
 def active(prefix: str = "") -> dict[str, bool]:
