@@ -34,6 +34,17 @@ def test_rows_come_as_tuples() -> None:
     assert driver.fetch(connection, _ADD, [1, 2]) == [(3,)]
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="others go through Django's cursor")
+def test_no_cursor_of_django_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Else the tests below would compare Django with itself.
+    def refuse() -> None:
+        raise AssertionError("a cursor was made")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+
+    assert driver.fetch(connection, _ADD, [1, 2]) == [(3,)]
+
+
 def test_a_percent_sign_is_one() -> None:
     assert driver.fetch(connection, _PERCENT, [7]) == [(7,)]
 
