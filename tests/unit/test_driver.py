@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from gql_chat.models import driver
 
 pytestmark = pytest.mark.django_db
+
+# As the package has it: `django.db.connection` stands in for it, and is of another type.
+connection: Any = connections["default"]
 
 _ADD = driver.SQL("SELECT %s + %s")
 _PERCENT = driver.SQL("SELECT %s WHERE 'ab' LIKE 'a%%'")
