@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from guardian.conf import settings as guardian_settings
@@ -13,6 +15,7 @@ from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
 from gql_chat.schema import Context
+from gql_chat.streams import Envelope
 
 from . import limits, protocol
 from .delivery import Delivered
@@ -27,6 +30,9 @@ from .resume import Resumption
 logger = logging.getLogger("event_bridge")
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+Performed = tuple[Any, list[Envelope]]
+"""What an operation returned, and what it published."""
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 
@@ -60,7 +66,7 @@ class ChatConsumer:
         self.state = State.OPENING
         self.hub = get_hub()
         self.outbox = Outbox(send, self._overflowed, self.outbox_limit, self.outbox_size_limit)
-        self.intake = Intake(self.receive, self.hub.spawn)
+        self.intake = Intake()
         self.rate = limits.Rate()
         self.resumption: Resumption | None = None
         self.resumed = False
@@ -218,8 +224,6 @@ class ChatConsumer:
             text, data = message.get("text"), message.get("bytes")
             if limits.is_too_large(text, data):
                 await self.close(protocol.CLOSE_TOO_LARGE)
-            elif self.hub.threads.in_order:
-                await self.intake.take(text)
             else:
                 await self.receive(text)
         await self.intake.finish()
@@ -234,18 +238,16 @@ class ChatConsumer:
             self.check_rate(frame)
             if isinstance(frame, Malformed):
                 raise frame
-            if frame.event_type not in events():
-                await self.intake.earlier()
-            await self.handle(frame)
+            if self._takes_several() and frame.event_type in events():
+                await self._queue(frame)
+            else:
+                await self.intake.finish()
+                await self.handle(frame)
         except limits.Ignored:
             await self.close(protocol.CLOSE_TOO_MANY)
         except Exception as error:
-            await self.intake.earlier()
-            problem = self._explain(error)
-            if isinstance(problem, NotAuthenticated):
-                await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
-            else:
-                self.outbox.write(protocol.error(problem, frame.request_id))
+            await self.intake.finish()
+            self._fail(error, frame)
 
     def check_rate(self, frame: Frame | Malformed) -> None:
         """Judge whether the client may send this frame now. Projects override it for their rule.
@@ -259,8 +261,7 @@ class ChatConsumer:
     async def handle(self, frame: Frame) -> None:
         """Answer one well-formed frame. A project's consumer may answer events of its own first.
 
-        On SQLite it may be called for the next event while this one's waits for the database;
-        what is no event of the table is alone.
+        Where a project does, the next frame comes when this one is answered.
 
         Raises:
             Exception: what went wrong; the client is told.
@@ -272,19 +273,48 @@ class ChatConsumer:
         elif frame.event_type == "session.resume":
             await self._resume(frame)
         elif frame.event_type in table:
-            await self._perform(table.find(frame.event_type, frame.data), frame)
+            event = table.find(frame.event_type, frame.data)
+            self._conclude(event, frame, await self._put(event, frame))
         else:
             self.outbox.write(protocol.unknown_event(frame.request_id))
 
-    async def _perform(self, prepared: Prepared, frame: Frame) -> None:
-        data = frame.data if isinstance(frame.data, dict) else {}
+    async def _queue(self, frame: Frame) -> None:
+        """Queue the work of an event, to be answered when it is done; the next frame may come."""
+        await self.intake.free()
+        event = events().find(frame.event_type, frame.data)
+        self.intake.add(self._put(event, frame), partial(self._settle, event, frame))
+
+    def _takes_several(self) -> bool:
+        """Tell whether the next frame may come while the work of one is queued.
+
+        Where one thread does all in order, and no project's `handle` counts on the answer.
+        """
+        return self.hub.threads.in_order and type(self).handle is ChatConsumer.handle
+
+    def _put(self, event: Prepared, frame: Frame) -> asyncio.Future[Performed]:
         threads = self.hub.threads
-        queue = threads.commit if prepared.document.writes else threads.run
-        job = queue(prepared.run, data, Context(self.user_id))
-        self.intake.queued()
-        result, envelopes = await job
+        queue = threads.commit if event.document.writes else threads.run
+        return queue(event.run, _fields(frame), Context(self.user_id))
+
+    def _settle(self, event: Prepared, frame: Frame, job: asyncio.Future[Performed]) -> None:
+        try:
+            self._conclude(event, frame, job.result())
+        except Exception as error:
+            self._fail(error, frame)
+
+    def _conclude(self, event: Prepared, frame: Frame, performed: Performed) -> None:
+        """Publish what an event did, and answer it."""
+        result, envelopes = performed
         self.hub.publish(envelopes)
-        self._answer(prepared.operation.answer(result, data), frame.request_id)
+        self._answer(event.operation.answer(result, _fields(frame)), frame.request_id)
+
+    def _fail(self, error: Exception, frame: Frame | Malformed) -> None:
+        """Tell the client what went wrong."""
+        problem = self._explain(error)
+        if isinstance(problem, NotAuthenticated):
+            self.hub.spawn(self.close(protocol.CLOSE_NOT_AUTHENTICATED))
+        else:
+            self.outbox.write(protocol.error(problem, frame.request_id))
 
     def _answer(self, answer: Answer, request_id: protocol.RequestId) -> None:
         if answer is not None:
@@ -354,3 +384,7 @@ class ChatConsumer:
         self.resumption = None
         for held in resumption.held:
             self.deliver(held)
+
+
+def _fields(frame: Frame) -> dict[str, Any]:
+    return frame.data if isinstance(frame.data, dict) else {}

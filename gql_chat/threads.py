@@ -154,8 +154,7 @@ class _Worker:
             if checked < _outage.seen_at:
                 checked = time.monotonic()
                 _check_connections()
-            for job, outcome in zip(jobs, _do(jobs), strict=True):
-                _settle(job, outcome)
+            _settle(jobs, _do(jobs))
             _tidy_connections()
         connections.close_all()
 
@@ -171,7 +170,7 @@ class _Worker:
             if job is None:
                 self._jobs.put(None)
                 break
-            if not job.shares:
+            if not job.shares or job.loop is not jobs[0].loop:
                 self._held = job
                 break
             jobs.append(job)
@@ -190,17 +189,20 @@ def _do(jobs: list[_Job]) -> list[Outcome]:
     return [attempt(calls[0])] if len(calls) == 1 else commit_together(calls)
 
 
-def _settle(job: _Job, outcome: Outcome) -> None:
+def _settle(jobs: list[_Job], outcomes: list[Outcome]) -> None:
+    """Tell those who wait what became of jobs of one loop."""
+
     def settle() -> None:
-        if job.future.done():
-            return  # whoever waited was cancelled
-        if outcome.error is not None:
-            job.future.set_exception(outcome.error)
-        else:
-            job.future.set_result(outcome.result)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if job.future.done():
+                continue  # whoever waited was cancelled
+            if outcome.error is not None:
+                job.future.set_exception(outcome.error)
+            else:
+                job.future.set_result(outcome.result)
 
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        job.loop.call_soon_threadsafe(settle)
+        jobs[0].loop.call_soon_threadsafe(settle)
 
 
 class _Outage:

@@ -1,17 +1,20 @@
 """Rows that most events insert, by SQL that is put together once.
 
 `Model.save` sends its signals and does all that it does elsewhere; only the statement itself, which
-Django compiles anew for every row, is kept.
+Django compiles anew for every row, is kept. `insert` does no more of `save` than
+a new row needs.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connections, models
+from django.db import connections, models, router, transaction
+from django.db.models.signals import post_save, pre_save
 
 from . import driver
 
@@ -39,6 +42,42 @@ class KeptInsert(models.Model):
         return []
 
 
+def insert(row: KeptInsert) -> None:
+    """Save a new row whose related objects are saved: what `row.save(force_insert=True)` does.
+
+    It is what is done where a model saves its rows in a way of its own.
+    """
+    model = type(row)
+    if row.pk is None or not _saves_plainly(model):
+        row.save(force_insert=True)
+        return
+    using = router.db_for_write(model, instance=row)
+    told: dict[str, Any] = {"sender": model, "instance": row, "using": using}
+    pre_save.send(**told, raw=False, update_fields=None)
+    with transaction.mark_for_rollback_on_error(using):
+        fields: Any = model._meta.local_concrete_fields
+        row._do_insert(model._base_manager, using, fields, [], False)
+    row._state.db = using
+    row._state.adding = False
+    post_save.send(**told, raw=False, update_fields=None, created=True)
+
+
+@lru_cache(None)
+def _saves_plainly(model: type[KeptInsert]) -> bool:
+    """Tell whether saving a new row of a model is its signals and one statement."""
+    meta: Any = model._meta
+    return (
+        model.save is models.Model.save
+        and model.save_base is models.Model.save_base
+        and model._do_insert is KeptInsert._do_insert
+        and not meta.proxy
+        and not meta.parents
+        and not meta.order_with_respect_to
+        and not meta.db_returning_fields
+        and not any(getattr(field, "generated", False) for field in meta.local_concrete_fields)
+    )
+
+
 class _Insert:
     """What inserts a row of a model.
 
@@ -62,7 +101,7 @@ class _Insert:
         """Return what is inserted, as the database takes it; None where it has to compute some."""
         found = []
         for column in self._columns:
-            value = column.field.pre_save(row, add=True)
+            value = column.read(row)
             if type(value) is not column.plain:
                 value = column.prepare(value, connection)
             elif column.write is not None:
@@ -82,12 +121,15 @@ class _Column:
 
     Attributes:
         field: the same.
+        read: what returns the value that a row shall have.
         plain: the type of values that need no more than `write`, if any do.
         write: what makes such a value what the database takes; None where it is that.
     """
 
     def __init__(self, field: Any, connection: BaseDatabaseWrapper) -> None:
         self.field = field
+        own: Any = attrgetter(field.attname)
+        self.read = own if _keeps(field) else partial(field.pre_save, add=True)
         while type(field) in (models.ForeignKey, models.OneToOneField):
             field = field.target_field
         plain = _PLAIN.get(type(field))
@@ -108,6 +150,14 @@ class _Column:
             return driver.write_time(connection, value)
         prepared = field.get_db_prep_save(value, connection)
         return _COMPUTED if hasattr(prepared, "as_sql") else prepared
+
+
+def _keeps(field: Any) -> bool:
+    """Tell whether a field stores what its attribute has."""
+    pre_save = type(field).pre_save
+    if pre_save is models.DateTimeField.pre_save:
+        return not (field.auto_now or field.auto_now_add)
+    return pre_save is models.Field.pre_save
 
 
 _PLAIN: dict[Any, type] = {

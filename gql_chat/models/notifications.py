@@ -15,8 +15,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ..conf import model_setting
+from . import rows
 from .constraints import partial_index
-from .inserts import KeptInsert
+from .inserts import KeptInsert, insert
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
@@ -43,7 +44,9 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         reply = message.parent_message_id is not None
         return self._make(
             message,
-            notification_type=NotificationType.REPLY if reply else NotificationType.NEW_MESSAGE,
+            notification_type=(
+                NotificationType.REPLY.value if reply else NotificationType.NEW_MESSAGE.value
+            ),
             actor_id=message.sender_id,
             created_at=message.created_at,
         )
@@ -71,8 +74,8 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         )
 
     def _make(self, message: Any, **fields: Any) -> AbstractChatNotification:
-        notification = self.model(message=message, room_id=message.room_id, **fields)
-        notification.save(force_insert=True)
+        notification = rows.new(self.model, message=message, room_id=message.room_id, **fields)
+        insert(notification)
         return notification
 
     def delete_for_reaction(self, message_id: Any, user_id: Any) -> None:

@@ -26,6 +26,7 @@ from ..rooms import (
     room_types,
 )
 from .links import LINK_LENGTH, check_link
+from .rows import RowClass
 
 if TYPE_CHECKING:
     from .memberships import Membership
@@ -227,6 +228,7 @@ class AbstractRoom(models.Model):
 
     property: AbstractRoomProperty
     rules: ClassVar[RoomRules] = RoomRules()
+    row_class: ClassVar[RowClass] = RowClass("type", room_model, room_types)
     defaults: ClassVar[dict[str, Any]] = {}
     """What the columns of one type start as; those of other types stay NULL."""
 

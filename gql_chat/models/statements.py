@@ -90,7 +90,7 @@ class One:
 
     def prepare(self, value: Any, connection: Any) -> Any:
         """Return the value as the database takes it."""
-        return self.field.get_db_prep_value(value, connection)
+        return _stored_field(self.field).get_db_prep_value(value, connection)
 
 
 @dataclass(slots=True, frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 from .. import streams
 from ..errors import Conflict, Invalid, NotFound
 from ..events import MessageReacted
-from ..models import AbstractMessage, Membership, get_model
+from ..models import AbstractMessage, Membership, get_model, rows
+from ..models.inserts import insert
 from ..models.receipts import REACTION_LENGTH
 from ..relations import load_messages
 from .base import Operations
@@ -34,11 +35,14 @@ class ReactionOperations(Operations):
             present = [reaction for reaction in reactions if reaction.user_id == self.user_id]
             if any(reaction.reaction_content == reaction_content for reaction in present):
                 raise Conflict("You have reacted to this message in the same way already.")
-            reaction = get_model("Reaction")(
-                message=message, user=membership.user, reaction_content=reaction_content
+            reaction = rows.new(
+                get_model("Reaction"),
+                message=message,
+                user=membership.user,
+                reaction_content=reaction_content,
             )
             reaction.earlier = present
-            reaction.save(force_insert=True)
+            insert(reaction)
             others = [other for other in reactions if other.user_id != self.user_id]
             message.relations.reactions = [*others, reaction]
             outbox.broadcast(membership.room, MessageReacted("add", message))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from .. import streams
 from ..errors import Conflict
 from ..events import MessagesDelivered, MessagesRead
-from ..models import Delivery, Membership, bulk, get_model
+from ..models import Delivery, Membership, bulk, get_model, rows
 from ..models.statements import Among, Many, One, Statement, Update
 from ..relations import load_messages
 from .base import Operations
@@ -139,7 +139,9 @@ class ReceiptOperations(Operations):
     def _write_receipts(self, messages: list[Any]) -> None:
         now = timezone.now()
         receipts = {
-            message: get_model("ReadReceipt")(message=message, reader=self.user, read_at=now)
+            message: rows.new(
+                get_model("ReadReceipt"), message=message, reader=self.user, read_at=now
+            )
             for message in messages
         }
         bulk.insert(list(receipts.values()))

@@ -12,7 +12,8 @@ from django.utils import timezone
 from .. import streams
 from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
-from ..models import get_model
+from ..models import get_model, rows
+from ..models.inserts import insert
 from ..models.statements import Delete, One, Statement
 from .base import Operations
 
@@ -61,7 +62,9 @@ class SessionOperations(Operations):
         """
         with streams.transaction():
             self._check_count()
-            return get_model("Session").objects.create(user=self.user, channel_name=channel_name)
+            session = rows.new(get_model("Session"), user=self.user, channel_name=channel_name)
+            insert(session)
+        return session
 
     def _check_count(self) -> None:
         limit = chat_settings.MAX_SESSIONS_PER_USER

@@ -18,7 +18,6 @@ from graphql import (
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     Undefined,
-    coerce_input_value,
     get_variable_values,
     parse,
     specified_rules,
@@ -35,6 +34,7 @@ from graphql.utilities import validate_input_value
 from .. import streams
 from ..errors import Invalid
 from ..streams import Envelope
+from .coercion import coercer
 from .plans import Planner, Scope
 
 _MISSING = re.compile(r"to include required field '(\w+)'")
@@ -71,12 +71,14 @@ class Document:
         (self._operation,) = (
             node for node in self.node.definitions if isinstance(node, OperationDefinitionNode)
         )
-        self._signatures = [
+        signatures = [
             cast(GraphQLVariableSignature, get_variable_signature(schema, definition))
             for definition in self._operation.variable_definitions or ()
         ]
+        self._variables = [(signature, coercer(signature.type)) for signature in signatures]
         self.writes = self._operation.operation is OperationType.MUTATION
-        self._plan = Planner(schema, self._operation).plan()
+        self._planner = Planner(schema, self._operation)
+        self._plan = self._planner.plan()
 
     def execute(
         self, variables: dict[str, Any] | None = None, *, root: Any = None, context: Any = None
@@ -94,13 +96,12 @@ class Document:
     def _coerce(self, variables: dict[str, Any]) -> VariableValues:
         """Return the variables as resolvers take them.
 
-        Their types are known here; graphql-core looks them up, and says what is wrong, for those
-        that do not simply fit.
+        graphql-core looks at those that do not simply fit, and says what is wrong.
         """
         sources, coerced = {}, {}
-        for signature in self._signatures:
+        for signature, coerce in self._variables:
             value = variables.get(signature.name, Undefined)
-            fit = Undefined if value is Undefined else coerce_input_value(value, signature.type)
+            fit = Undefined if value is Undefined else coerce(value)
             if fit is Undefined:
                 return self._judge(variables)
             sources[signature.name] = VariableValueSource(signature, value)

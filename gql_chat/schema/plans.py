@@ -107,6 +107,19 @@ class Planner:
         assert root is not None
         return self._object(root, [self._operation.selection_set])
 
+    def plan_type(self, name: str) -> Complete:
+        """Return what makes the answer out of a value of a root field that is of this type.
+
+        Args:
+            name: a concrete type of which the operation's one field may be.
+        """
+        kind = self._schema.type_map[name]
+        (node,) = self._operation.selection_set.selections
+        assert isinstance(kind, GraphQLObjectType)
+        assert isinstance(node, FieldNode)
+        assert node.selection_set is not None
+        return self._object(kind, [node.selection_set])
+
     def _complete(self, kind: GraphQLOutputType, node: FieldNode, info: Info) -> Complete:
         """Return what completes a value of a type, null included."""
         if isinstance(kind, GraphQLNonNull):

@@ -4,26 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphql import GraphQLSchema
+from graphql.execution.values import VariableValues
+
 from ..conf import per_settings
 from ..events import Event
 from .build import get_graphql_schema
 from .documents import Document
+from .plans import Scope
 from .selection import select_all
 
 
 def render_event(event: Event) -> dict[str, Any]:
     """Return all that the event's type in the schema selects, as plain objects."""
-    data = find_document(type(event).__name__).execute(root=event)
-    rendered: dict[str, Any] = data["events"]
-    return rendered
+    return find_document(type(event).__name__).render(event)
+
+
+class EventDocument(Document):
+    """The document that selects all of an event.
+
+    Args:
+        schema: the schema it is for.
+        kind: the name of the event's type.
+    """
+
+    def __init__(self, schema: GraphQLSchema, kind: str) -> None:
+        selection = select_all(schema, kind)
+        super().__init__(schema, f"subscription {{ events {{ ... on {kind} {selection} }} }}")
+        self._complete = self._planner.plan_type(kind)
+
+    def render(self, event: Event) -> dict[str, Any]:
+        """Return what is selected of an event of the type."""
+        rendered: dict[str, Any] = self._complete(event, Scope(event, None, _NOTHING))
+        return rendered
+
+
+_NOTHING = VariableValues({}, {})
 
 
 @per_settings
-def _documents() -> dict[str, Document]:
+def _documents() -> dict[str, EventDocument]:
     return {}
 
 
-def find_document(kind: str) -> Document:
+def find_document(kind: str) -> EventDocument:
     """Return the document that selects all of an event.
 
     Args:
@@ -35,10 +59,7 @@ def find_document(kind: str) -> Document:
     """
     documents = _documents()
     if kind not in documents:
-        schema = get_graphql_schema()
-        selection = select_all(schema, kind)
-        text = f"subscription {{ events {{ ... on {kind} {selection} }} }}"
-        documents[kind] = Document(schema, text)
+        documents[kind] = EventDocument(get_graphql_schema(), kind)
     return documents[kind]
 
 

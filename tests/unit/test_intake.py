@@ -1,4 +1,4 @@
-"""The intake begins with frames in order, and with the next once the work of one is queued."""
+"""The intake knows what is under way, and how much more may be."""
 
 import asyncio
 from typing import Any
@@ -6,148 +6,113 @@ from typing import Any
 import pytest
 
 from event_bridge.intake import Intake
-from tests.timing import eventually
 
 
 class Work:
-    """Frames that are answered when the test says so.
+    """Jobs that are done when the test says so.
 
     Attributes:
-        begun: the frames that were begun, in order.
-        answered: those that were answered.
+        jobs: what was queued, in order.
+        answered: the numbers of the jobs that were answered.
     """
 
     def __init__(self, limit: int = 3) -> None:
-        self.intake = Intake(self.answer, asyncio.create_task, limit)
-        self.begun: list[str | None] = []
-        self.answered: list[str | None] = []
-        self.may_queue: dict[str, asyncio.Event] = {}
-        self.may_end: dict[str, asyncio.Event] = {}
-        self.alone: set[str] = set()
+        self.intake = Intake(limit)
+        self.jobs: list[asyncio.Future[int]] = []
+        self.answered: list[int] = []
 
-    def hold(self, *frames: str) -> None:
-        for frame in frames:
-            self.may_end[frame] = asyncio.Event()
+    def queue(self, count: int = 1) -> None:
+        for _ in range(count):
+            job = asyncio.get_running_loop().create_future()
+            self.jobs.append(job)
+            self.intake.add(job, self.answer)
 
-    async def answer(self, frame: Any) -> None:
-        self.begun.append(frame)
-        if frame in self.alone:
-            await self.intake.earlier()
-        if frame in self.may_queue:
-            await self.may_queue[frame].wait()
-        if frame not in self.alone:
-            self.intake.queued()
-        if frame in self.may_end:
-            await self.may_end[frame].wait()
-        self.answered.append(frame)
+    def answer(self, job: asyncio.Future[Any]) -> None:
+        self.answered.append(self.jobs.index(job))
 
-    async def take(self, *frames: str) -> None:
-        for frame in frames:
-            await self.intake.take(frame)
+    def end(self, *numbers: int) -> None:
+        for number in numbers:
+            self.jobs[number].set_result(number)
 
 
-async def test_the_next_frame_is_begun_while_one_is_under_way() -> None:
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_frame_is_answered_when_its_work_is_done() -> None:
     work = Work()
-    work.hold("a", "b")
+    work.queue(2)
 
-    await work.take("a", "b")
+    work.end(0)
+    await settle()
+    assert work.answered == [0]
 
-    assert (work.begun, work.answered) == (["a", "b"], [])
-    work.may_end["a"].set()
-    work.may_end["b"].set()
+    work.end(1)
     await work.intake.finish()
-    assert work.answered == ["a", "b"]
+    assert work.answered == [0, 1]
 
 
-async def test_none_is_begun_before_the_work_of_the_one_before_is_queued() -> None:
-    work = Work()
-    work.may_queue["a"] = asyncio.Event()
-
-    taking = asyncio.create_task(work.take("a", "b"))
-    await eventually(lambda: bool(work.begun), "the first frame is begun")
-    await asyncio.sleep(0)
-    assert work.begun == ["a"]
-
-    work.may_queue["a"].set()
-    await taking
-    await work.intake.finish()
-    assert work.begun == ["a", "b"]
-
-
-async def test_no_more_are_under_way_than_may_be() -> None:
+async def test_more_may_come_until_as_many_are_under_way_as_may_be() -> None:
     work = Work(limit=3)
-    work.hold("a", "b", "c")
-    await work.take("a", "b", "c")
+    work.queue(2)
+    await work.intake.free()
+    work.queue()
 
-    taking = asyncio.create_task(work.take("d"))
-    await asyncio.sleep(0)
-    assert work.begun == ["a", "b", "c"]
+    free = asyncio.create_task(work.intake.free())
+    await settle()
+    assert not free.done()
 
-    work.may_end["a"].set()
-    await taking
-    assert work.begun == ["a", "b", "c", "d"]
-    work.may_end["b"].set()
-    work.may_end["c"].set()
+    work.end(0)
+    await free
+    assert work.answered == [0]
+
+
+async def test_finishing_waits_for_all_and_for_their_answers() -> None:
+    work = Work()
+    work.queue(2)
+    finish = asyncio.create_task(work.intake.finish())
+
+    work.end(1)
+    await settle()
+    assert not finish.done()
+
+    work.end(0)
+    await finish
+    assert work.answered == [1, 0]
+
+
+async def test_finishing_waits_for_what_comes_meanwhile() -> None:
+    work = Work()
+    work.queue()
+    finish = asyncio.create_task(work.intake.finish())
+    await settle()
+    work.queue()
+
+    work.end(0)
+    await settle()
+    assert not finish.done()
+
+    work.end(1)
+    await finish
+    assert work.answered == [0, 1]
+
+
+async def test_where_nothing_is_under_way_nobody_waits() -> None:
+    intake = Intake(limit=1)
+
+    # A coroutine that never waits ends at its first step.
+    for waiting in (intake.free(), intake.finish()):
+        with pytest.raises(StopIteration):
+            waiting.send(None)
+
+
+async def test_work_that_fails_is_answered_too() -> None:
+    work = Work()
+    work.queue()
+
+    work.jobs[0].set_exception(RuntimeError("broken"))
     await work.intake.finish()
 
-
-async def test_what_waits_for_earlier_frames_is_answered_after_them() -> None:
-    work = Work()
-    work.hold("a", "b")
-    work.alone = {"c"}
-    await work.take("a", "b")
-
-    taking = asyncio.create_task(work.take("c"))
-    await eventually(lambda: "c" in work.begun, "the third frame is begun")
-    assert not taking.done()
-    work.may_end["b"].set()
-    await asyncio.sleep(0)
-    work.may_end["a"].set()
-    await taking
-
-    assert work.answered == ["b", "a", "c"]
-
-
-async def test_a_frame_that_fails_lets_the_next_one_come() -> None:
-    async def fail(frame: str | None) -> None:
-        raise RuntimeError(frame)
-
-    failed: list[Any] = []
-
-    def spawn(work: Any) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        task.add_done_callback(lambda done: failed.append(str(done.exception())))
-        return task
-
-    intake = Intake(fail, spawn)
-    await intake.take("a")
-    await intake.take("b")
-    await intake.finish()
-
-    assert failed == ["a", "b"]
-
-
-async def test_whoever_is_no_frame_of_it_may_say_that_work_is_queued() -> None:
-    work = Work()
-    work.may_queue["a"] = asyncio.Event()
-    taking = asyncio.create_task(work.take("a"))
-    await eventually(lambda: bool(work.begun), "the frame is begun")
-
-    work.intake.queued()
-    await asyncio.sleep(0)
-
-    assert not taking.done()
-    work.may_queue["a"].set()
-    await taking
-    await work.intake.finish()
-
-
-@pytest.mark.parametrize("count", [1, 20])
-async def test_frames_are_begun_and_answered_in_their_order(count: int) -> None:
-    work = Work()
-    frames = [str(number) for number in range(count)]
-
-    await work.take(*frames)
-    await work.intake.finish()
-
-    assert work.begun == work.answered == frames
+    assert work.answered == [0]
+    assert isinstance(work.jobs[0].exception(), RuntimeError)

@@ -12,6 +12,7 @@ from django.db import transaction
 from graphql import execute
 
 from gql_chat.schema import Document, derived
+from gql_chat.schema.rendering import EventDocument
 from tests.conftest import Users
 from tests.unit.scenes import CASES, Scene, run
 
@@ -183,7 +184,7 @@ def scene(committed_database: None) -> Iterator[Scene]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_package_answers_as_the_executor_does(case: str, scene: Scene) -> None:
-    planned = Document.execute
+    planned, rendered = Document.execute, EventDocument.render
     compared = []
 
     def both(
@@ -197,7 +198,19 @@ def test_the_package_answers_as_the_executor_does(case: str, scene: Scene) -> No
             compared.append(document.text)
         return answer
 
-    with patch.object(Document, "execute", both), transaction.atomic():
+    def render_both(document: EventDocument, event: Any) -> dict[str, Any]:
+        answer = rendered(document, event)
+        expected = execute(document.schema, document.node, event)
+        assert not expected.errors
+        assert {"events": answer} == expected.data
+        compared.append(document.text)
+        return answer
+
+    with (
+        patch.object(Document, "execute", both),
+        patch.object(EventDocument, "render", render_both),
+        transaction.atomic(),
+    ):
         run(scene, case)
         transaction.set_rollback(True)
 

@@ -14,7 +14,17 @@ from django.db.models import Exists, F, OuterRef
 from django.db.models.signals import post_init, pre_init
 
 from gql_chat import relations
-from gql_chat.models import Delivery, GroupChat, Membership, Message, ReadReceipt, Room, rows
+from gql_chat.models import (
+    AbstractRoom,
+    Delivery,
+    GroupChat,
+    Membership,
+    Message,
+    ReadReceipt,
+    Room,
+    get_model,
+    rows,
+)
 from gql_chat.models.statements import Among, Many, Statement, find_by
 from gql_chat.relations import load_messages
 
@@ -176,5 +186,148 @@ def test_what_goes_with_an_account_while_it_is_read_is_left_out(
 
 def test_the_models_that_are_loaded_most_are_made_without_detour() -> None:
     # Else the tests above would compare Django with itself.
-    assert all(rows._is_plain(model) for model in (Message, Membership, get_user_model()))
-    assert not rows._is_plain(Room)
+    models = (Message, Membership, get_user_model(), Room, GroupChat)
+    assert all(rows._is_plain(model) for model in models)
+
+
+# Rooms, whose class a column says
+
+
+def test_a_room_is_what_django_makes(group: GroupChat) -> None:
+    found, made = find(Room, group), Room.objects.get(pk=group.pk)
+
+    assert type(found) is type(made) is GroupChat
+    assert attributes(found) == attributes(made)
+
+
+def test_a_room_of_no_known_type_is_a_room(group: GroupChat) -> None:
+    Room.objects.filter(pk=group.pk).update(type="Hall", max_participants=None)
+
+    assert type(find(Room, group)) is Room
+
+
+@pytest.mark.parametrize("signal", [pre_init, post_init])
+def test_who_listens_to_rooms_of_a_type_hears_of_them(signal: Any, group: GroupChat) -> None:
+    heard: list[Any] = []
+
+    def listen(sender: type, **kwargs: Any) -> None:
+        heard.append(sender)
+
+    signal.connect(listen, sender=GroupChat)
+    try:
+        find(Room, group)
+    finally:
+        signal.disconnect(listen, sender=GroupChat)
+
+    assert heard == [GroupChat]
+
+
+def _room_init(self: Any, *args: Any, **kwargs: Any) -> None:
+    AbstractRoom.__init__(self, *args, **kwargs)
+    self.name = self.name.upper()
+
+
+def _room_from_db(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    made = AbstractRoom.from_db.__func__(cls, *args, **kwargs)  # type: ignore[attr-defined]
+    made.name = made.name.upper()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "own"),
+    [
+        (GroupChat, "__init__", _room_init),
+        (Room, "__init__", _room_init),
+        (Room, "from_db", classmethod(_room_from_db)),
+    ],
+)
+def test_a_room_that_makes_its_instances_in_its_own_way_makes_them(
+    model: type, name: str, own: Any, group: GroupChat
+) -> None:
+    with changed(model, name, own):
+        assert find(Room, group).name == group.name.upper()
+    assert find(Room, group).name == group.name
+
+
+# New instances
+
+
+def given_values(message: Message, group: GroupChat, alice: Any) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    return [
+        {"room": group, "sender": alice, "content": "hi"},
+        {"room_id": group.pk, "sender_id": alice.pk, "content": "hi", "created_at": now},
+        {"room": group, "sender": alice, "parent_message": message, "forwarded_from": None},
+        {"room": group, "sender": alice, "is_deleted": True, "parent_message_id": message.pk},
+        {},
+    ]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_new_instance_is_what_the_model_makes(
+    number: int, message: Message, group: GroupChat, alice: Any
+) -> None:
+    values = given_values(message, group, alice)[number]
+
+    found, made = rows.new(Message, **values), Message(**values)
+
+    varied = {"id", "created_at", "updated_at"} - values.keys()
+    for instance in (found, made):
+        assert isinstance(instance.id, uuid.UUID)
+        assert instance.created_at.tzinfo is UTC
+    assert {name: value for name, value in attributes(found).items() if name not in varied} == {
+        name: value for name, value in attributes(made).items() if name not in varied
+    }
+    assert (found._state.adding, found._state.db) == (made._state.adding, made._state.db)
+    links = ("room", "sender", "parent_message", "forwarded_from")
+    assert [getattr(found, name, "none") for name in links if values] == [
+        getattr(made, name, "none") for name in links if values
+    ]
+
+
+def test_no_new_instance_has_the_key_of_another(group: GroupChat, alice: Any) -> None:
+    made = [rows.new(Message, room=group, sender=alice) for _ in range(3)]
+
+    assert len({message.pk for message in made}) == 3
+
+
+def test_what_is_no_column_is_left_to_django(group: GroupChat) -> None:
+    with pytest.raises(TypeError, match="color"):
+        rows.new(Message, room=group, color="red")
+    # A name that Django knows for a column.
+    assert rows.new(Message, room=group, pk=group.pk).id == group.pk
+
+
+@pytest.mark.parametrize("signal", [pre_init, post_init])
+def test_who_listens_hears_of_new_instances(signal: Any, group: GroupChat, alice: Any) -> None:
+    heard: list[Any] = []
+
+    def listen(sender: type, **kwargs: Any) -> None:
+        heard.append(sender)
+
+    signal.connect(listen, sender=Message)
+    try:
+        rows.new(Message, room=group, sender=alice)
+    finally:
+        signal.disconnect(listen, sender=Message)
+
+    assert heard == [Message]
+
+
+def test_a_model_with_an_init_of_its_own_is_made_by_it(group: GroupChat) -> None:
+    rows._find_blank.cache_clear()
+    try:
+        with changed(Message, "__init__", _init):
+            assert rows.new(Message, room=group, content="hello").content == "HELLO"
+    finally:
+        rows._find_blank.cache_clear()
+    assert rows.new(Message, room=group, content="hello").content == "hello"
+
+
+@pytest.mark.parametrize(
+    "model", ["Message", "ChatNotification", "Reaction", "ReadReceipt", "Session"]
+)
+def test_the_models_that_are_made_most_are_made_without_detour(model: str) -> None:
+    found = get_model(model)
+
+    assert rows._find_blank(found).takes({field.name: None for field in found._meta.fields})
