@@ -120,11 +120,26 @@ class Hub:
         """
         user = listener.user_key
         here_before = self._is_here(user)
+        if not here_before and not self._left:
+            positions = self._admit_plainly(user, positions)
         for place in positions:
             # A socket of the user that was here before may not have heard yet of a room: it
             # shall hear of it from the join on.
             self._admit(user, place, unheard=here_before and not self._follows(user, place))
         self._opened()
+
+    def _admit_plainly(self, user: str, positions: Iterable[Position]) -> list[Position]:
+        """Entitle a user to the streams that are where they were read; return the others."""
+        followed, others = self._streams_of[user], []
+        for place in positions:
+            name, seq, joined_seq = place
+            stream = self._streams.get(name) or self._track(name, seq)
+            if stream.position != seq or joined_seq > seq or stream.entering or stream.late:
+                others.append(place)
+            elif user not in stream.users:
+                stream.users[user] = None
+                followed.append(stream.name)
+        return others
 
     def _admit(self, user: str, place: Position, *, unheard: bool) -> None:
         """Entitle a user to a stream from where the membership began.

@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -534,10 +535,11 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Pos
     ]
 
 
-def positions(user_id: Any) -> list[Position]:
+def positions(user_id: Any) -> Iterator[Position]:
     """Return where all streams of a user stand: their own, and those of their rooms.
 
-    All are read in one statement, so they belong together.
+    All are read at once, in one statement, so they belong together. What is returned gives them one
+    by one: hundreds for each of many sockets that wait would keep Python's garbage collector busy.
     """
     room = get_model("Room")
     connection = connections[router.db_for_write(StreamEvent)]
@@ -549,10 +551,8 @@ def positions(user_id: Any) -> list[Position]:
     room_ids, seqs, joined_seqs = (orjson.loads(column or "[]") for column in columns)
     name = _name_digits if connection.vendor == "sqlite" else room_stream
     names = [name(room_id) for room_id in room_ids]
-    return [
-        (user_stream(user_id), own_seq or 0, 1),
-        *zip(names, seqs, joined_seqs, strict=True),
-    ]
+    own = (user_stream(user_id), own_seq or 0, 1)
+    return chain([own], zip(names, seqs, joined_seqs, strict=True))
 
 
 @cache

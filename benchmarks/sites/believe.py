@@ -17,14 +17,15 @@ class BelieveQuery:
 
     def __init__(self, application: Any) -> None:
         self.application = application
+        self.model = get_user_model()
+        # What `from_db` is not given would be read from the database when asked for.
+        self.defaults = {
+            field.attname: field.get_default() for field in self.model._meta.concrete_fields
+        }
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Hand the connection on, as the user it says it is."""
-        model = get_user_model()
-        fields = person(int(parse_qs(scope["query_string"].decode())["user"][0]))
-        user = model.from_db("default", list(fields), list(fields.values()))
-        # What `from_db` was not given would be read from the database when asked for.
-        for field in model._meta.concrete_fields:
-            if field.attname not in fields:
-                setattr(user, field.attname, field.get_default())
+        key = int(parse_qs(scope["query_string"].decode())["user"][0])
+        columns = {**self.defaults, **person(key)}
+        user = self.model.from_db("default", columns, columns.values())
         await self.application({**scope, "user": user}, receive, send)

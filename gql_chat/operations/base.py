@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import connections, router
 from django.db.models import Exists, F, OuterRef
 from guardian.conf import settings as guardian_settings
 
@@ -24,6 +25,9 @@ _locked_rooms: Statement[Any] = find_by(
     lambda: get_model("Room").objects.select_for_update(no_key=True), "id"
 )
 _memberships = find_by(lambda: Membership.objects.select_related("user"), "room_id", "user_id")
+_memberships_with_rooms = find_by(
+    lambda: Membership.objects.select_related("room", "user"), "room_id", "user_id"
+)
 _users: Statement[Any] = Statement(
     lambda user_id: get_user_model()._default_manager.filter(pk=user_id),
     lambda: [One(get_user_model()._meta.pk)],
@@ -113,26 +117,58 @@ class Operations:
             PermissionDenied: the user is no member of it.
             NotAuthenticated: the account is gone or was deactivated.
         """
-        return self.enter_found(self.find_room(room_id, lock=lock))
+        return self.admit(*self.find_place(room_id, lock=lock))
 
-    def enter_found(
-        self, room: AbstractRoom, outsider: Callable[[Any, AbstractRoom], bool] | None = None
+    def find_place(
+        self, room_id: Any, *, lock: bool = False
+    ) -> tuple[AbstractRoom, Membership | None]:
+        """Return a room, and the acting user's membership of it if there is one; see `admit`.
+
+        Args:
+            room_id: the room.
+            lock: whether to lock the room's row first.
+
+        Raises:
+            NotFound: there is no such room.
+        """
+        if lock and _locks_rows():
+            # What is read in one statement with the lock may be older than what it waited for.
+            room = self.find_room(room_id, lock=True)
+            return room, _memberships.first(room.pk, self.user_id)
+        membership = _memberships_with_rooms.first(room_id, self.user_id)
+        if membership is None:
+            return self.find_room(room_id), None
+        return _check_known(membership.room), membership
+
+    def enter_found(self, room: AbstractRoom) -> Membership:
+        """Return the acting user's membership of a room that is at hand (see `enter`)."""
+        return self.admit(room, _memberships.first(room.pk, self.user_id))
+
+    def admit(
+        self,
+        room: AbstractRoom,
+        membership: Membership | None,
+        outsider: Callable[[Any, AbstractRoom], bool] | None = None,
     ) -> Membership:
-        """Return the acting user's membership of a room that is at hand (see `enter`).
+        """Return the acting user's membership, with `room` and `user` at hand; refuse others.
 
         Args:
             room: the room.
+            membership: what `find_place` found.
             outsider: asked with the user and the room whether one who is no member may do this
                 all the same; then the membership is that of a plain member, and not stored.
+
+        Raises:
+            PermissionDenied: the user is no member of the room.
+            NotAuthenticated: the account is gone or was deactivated.
         """
-        membership = _memberships.first(room.pk, self.user_id)
         if membership is None:
             user = check_active(self.user)
             if not self.as_system and (outsider is None or not outsider(user, room)):
                 raise PermissionDenied("You are not a member of this room.")
             membership = Membership(user=user)
         self.user = check_active(membership.user)
-        membership.room = room
+        _LINK.set_cached_value(membership, room)
         return membership
 
     def find_room(self, room_id: Any, *, lock: bool = False) -> AbstractRoom:
@@ -255,6 +291,15 @@ class Operations:
         if len(found) < len(wanted):
             raise NotFound("There is no such user.")
         return {user_id: found[user_id] for user_id in wanted}
+
+
+_LINK: Any = Membership._meta.get_field("room")
+
+
+def _locks_rows() -> bool:
+    """Tell whether an operation locks rows; else, on SQLite, it is the only one that writes."""
+    connection = connections[router.db_for_write(Membership)]
+    return connection.features.has_select_for_update
 
 
 def _lock_messages(message_ids: list[Any]) -> list[AbstractMessage]:

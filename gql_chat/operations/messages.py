@@ -87,9 +87,9 @@ class MessageOperations(Operations):
         if client_id is not None and not 0 < len(client_id) <= CLIENT_ID_LENGTH:
             raise Invalid({"client_id": f"1 to {CLIENT_ID_LENGTH} characters."})
         with streams.transaction() as outbox:
-            room = self.find_room(room_id, lock=True)
+            room, found = self.find_place(room_id, lock=True)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
-            membership = self.enter_found(room, self.permissions.can_send_as_outsider)
+            membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             if client_id is not None:
                 repeat = self._find_repeat(client_id, room)
                 if repeat is not None:
@@ -189,12 +189,12 @@ class MessageOperations(Operations):
             if any(message.is_deleted for message in messages):
                 raise Invalid({"message_id": "A message is deleted already."})
             ids = [message.pk for message in messages]
-            rows = get_model("Message").objects.filter(pk__in=ids)
+            stored = get_model("Message").objects.filter(pk__in=ids)
             if chat_settings.MESSAGE_SOFT_DELETE:
                 bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
             else:
-                rows.delete()
+                stored.delete()
             outbox.broadcast(room, MessagesDeleted(ids), activity=self._last_activity(room))
         return ids
 
@@ -206,8 +206,8 @@ class MessageOperations(Operations):
             PermissionDenied: the user may not write here.
         """
         with streams.transaction() as outbox:
-            room = self.find_room(room_id)
-            membership = self.enter_found(room, self.permissions.can_send_as_outsider)
+            room, found = self.find_place(room_id)
+            membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             if not self.permissions.can_send(membership):
                 raise PermissionDenied("You may not send messages in this room.")
             event = Typing(

@@ -31,7 +31,7 @@ QUERIES = {
     "message.react add": 15,
     "message.react replace": 18,
     "message.react remove": 15,
-    "message.typing": 4,
+    "message.typing": 3,
     "message.modify update": 13,
     "message.modify delete one": 18,
     "message.modify delete many": 18,
@@ -39,10 +39,10 @@ QUERIES = {
     "room.create GroupChat": 17,
     "room.create Channel": 17,
     "room.list": 8,
-    "room.info": 4,
-    "room.messages": 8,
-    "room.messages page": 8,
-    "room.messages before": 9,
+    "room.info": 3,
+    "room.messages": 7,
+    "room.messages page": 7,
+    "room.messages before": 8,
     "room.join": 10,
     "room.leave": 16,
     "room.leave last": 23,
@@ -59,6 +59,14 @@ QUERIES = {
     "open": 12,
     "close": 3,
     "heartbeat": 9,
+}
+
+#: Those that read a room and the membership at once where no row has to be locked first.
+AT_ONCE = {
+    *(case for case in QUERIES if case.startswith("message.send")),
+    "room.leave",
+    "room.leave last",
+    "room.modify delete",
 }
 
 
@@ -121,7 +129,8 @@ def test_the_queries_of_an_event_are_these_however_much_there_is(
     small, large = (queries_of(scenes[size], case) for size in (SMALL, LARGE))
 
     assert len(small) == len(large), "\n".join(["", *small, "", *large])
-    assert len(small) == QUERIES[case], "\n".join(["", *small])
+    fewer = case in AT_ONCE and not connection.features.has_select_for_update
+    assert len(small) == QUERIES[case] - fewer, "\n".join(["", *small])
 
 
 @pytest.mark.parametrize("case", ["message.read one", "message.react add"])

@@ -406,12 +406,12 @@ def test_positions_are_those_of_the_users_own_stream_and_of_their_rooms(world: A
 def test_who_is_in_no_room_and_was_never_told_anything_has_a_stream(users: Users, db: None) -> None:
     (alice,) = users.make("alice")
 
-    assert streams.positions(alice.pk) == [(user_stream(alice.pk), 0, 1)]
+    assert list(streams.positions(alice.pk)) == [(user_stream(alice.pk), 0, 1)]
 
 
 def test_positions_are_one_query(world: Any, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
-        assert len(streams.positions(world.alice.pk)) == 2
+        assert len(list(streams.positions(world.alice.pk))) == 2
 
 
 @pytest.fixture
