@@ -44,7 +44,7 @@ def _select_rooms_of(message_ids: Any) -> Any:
     return rooms.order_by("pk").select_for_update(no_key=True)
 
 
-def _select_messages(message_ids: Any) -> Any:
+def _select_messages(message_ids: Any, *related: str) -> Any:
     """Select messages with their senders, and tell whether there is more to load.
 
     Seldom is something attached to a message, or has somebody got it who would be shown.
@@ -52,7 +52,7 @@ def _select_messages(message_ids: Any) -> Any:
     assets = get_model("MessageMediaAsset").objects.filter(message_id=OuterRef("pk"))
     deliveries = Delivery.objects.filter(message_id=OuterRef("pk"))
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
-    return messages.select_related("sender").annotate(
+    return messages.select_related("sender", *related).annotate(
         may_have_attachments=Exists(assets), may_have_deliveries=Exists(deliveries)
     )
 
@@ -63,6 +63,9 @@ def _message_keys() -> list[One | Many]:
 
 _rooms_of_messages: Statement[Any] = Statement(_select_rooms_of, _message_keys)
 _messages_in_locked_rooms: Statement[Any] = Statement(_select_messages, _message_keys)
+_messages_with_rooms: Statement[Any] = Statement(
+    lambda message_ids: _select_messages(message_ids, "room"), _message_keys
+)
 _own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: Membership.objects.select_related("user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
@@ -304,6 +307,8 @@ def _locks_rows() -> bool:
 
 def _lock_messages(message_ids: list[Any]) -> list[AbstractMessage]:
     """Lock the rooms of messages, then read the messages: as they are in their turn."""
+    if not _locks_rows():
+        return _messages_with_rooms.all(message_ids)
     keys = Keys(message_ids)
     rooms = {room.pk: room for room in _rooms_of_messages.all(keys)}
     messages = [found for found in _messages_in_locked_rooms.all(keys) if found.room_id in rooms]
