@@ -12,6 +12,8 @@ from typing import Any
 from django.db import models, router
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 
+from .inserts import insert_plainly
+
 
 def insert(rows: Sequence[models.Model]) -> None:
     """Insert rows of one model."""
@@ -20,7 +22,8 @@ def insert(rows: Sequence[models.Model]) -> None:
     model, using = _place(rows)
     if len(rows) == 1:
         # Which costs less. Like many, one passes by a `save` of the project's.
-        rows[0].save_base(using=using, force_insert=True)
+        if not insert_plainly(rows[0]):
+            rows[0].save_base(using=using, force_insert=True)
     else:
         _send(pre_save, rows, using, raw=False, update_fields=None)
         model._default_manager.bulk_create(rows)

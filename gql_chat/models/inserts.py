@@ -47,10 +47,15 @@ def insert(row: KeptInsert) -> None:
 
     It is what is done where a model saves its rows in a way of its own.
     """
-    model = type(row)
-    if row.pk is None or not _saves_plainly(model):
+    if not insert_plainly(row):
         row.save(force_insert=True)
-        return
+
+
+def insert_plainly(row: models.Model) -> bool:
+    """Save a new row as `insert` does, if that is its signals and one statement; tell whether."""
+    model = type(row)
+    if not isinstance(row, KeptInsert) or row.pk is None or not _saves_plainly(type(row)):
+        return False
     using = router.db_for_write(model, instance=row)
     told: dict[str, Any] = {"sender": model, "instance": row, "using": using}
     pre_save.send(**told, raw=False, update_fields=None)
@@ -60,6 +65,7 @@ def insert(row: KeptInsert) -> None:
     row._state.db = using
     row._state.adding = False
     post_save.send(**told, raw=False, update_fields=None, created=True)
+    return True
 
 
 @lru_cache(None)

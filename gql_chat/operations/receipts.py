@@ -138,12 +138,10 @@ class ReceiptOperations(Operations):
 
     def _write_receipts(self, messages: list[Any]) -> None:
         now = timezone.now()
-        receipts = {
-            message: rows.new(
-                get_model("ReadReceipt"), message=message, reader=self.user, read_at=now
-            )
-            for message in messages
-        }
-        bulk.insert(list(receipts.values()))
-        for message, receipt in receipts.items():
+        model = get_model("ReadReceipt")
+        receipts = [
+            rows.new(model, message=message, reader=self.user, read_at=now) for message in messages
+        ]
+        bulk.insert(receipts)
+        for message, receipt in zip(messages, receipts, strict=True):
             message.relations.read_receipts.append(receipt)
