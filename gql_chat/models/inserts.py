@@ -1,8 +1,7 @@
 """Rows that most events insert, by SQL that is put together once.
 
 `Model.save` sends its signals and does all that it does elsewhere; only the statement itself, which
-Django compiles anew for every row, is kept. `insert` does no more of `save` than
-a new row needs.
+Django compiles anew for every row, is kept. `insert` does no more of `save` than a new row needs.
 """
 
 from __future__ import annotations

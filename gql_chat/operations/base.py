@@ -169,7 +169,7 @@ class Operations:
             user = check_active(self.user)
             if not self.as_system and (outsider is None or not outsider(user, room)):
                 raise PermissionDenied("You are not a member of this room.")
-            membership = Membership(user=user)
+            membership = Membership(room_id=room.pk, user=user)
         self.user = check_active(membership.user)
         _LINK.set_cached_value(membership, room)
         return membership

@@ -24,6 +24,9 @@ from gql_chat import (
 )
 from gql_chat.events import MessagesDeleted, RoomDeleted
 from gql_chat.models import Channel, GroupChat, Membership, Message, OneToOneChat, StreamEvent
+from gql_chat.operations import EventHandler
+from gql_chat.permissions import PermissionHandler
+from tests.conftest import Users
 from tests.wire.rooms import NOWHERE
 
 
@@ -251,3 +254,29 @@ def test_a_broadcast_to_nobody_is_refused(alice: Any) -> None:
     with pytest.raises(errors.NotFound):
         send_to_users([0], MessagesDeleted([]))
     assert not Membership.objects.exists()
+
+
+def test_one_who_may_write_from_outside_is_judged_as_a_member_of_the_room(
+    users: Users, db: None
+) -> None:
+    alice, visitor = users.make("alice", "visitor")
+    room = GroupChat.objects.create(name="group", creator=alice)
+    judged: list[Membership] = []
+
+    class Open(PermissionHandler):
+        def can_send_as_outsider(self, user: Any, room: Any) -> bool:
+            return True
+
+        def can_send(self, membership: Membership) -> bool:
+            judged.append(membership)
+            return True
+
+    handler = EventHandler(visitor.pk)
+    handler.permissions = Open()
+    handler.send_message(room.pk, "hello")
+    handler.type_in(room.pk)
+
+    assert [(one.room_id, one.room, one.user_id) for one in judged] == [
+        (room.pk, room, visitor.pk)
+    ] * 2
+    assert not Membership.objects.filter(user=visitor).exists()
