@@ -297,8 +297,10 @@ class _Blank:
         self.made: list[tuple[str, Callable[[], Any]]] = []
         self.links: dict[str, Any] = {}
         fields = model._meta.concrete_fields
-        # Others are left to Django.
-        self._is_plain = _is_plain(model) and not any(map(_is_generated, fields))
+        # Others are left to Django, and so are those whose class a row chooses: new, they are more.
+        self._is_plain = (
+            _is_plain(model) and _row_class(model) is None and not any(map(_is_generated, fields))
+        )
         for field in fields if self._is_plain else ():
             if field.has_default() and callable(field.default):
                 self.made.append((field.attname, field.get_default))

@@ -285,6 +285,12 @@ def test_a_new_instance_is_what_the_model_makes(
     ]
 
 
+def test_a_new_room_is_what_its_type_makes_of_it(alice: Any) -> None:
+    made = rows.new(GroupChat, name="new", creator=alice)
+
+    assert (made.type, made.max_participants) == ("GroupChat", 100)
+
+
 def test_no_new_instance_has_the_key_of_another(group: GroupChat, alice: Any) -> None:
     made = [rows.new(Message, room=group, sender=alice) for _ in range(3)]
 
