@@ -62,19 +62,31 @@ LEAVES: Any = st.one_of(
 )
 
 
-def values(kind: GraphQLInputObjectType, depth: int = 2) -> Any:
-    """Objects with fields of an input, and now and then with another one."""
-    inside: dict[str, Any] = {}
+@st.composite
+def values(draw: Any, kind: GraphQLInputObjectType, depth: int = 2) -> Any:
+    """Objects with fields of an input, and now and then something else."""
+    shape = draw(st.integers(0, 5))
+    if shape == 0:
+        return draw(LEAVES)
+    found: dict[str, Any] = {"strange": 1} if shape == 1 else {}
     for name, field in kind.fields.items():
-        named = field.type
-        while hasattr(named, "of_type"):
-            named = named.of_type
-        nested = isinstance(named, GraphQLInputObjectType) and depth
-        one = values(named, depth - 1) if nested else LEAVES
-        inside[name] = st.one_of(one, LEAVES, st.lists(one, max_size=2))
-    strange = st.just({"strange": 1})
-    objects = st.fixed_dictionaries({}, optional=inside)
-    return st.one_of(objects, objects, objects, strange, LEAVES)
+        if draw(st.booleans()):
+            found[name] = draw(fillings(field.type, depth))
+    return found
+
+
+@st.composite
+def fillings(draw: Any, kind: Any, depth: int) -> Any:
+    """What may stand in a field: a value of its type, a list of such, or something else."""
+    named = kind
+    while hasattr(named, "of_type"):
+        named = named.of_type
+    nested = isinstance(named, GraphQLInputObjectType) and depth
+    one = values(named, depth - 1) if nested else LEAVES
+    shape = draw(st.integers(0, 3))
+    if shape == 0:
+        return draw(LEAVES)
+    return draw(st.lists(one, max_size=2) if shape == 1 else one)
 
 
 def same(one: Any, other: Any) -> bool:
