@@ -30,11 +30,10 @@ from .resume import Resumption
 logger = logging.getLogger("event_bridge")
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Performed = tuple[Any, list[Envelope]]
-"""What an operation returned, and what it published."""
-
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
+Performed = tuple[Any, list[Envelope]]
+"""What an operation returned, and what is to be published of it."""
 
 
 class State(Enum):
@@ -292,11 +291,13 @@ class ChatConsumer:
         return self.hub.threads.in_order and type(self).handle is ChatConsumer.handle
 
     def _put(self, event: Prepared, frame: Frame) -> asyncio.Future[Performed]:
+        """Hand the work of an event to the database threads."""
         threads = self.hub.threads
         queue = threads.commit if event.document.writes else threads.run
         return queue(event.run, _fields(frame), Context(self.user_id))
 
     def _settle(self, event: Prepared, frame: Frame, job: asyncio.Future[Performed]) -> None:
+        """Answer an event whose work is done, well or not."""
         try:
             self._conclude(event, frame, job.result())
         except Exception as error:

@@ -16,6 +16,7 @@ from django.db import connections, models, router, transaction
 from django.db.models.signals import post_save, pre_save
 
 from . import driver
+from .rows import is_generated
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -79,7 +80,7 @@ def _saves_plainly(model: type[KeptInsert]) -> bool:
         and not meta.parents
         and not meta.order_with_respect_to
         and not meta.db_returning_fields
-        and not any(getattr(field, "generated", False) for field in meta.local_concrete_fields)
+        and not any(map(is_generated, meta.local_concrete_fields))
     )
 
 

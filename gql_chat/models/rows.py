@@ -299,7 +299,7 @@ class _Blank:
         fields = model._meta.concrete_fields
         # Others are left to Django, and so are those whose class a row chooses: new, they are more.
         self._is_plain = (
-            _is_plain(model) and _row_class(model) is None and not any(map(_is_generated, fields))
+            _is_plain(model) and _row_class(model) is None and not any(map(is_generated, fields))
         )
         for field in fields if self._is_plain else ():
             if field.has_default() and callable(field.default):
@@ -315,7 +315,8 @@ class _Blank:
         return self._is_plain and self._names.issuperset(values)
 
 
-def _is_generated(field: Any) -> bool:
+def is_generated(field: Any) -> bool:
+    """Tell whether the database itself computes a column."""
     return getattr(field, "generated", False)  # unknown to Django 4.2
 
 

@@ -171,7 +171,7 @@ class Operations:
                 raise PermissionDenied("You are not a member of this room.")
             membership = Membership(room_id=room.pk, user=user)
         self.user = check_active(membership.user)
-        _LINK.set_cached_value(membership, room)
+        _ROOM_OF_MEMBERSHIP.set_cached_value(membership, room)
         return membership
 
     def find_room(self, room_id: Any, *, lock: bool = False) -> AbstractRoom:
@@ -296,7 +296,7 @@ class Operations:
         return {user_id: found[user_id] for user_id in wanted}
 
 
-_LINK: Any = Membership._meta.get_field("room")
+_ROOM_OF_MEMBERSHIP: Any = Membership._meta.get_field("room")
 
 
 def _locks_rows() -> bool:

@@ -199,7 +199,10 @@ def test_a_room_is_called_by_its_name(group: GroupChat, pair: OneToOneChat) -> N
 
 
 def test_a_member_is_found_by_user_and_by_id(group: GroupChat, alice: Any, carol: Any) -> None:
-    assert group.get_member(alice) == group.get_member(alice.pk) != None  # noqa: E711
+    member = group.get_member(alice)
+
+    assert member is not None
+    assert member == group.get_member(alice.pk)
     assert group.get_member(carol) is None
 
 

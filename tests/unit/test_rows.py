@@ -50,6 +50,21 @@ def changed(model: type, name: str, value: Any) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def listening(signal: Any, model: type) -> Iterator[list[Any]]:
+    """Somebody who listens to instances of a model being made; what they hear of."""
+    heard: list[Any] = []
+
+    def listen(sender: type, **kwargs: Any) -> None:
+        heard.append(sender)
+
+    signal.connect(listen, sender=model)
+    try:
+        yield heard
+    finally:
+        signal.disconnect(listen, sender=model)
+
+
 def test_an_instance_is_what_django_makes(message: Message) -> None:
     found = find(Message, message, "sender")
     made = Message.objects.select_related("sender").get(pk=message.pk)
@@ -70,22 +85,10 @@ def test_an_instance_can_be_changed_and_saved(message: Message) -> None:
     assert found.room == message.room
 
 
-def test_a_room_is_an_instance_of_its_type(group: GroupChat) -> None:
-    assert type(find(Room, group)) is GroupChat
-
-
 @pytest.mark.parametrize("signal", [pre_init, post_init])
 def test_who_listens_to_instances_being_made_hears_of_them(signal: Any, message: Message) -> None:
-    heard: list[Any] = []
-
-    def listen(sender: type, **kwargs: Any) -> None:
-        heard.append(sender)
-
-    signal.connect(listen, sender=Message)
-    try:
+    with listening(signal, Message) as heard:
         find(Message, message)
-    finally:
-        signal.disconnect(listen, sender=Message)
 
     assert heard == [Message]
 
@@ -208,16 +211,8 @@ def test_a_room_of_no_known_type_is_a_room(group: GroupChat) -> None:
 
 @pytest.mark.parametrize("signal", [pre_init, post_init])
 def test_who_listens_to_rooms_of_a_type_hears_of_them(signal: Any, group: GroupChat) -> None:
-    heard: list[Any] = []
-
-    def listen(sender: type, **kwargs: Any) -> None:
-        heard.append(sender)
-
-    signal.connect(listen, sender=GroupChat)
-    try:
+    with listening(signal, GroupChat) as heard:
         find(Room, group)
-    finally:
-        signal.disconnect(listen, sender=GroupChat)
 
     assert heard == [GroupChat]
 
@@ -306,16 +301,8 @@ def test_what_is_no_column_is_left_to_django(group: GroupChat) -> None:
 
 @pytest.mark.parametrize("signal", [pre_init, post_init])
 def test_who_listens_hears_of_new_instances(signal: Any, group: GroupChat, alice: Any) -> None:
-    heard: list[Any] = []
-
-    def listen(sender: type, **kwargs: Any) -> None:
-        heard.append(sender)
-
-    signal.connect(listen, sender=Message)
-    try:
+    with listening(signal, Message) as heard:
         rows.new(Message, room=group, sender=alice)
-    finally:
-        signal.disconnect(listen, sender=Message)
 
     assert heard == [Message]
 
