@@ -388,9 +388,13 @@ class Hub:
         """Apply what the log has after the stream's position."""
         try:
             while self._streams.get(name) is stream and name not in self._asking:
-                envelopes = await self.threads.run(
-                    streams.read_log, name, stream.position, REPLAY_SIZE
+                place = stream.position
+                envelopes, gone = await self.threads.run(
+                    streams.read_on, name, place, REPLAY_SIZE, list(stream.users)
                 )
+                # Where the stream went on meanwhile, so may have they.
+                for user in gone if stream.position == place else ():
+                    self._forget(name, stream, user, place)
                 if envelopes and envelopes[0].seq > stream.position + 1:
                     # The log was pruned further than this hub has come: what is lost here is
                     # for the clients to fetch, as resuming will tell them.

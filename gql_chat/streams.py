@@ -15,7 +15,7 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -495,6 +495,34 @@ def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
     """Return up to `limit` logged envelopes of a stream after the place `after`, in order."""
     rows = StreamEvent.objects.filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
     return [Envelope(row.stream, row.seq, row.kind, row.payload, row.change) for row in rows]
+
+
+def read_on(
+    stream: str, after: int, limit: int, users: Collection[str]
+) -> tuple[list[Envelope], set[str]]:
+    """Read on in the log, and whether who follows the stream may.
+
+    Args:
+        stream: the stream's name.
+        after: the place after which to read.
+        limit: how many envelopes at most.
+        users: the ids of users who are entitled to what comes after that place.
+
+    Returns:
+        The envelopes, in order; and those of the users who are no members any more though no
+        frame has said so: plain code removed them, and the word of it is late or lost.
+    """
+    kind, _, key = stream.partition(":")
+    gone: set[str] = set()
+    if kind == "room":
+        # Before the log is read: a frame by which one of them left is in it then.
+        gone = set(users) - members_of(key, users)[1]
+    envelopes = read_log(stream, after, limit)
+    if len(envelopes) == limit:
+        return envelopes, set()  # such a frame may follow
+    for change in (envelope.change or {} for envelope in envelopes):
+        gone = set() if change.get("closed") else gone.difference(change.get("left", ()))
+    return envelopes, gone
 
 
 def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[str]]:

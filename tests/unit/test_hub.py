@@ -108,6 +108,13 @@ class World:
         self._patches = [
             patch.object(hub_module, "LOOK_SECONDS", 10_000),
             patch.object(streams, "reaches_other_processes", lambda: False),
+            patch.object(streams, "read_log", self._read_log),
+            patch.object(streams, "heads", self._heads),
+            patch.object(streams, "members_of", self._members_of),
+            patch.object(streams, "find_joined", self._find_joined),
+            patch.object(sessions, "find_inactive", lambda users: self.inactive),
+            patch.object(sessions, "vouch", lambda names: None),
+            patch.object(sessions, "delete_dead", lambda: 0),
         ]
         for patched in self._patches:
             patched.start()
@@ -123,15 +130,7 @@ class World:
     # The database
 
     async def _run(self, function: Any, *args: Any) -> Any:
-        result = {
-            streams.read_log: self._read_log,
-            streams.heads: self._heads,
-            streams.members_of: self._members_of,
-            streams.find_joined: self._find_joined,
-            sessions.find_inactive: lambda users: self.inactive,
-            sessions.vouch: lambda names: None,
-            sessions.delete_dead: lambda: 0,
-        }[function](*args)
+        result = function(*args)
         for _ in range(self.slowness):
             await asyncio.sleep(0)
         return result
@@ -640,6 +639,33 @@ def test_a_change_without_a_frame_holds_once_it_is_announced(world: World, word:
     world.tell(A)
 
     assert socket.of(A) == ([2] if word == "joins" else [])
+
+
+def test_who_was_removed_without_a_frame_gets_nothing_that_the_log_brings(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    one, two = world.open("1"), world.open("2")
+
+    del world.members[A]["2"]
+    world.commit(A)
+    world.settle()
+    word = world.refresh(A, "2")
+    world.hub.take([word])
+    world.loop.turn(20)
+    world.tell(A)
+
+    assert (one.of(A), two.of(A)) == ([2, 3], [])
+
+
+def test_who_was_removed_with_a_frame_gets_what_came_before_it(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    one, two = world.open("1"), world.open("2")
+
+    world.commit(A)
+    world.commit(A, left=["2"])
+    world.commit(A)
+    world.settle()
+
+    assert (one.of(A), two.of(A)) == ([2, 3, 4], [2])
 
 
 def test_a_room_deleted_without_a_frame_is_followed_no_more(world: World) -> None:

@@ -507,5 +507,56 @@ def test_members_are_read_with_the_rooms_position(
     assert streams.members_of(group.pk, []) == (7, set())
 
 
+def test_who_reads_on_learns_whom_plain_code_removed(
+    group: GroupChat, alice: Any, bob: Any, carol: Any
+) -> None:
+    """Bob is removed by an event, between two messages; Carol by nothing that a frame tells of."""
+    group.participants.add(bob, carol)
+    stream, followers = room_stream(group.pk), [str(user.pk) for user in (alice, bob, carol)]
+    act = EventHandler(alice.pk)
+    act.send_message(group.pk, "One")
+    act.remove_members(group.pk, [bob.pk])
+    act.send_message(group.pk, "Two")
+    assert streams.read_on(stream, 0, 10, followers)[1] == set()
+
+    group.participants.remove(carol)
+
+    envelopes, gone = streams.read_on(stream, 0, 10, followers)
+    assert envelopes == streams.read_log(stream, 0, 10)
+    assert gone == {str(carol.pk)}
+    # What removed Bob stands before that place, or is not read any more.
+    assert streams.read_on(stream, envelopes[-1].seq, 10, followers) == (
+        [],
+        {str(bob.pk), str(carol.pk)},
+    )
+    assert streams.read_on(stream, 0, 1, followers) == (envelopes[:1], set())
+
+
+@pytest.mark.parametrize("by", ["an event", "plain code"])
+def test_who_reads_on_learns_of_a_deleted_room(group: GroupChat, alice: Any, by: str) -> None:
+    stream, followers = room_stream(group.pk), [str(alice.pk)]
+    if by == "an event":
+        EventHandler(alice.pk).delete_room(group.pk)
+    else:
+        Room.objects.filter(pk=group.pk).delete()
+
+    envelopes, gone = streams.read_on(stream, 0, 10, followers)
+
+    assert [bool(envelope.change) for envelope in envelopes] == [True] * (by == "an event")
+    assert gone == (set() if by == "an event" else {str(alice.pk)})
+
+
+def test_nobody_is_removed_from_a_users_stream(
+    alice: Any, log: str, django_assert_num_queries: Any
+) -> None:
+    stream = user_stream(alice.pk)
+    write(stream, 1)
+
+    with django_assert_num_queries(1):
+        envelopes, gone = streams.read_on(stream, 0, 10, [str(alice.pk)])
+
+    assert ([envelope.seq for envelope in envelopes], gone) == ([1], set())
+
+
 def test_a_room_that_is_gone_has_no_position(alice: Any) -> None:
     assert streams.members_of(uuid4(), [str(alice.pk)]) == (None, set())
