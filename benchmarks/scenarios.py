@@ -204,19 +204,19 @@ async def talk(
 
 
 async def reacts(target: Target, first: int, *, sockets: int, messages: int) -> Metrics:
-    """One group: messages by all in turn, then everybody else reacts to each, then reads each.
+    """One group: messages by all in turn, then everybody else reacts to some, then reads them.
 
-    `messages_per_s`, `reactions_per_s`, `receipts_per_s`: the same sockets, the same number
-    of operations under way, and every operation tells all members.
+    `messages_per_s`, `reactions_per_s`, `receipts_per_s`: the same sockets, as many operations of
+    each, the same number of them under way, and every operation tells all members.
     """
     async with crowd(target.urls, range(first, first + sockets)) as members:
         room = await _create_group(members)
         sending = {"room_id": room, "content": WORDS}
-        turns = [members[number % sockets] for number in range(messages)]
+        turns = [members[number % sockets] for number in range(messages * (sockets - 1))]
         talking = [(member, "message.send", sending) for member in turns]
         dispatches: list[bytes] = []
         said = await _operate(target, members, talking, copies=sockets, witness=dispatches.append)
-        sent = [orjson.loads(frame)["data"] for frame in dispatches]
+        sent = [orjson.loads(frame)["data"] for frame in dispatches[-messages:]]
         others = [
             (member, message["id"])
             for message in sent

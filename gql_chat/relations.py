@@ -53,8 +53,9 @@ class MessageRelations:
 
 def load_messages(
     messages: Iterable[AbstractMessage],
-    known: Iterable[Any] = (),
+    users: dict[Any, Any] | None = None,
     quoted: Iterable[AbstractMessage] | None = None,
+    wanted: Iterable[Any] = (),
 ) -> list[Any]:
     """Give each message its `relations`, and its `sender`; return the messages as a list.
 
@@ -66,12 +67,15 @@ def load_messages(
 
     Args:
         messages: the messages.
-        known: users who are at hand, and so need not be read.
+        users: users who are at hand, by id, and so need not be read; who is read is added.
         quoted: all that the messages quote, where that is at hand.
+        wanted: the ids of users who are to be read, too, if there are messages.
     """
     messages = list(messages)
     found = _find_quoted(messages) if quoted is None else list(quoted)
-    users = _fill([*found, *messages], known) if messages else {}
+    users = {} if users is None else users
+    if messages:
+        _fill([*found, *messages], users, set(wanted))
     quotes = {message.pk: message for message in _linked(found, "sender", users)}
     messages = _linked(messages, "sender", users)
     for message in messages if quotes else ():
@@ -95,20 +99,23 @@ def _quote(message: AbstractMessage, quoted: Any) -> Any:
     return quoted
 
 
-def _fill(messages: list[Any], known: Iterable[Any]) -> dict[Any, Any]:
-    """Give messages their relations, but for quotes; return the users of all, by id."""
+def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
+    """Give messages their relations, but for quotes; add the users of all, and who is wanted."""
     relations = {message.pk: MessageRelations() for message in messages}
     keys = Keys(relations)
     if any(message.may_have_attachments for message in messages):
         for asset in _attachments.all(keys):
             relations[asset.message_id].attachments.append(asset)
-    receipts, reactions = _receipts.all(keys), _reactions.all(keys)
+    may_have_receipts = any(message.may_have_receipts for message in messages)
+    receipts = _receipts.all(keys) if may_have_receipts else []
+    may_have_reactions = any(message.may_have_reactions for message in messages)
+    reactions = _reactions.all(keys) if may_have_reactions else []
     may_have_deliveries = any(message.may_have_deliveries for message in messages)
     deliveries = _deliveries.all(keys) if may_have_deliveries else []
-    wanted = {receipt.reader_id for receipt in receipts}
+    wanted.update(receipt.reader_id for receipt in receipts)
     wanted.update(reaction.user_id for reaction in reactions)
     wanted.update(user_id for _, user_id in deliveries)
-    users = _find_users(messages, known, wanted)
+    _find_users(messages, users, wanted)
     for receipt in _linked(receipts, "reader", users):
         relations[receipt.message_id].read_receipts.append(receipt)
     for reaction in _linked(reactions, "user", users):
@@ -118,13 +125,11 @@ def _fill(messages: list[Any], known: Iterable[Any]) -> dict[Any, Any]:
             relations[message_id].delivered_to.append(users[user_id].get_username())
     for message in messages:
         message.relations = relations[message.pk]
-    return users
 
 
-def _find_users(messages: list[Any], known: Iterable[Any], wanted: set[Any]) -> dict[Any, Any]:
-    """Return the senders of messages, and the users with these ids; who is at hand is not read."""
+def _find_users(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
+    """Add the senders of messages, and the users with these ids; who is at hand is not read."""
     link = messages[0]._meta.get_field("sender")
-    users = {user.pk: user for user in known}
     for message in messages:
         sender = link.get_cached_value(message, default=None)
         if sender is None:
@@ -132,8 +137,8 @@ def _find_users(messages: list[Any], known: Iterable[Any], wanted: set[Any]) -> 
         else:
             users[sender.pk] = sender
     if absent := wanted - users.keys():
-        users.update((user.pk, user) for user in _users.all(absent))
-    return users
+        for user in _users.all(absent):
+            users[user.pk] = user
 
 
 def _linked(rows: list[Any], name: str, users: dict[Any, Any]) -> list[Any]:

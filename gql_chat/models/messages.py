@@ -47,8 +47,11 @@ class AbstractMessage(KeptInsert):
 
     Attributes:
         relations: what frames show besides the row (`gql_chat.relations.load_messages`).
-        may_have_attachments, may_have_deliveries: whether there are some to load; False where the
-            statement that found the message has seen that there are none.
+        may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions: whether
+            there are some to load; False where the statement that found the message has seen that
+            there are none.
+        is_for_user: whether the acting user is in the room; known where the message was found to be
+            changed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -85,6 +88,9 @@ class AbstractMessage(KeptInsert):
     relations: MessageRelations
     may_have_attachments = True
     may_have_deliveries = True
+    may_have_receipts = True
+    may_have_reactions = True
+    is_for_user: bool
 
     class Meta:
         abstract = True

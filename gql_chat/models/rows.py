@@ -104,13 +104,15 @@ def _converters(compiler: Any, columns: list[Any]) -> dict[int, Convert]:
         shorter["UUIDField"] = _read_uuids
         if settings.USE_TZ and connection.timezone is UTC:
             shorter["DateTimeField"] = _read_times
-    found = {}
+    found: dict[int, Convert] = {}
     for place, (steps, column) in compiler.get_converters(columns).items():
         kind = column.output_field.get_internal_type()
         # One step is the database's own; a field that adds one has it its own way.
         is_own = is_sqlite and len(steps) == 1
-        if is_own and kind == "BooleanField" and isinstance(column, Col):
-            continue  # the driver reads columns that are declared so
+        if is_own and kind == "BooleanField":
+            if not isinstance(column, Col):  # the driver reads columns that are declared so
+                found[place] = _read_boolean
+            continue
         convert = _through(steps, column, connection)
         found[place] = shorter[kind](convert) if is_own and kind in shorter else convert
     return found
@@ -128,6 +130,10 @@ def _through(steps: list[Callable[..., Any]], column: Any, connection: Any) -> C
 _make_uuid = lru_cache(_UUIDS)(UUID)
 
 
+def _read_boolean(value: Any) -> Any:
+    return None if value is None else bool(value)
+
+
 def _read_uuids(convert: Convert) -> Convert:
     return lambda value: None if value is None else _make_uuid(value)
 
@@ -141,7 +147,7 @@ def _read_times(convert: Convert) -> Convert:
     def read(value: Any) -> Any:
         if type(value) is datetime:
             return value.replace(tzinfo=UTC)
-        return convert(value)  # None, or the text that an expression is
+        return None if value is None else convert(value)  # the text that an expression is
 
     return read
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -19,6 +19,7 @@ from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
 from ..models.statements import Among, Keys, Many, One, Statement, find_among, find_by
 from ..permissions import PermissionHandler, unrestricted
+from ..relations import load_messages
 
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
 _locked_rooms: Statement[Any] = find_by(
@@ -44,16 +45,20 @@ def _select_rooms_of(message_ids: Any) -> Any:
     return rooms.order_by("pk").select_for_update(no_key=True)
 
 
-def _select_messages(message_ids: Any, *related: str) -> Any:
-    """Select messages with their senders, and tell whether there is more to load.
+def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
+    """Select messages with their senders, and tell what more there is to load.
 
     Seldom is something attached to a message, or has somebody got it who would be shown.
     """
-    assets = get_model("MessageMediaAsset").objects.filter(message_id=OuterRef("pk"))
-    deliveries = Delivery.objects.filter(message_id=OuterRef("pk"))
+    here = {"message_id": OuterRef("pk")}
+    members = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=user_id)
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
     return messages.select_related("sender", *related).annotate(
-        may_have_attachments=Exists(assets), may_have_deliveries=Exists(deliveries)
+        may_have_attachments=Exists(get_model("MessageMediaAsset").objects.filter(**here)),
+        may_have_deliveries=Exists(Delivery.objects.filter(**here)),
+        may_have_receipts=Exists(get_model("ReadReceipt").objects.filter(**here)),
+        may_have_reactions=Exists(get_model("Reaction").objects.filter(**here)),
+        is_for_user=Exists(members),
     )
 
 
@@ -61,10 +66,15 @@ def _message_keys() -> list[One | Many]:
     return [Many(get_model("Message")._meta.pk)]
 
 
+def _message_keys_and_user() -> list[One | Many]:
+    return [*_message_keys(), One(get_user_model()._meta.pk)]
+
+
 _rooms_of_messages: Statement[Any] = Statement(_select_rooms_of, _message_keys)
-_messages_in_locked_rooms: Statement[Any] = Statement(_select_messages, _message_keys)
+_messages_in_locked_rooms: Statement[Any] = Statement(_select_messages, _message_keys_and_user)
 _messages_with_rooms: Statement[Any] = Statement(
-    lambda message_ids: _select_messages(message_ids, "room"), _message_keys
+    lambda message_ids, user_id: _select_messages(message_ids, user_id, "room"),
+    _message_keys_and_user,
 )
 _own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: Membership.objects.select_related("user").filter(
@@ -194,7 +204,7 @@ class Operations:
             PermissionDenied: the user is no member of its room.
             NotAuthenticated: the account is gone or was deactivated.
         """
-        found = _lock_messages([message_id])
+        found = _lock_messages([message_id], self.user_id)
         if not found:
             raise NotFound("There is no such message.")
         return found[0], self.enter_found(_check_known(found[0].room))
@@ -216,12 +226,29 @@ class Operations:
         wanted = list(dict.fromkeys(message_ids))
         if not wanted:
             raise Invalid({"message_id": "Name at least one message."})
-        read = _lock_messages if lock else messages_by_id.all
-        found = {message.pk: message for message in read(wanted)}
+        read = _lock_messages(wanted, self.user_id) if lock else messages_by_id.all(wanted)
+        found = {message.pk: message for message in read}
         if len(found) < len(wanted):
             raise NotFound("There is no such message.")
-        self.check_member_of({message.room_id for message in found.values()})
+        if not lock:
+            self.check_member_of({message.room_id for message in read})
+        for message in read if lock else ():
+            _check_known(message.room)
+            if not (message.is_for_user or self.as_system):
+                self._refuse_outsider()
         return [found[message_id] for message_id in wanted]
+
+    def load(self, messages: list[Any]) -> None:
+        """Load what frames show of messages, and the acting user with those who are shown.
+
+        Raises:
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        users: dict[Any, Any] = {}
+        load_messages(messages, users, wanted=[self.user_id])
+        if self.user_id in users:
+            self.user = check_active(users[self.user_id])
+        check_active(self.user)
 
     def check_member_of(self, room_ids: set[Any]) -> None:
         """Raise `PermissionDenied` unless the user is in all of these rooms."""
@@ -229,9 +256,12 @@ class Operations:
             return
         memberships = _own_memberships.all(self.user_id, room_ids)
         if len(memberships) < len(room_ids):
-            check_active(self.user)
-            raise PermissionDenied("You are not a member of this room.")
+            self._refuse_outsider()
         self.user = check_active(memberships[0].user)
+
+    def _refuse_outsider(self) -> NoReturn:
+        check_active(self.user)
+        raise PermissionDenied("You are not a member of this room.")
 
     def clean_fields(
         self,
@@ -305,13 +335,17 @@ def _locks_rows() -> bool:
     return connection.features.has_select_for_update
 
 
-def _lock_messages(message_ids: list[Any]) -> list[AbstractMessage]:
-    """Lock the rooms of messages, then read the messages: as they are in their turn."""
+def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
+    """Lock the rooms of messages, then read the messages: as they are in their turn.
+
+    Each has its `room` at hand, and tells whether it `is_for_user`, the one with this id.
+    """
     if not _locks_rows():
-        return _messages_with_rooms.all(message_ids)
+        return _messages_with_rooms.all(message_ids, user_id)
     keys = Keys(message_ids)
     rooms = {room.pk: room for room in _rooms_of_messages.all(keys)}
-    messages = [found for found in _messages_in_locked_rooms.all(keys) if found.room_id in rooms]
+    found = _messages_in_locked_rooms.all(keys, user_id)
+    messages = [message for message in found if message.room_id in rooms]
     for message in messages:
         message.room = rooms[message.room_id]
     return messages

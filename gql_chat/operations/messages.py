@@ -129,7 +129,7 @@ class MessageOperations(Operations):
                 # Nothing can hang on a message that nobody has seen yet.
                 message.relations = MessageRelations(attachments=assets)
             else:
-                load_messages([message], [membership.user], [quoted])
+                load_messages([message], {self.user_id: membership.user}, [quoted])
             envelope = outbox.broadcast(room, MessageSent(message), activity=now)
         return Sent(message.pk, envelope.stream, envelope.seq)
 

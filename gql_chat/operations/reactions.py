@@ -7,10 +7,9 @@ from typing import Any
 from .. import streams
 from ..errors import Conflict, Invalid, NotFound
 from ..events import MessageReacted
-from ..models import AbstractMessage, Membership, get_model, rows
+from ..models import AbstractMessage, get_model, rows
 from ..models.inserts import insert
 from ..models.receipts import REACTION_LENGTH
-from ..relations import load_messages
 from .base import Operations
 
 
@@ -28,24 +27,20 @@ class ReactionOperations(Operations):
         """
         _check_content(reaction_content)
         with streams.transaction() as outbox:
-            message, membership = self._find(message_id)
-            # The frame shows all reactions, so those of the user are at hand with them.
-            load_messages([message], [membership.user])
-            reactions = message.relations.reactions
-            present = [reaction for reaction in reactions if reaction.user_id == self.user_id]
+            message = self._find(message_id)
+            present, others = self._divide(message.relations.reactions)
             if any(reaction.reaction_content == reaction_content for reaction in present):
                 raise Conflict("You have reacted to this message in the same way already.")
             reaction = rows.new(
                 get_model("Reaction"),
                 message=message,
-                user=membership.user,
+                user=self.user,
                 reaction_content=reaction_content,
             )
             reaction.earlier = present
             insert(reaction)
-            others = [other for other in reactions if other.user_id != self.user_id]
             message.relations.reactions = [*others, reaction]
-            outbox.broadcast(membership.room, MessageReacted("add", message))
+            outbox.broadcast(message.room, MessageReacted("add", message))
         return message
 
     def remove_reaction(self, message_id: Any, reaction_content: str | None) -> AbstractMessage:
@@ -63,25 +58,29 @@ class ReactionOperations(Operations):
         if reaction_content is not None:
             _check_content(reaction_content)
         with streams.transaction() as outbox:
-            message, membership = self._find(message_id)
-            reactions = get_model("Reaction").objects.filter(
-                message_id=message.pk, user_id=self.user_id
-            )
-            if reaction_content is not None:
-                reactions = reactions.filter(reaction_content=reaction_content)
-            deleted, _ = reactions.delete()
-            if not deleted:
+            message = self._find(message_id)
+            present, message.relations.reactions = self._divide(message.relations.reactions)
+            if not any(reaction_content in (None, each.reaction_content) for each in present):
                 raise NotFound("You have not reacted to this message in this way.")
+            for reaction in present:
+                reaction.delete()
             get_model("ChatNotification").objects.delete_for_reaction(message.pk, self.user_id)
-            load_messages([message], [membership.user])
-            outbox.broadcast(membership.room, MessageReacted("remove", message))
+            outbox.broadcast(message.room, MessageReacted("remove", message))
         return message
 
-    def _find(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
-        message, membership = self.enter_message(message_id)
+    def _find(self, message_id: Any) -> AbstractMessage:
+        """Return a message with all that its frame shows: the reactions are at hand with it."""
+        message: AbstractMessage
+        (message,) = self.find_messages([message_id], lock=True)
+        self.load([message])
         if message.is_deleted:
             raise Invalid("This message is deleted.")
-        return message, membership
+        return message
+
+    def _divide(self, reactions: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Return the reactions of the user, and those of others."""
+        own = [reaction for reaction in reactions if reaction.user_id == self.user_id]
+        return own, [reaction for reaction in reactions if reaction.user_id != self.user_id]
 
 
 def _check_content(reaction_content: str) -> None:

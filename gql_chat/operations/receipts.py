@@ -119,7 +119,7 @@ class ReceiptOperations(Operations):
                 if message.sender_id != self.user_id
             ]
             # The frames show all receipts, so those of the user are at hand with them.
-            load_messages(messages, [self.user])
+            self.load(messages)
             new = [message for message in messages if not self._has_read(message)]
             if once and len(new) < len(messages):
                 raise Conflict("You have read this message already.")

@@ -37,6 +37,7 @@ from graphql import (
     default_type_resolver,
     get_nullable_type,
     is_leaf_type,
+    print_ast,
 )
 from graphql.execution import get_argument_values
 from graphql.pyutils import Path
@@ -100,6 +101,7 @@ class Planner:
         self._schema = schema
         self._operation = operation
         self._fragments: dict[str, FragmentDefinitionNode] = {}
+        self._once: dict[tuple[str, ...], Complete] = {}
 
     def plan(self) -> Complete:
         """Return what makes the operation's answer out of its root value."""
@@ -131,7 +133,7 @@ class Planner:
     def _complete_value(self, kind: GraphQLOutputType, node: FieldNode, info: Info) -> Complete:
         """Return what completes a value of a type that is not null."""
         if isinstance(kind, GraphQLList):
-            return _each(self._complete(kind.of_type, node, info))
+            return self._each(kind.of_type, node, info)
         if isinstance(kind, GraphQLObjectType):
             assert node.selection_set is not None
             return self._object(kind, [node.selection_set])
@@ -141,6 +143,19 @@ class Planner:
 
     def _object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> Complete:
         nodes = list(self._select(kind, selections))
+        found = [kind.fields.get(node.name.value) for node in nodes]
+        if len(found) > 1 and all(map(_is_read_leaf, found)):
+            return self._leaves(kind, nodes)
+        return self._fields(kind, nodes)
+
+    def _leaves(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
+        """Return what completes an object of leaves: one for all places that select the same."""
+        texts = kind.name, *map(print_ast, nodes)
+        if texts not in self._once:
+            self._once[texts] = _once(self._fields(kind, nodes))
+        return self._once[texts]
+
+    def _fields(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
         fields = [self._field(kind, node) for node in nodes]
 
         def complete(value: Any, scope: Scope) -> dict[str, Any]:
@@ -149,8 +164,14 @@ class Planner:
                 completed[name] = answer(value, scope)
             return completed
 
-        found = [kind.fields.get(node.name.value) for node in nodes]
-        return _once(complete) if len(found) > 1 and all(map(_is_read_leaf, found)) else complete
+        return complete
+
+    def _each(self, kind: GraphQLOutputType, node: FieldNode, info: Info) -> Complete:
+        """Return what completes a list of values of a type."""
+        if isinstance(kind, GraphQLNonNull) and not is_leaf_type(kind.of_type):
+            return _each_required(self._complete_value(kind.of_type, node, info), info)
+        complete = self._complete(kind, node, info)
+        return lambda values, scope: [complete(value, scope) for value in values]
 
     def _abstract(
         self,
@@ -183,9 +204,12 @@ class Planner:
         info = self._info(parent, found, node)
         complete = self._complete(found.type, node, info)
         if read := _read(found):
-            if isinstance(found.type, GraphQLNonNull) and is_leaf_type(found.type.of_type):
+            if not isinstance(found.type, GraphQLNonNull):
+                return key, _answer(read, found.type, complete)
+            if is_leaf_type(found.type.of_type):
                 return key, _answer_leaf(read, found.type.of_type, info)
-            return key, _answer(read, get_nullable_type(found.type), complete)
+            value = self._complete_value(found.type.of_type, node, info)
+            return key, _answer_required(read, value, info)
         resolve = _resolver(found, node, info)
         return key, lambda value, scope: complete(resolve(value, scope), scope)
 
@@ -296,6 +320,19 @@ def _answer(read: Callable[[Any], Any], kind: Any, complete: Complete) -> Comple
     return answer
 
 
+def _answer_required(read: Callable[[Any], Any], complete: Complete, info: Info) -> Complete:
+    """Return what answers a field with an object or a list that is required."""
+    where = _name(info)
+
+    def answer(value: Any, scope: Scope) -> Any:
+        found = read(value)
+        if found is None:
+            raise _null(where)
+        return complete(found, scope)
+
+    return answer
+
+
 def _answer_leaf(read: Callable[[Any], Any], kind: Any, info: Info) -> Complete:
     """Return what answers a field with a leaf that is required: most of an answer is such."""
     plain, write, where = _PLAIN.get(kind), _writer(kind), _name(info)
@@ -330,10 +367,29 @@ def _required(complete: Complete, info: Info) -> Complete:
 
     def complete_required(value: Any, scope: Scope) -> Any:
         if value is None:
-            raise TypeError(f"Cannot return null for non-nullable field {where}.")
+            raise _null(where)
         return complete(value, scope)
 
     return complete_required
+
+
+def _each_required(complete: Complete, info: Info) -> Complete:
+    """Return what completes a list of values none of which may be null."""
+    where = _name(info)
+
+    def complete_each(values: Any, scope: Scope) -> list[Any]:
+        completed = []
+        for value in values:
+            if value is None:
+                raise _null(where)
+            completed.append(complete(value, scope))
+        return completed
+
+    return complete_each
+
+
+def _null(where: str) -> TypeError:
+    return TypeError(f"Cannot return null for non-nullable field {where}.")
 
 
 def _required_leaf(kind: Any, info: Info) -> Complete:
@@ -370,10 +426,6 @@ def _name(info: Info) -> str:
 
 def _nullable(complete: Complete) -> Complete:
     return lambda value, scope: None if value is None else complete(value, scope)
-
-
-def _each(complete: Complete) -> Complete:
-    return lambda values, scope: [complete(value, scope) for value in values]
 
 
 def _leaf(kind: Any) -> Complete:

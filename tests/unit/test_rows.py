@@ -165,7 +165,7 @@ def test_users_of_all_that_hangs_on_messages_are_read_once(
     assert first.relations.read_receipts[0].reader == bob
     assert first.relations.delivered_to == [bob.get_username()]
     with django_assert_num_queries(4):
-        load_messages(found, [bob])
+        load_messages(found, {bob.pk: bob})
 
 
 def test_what_goes_with_an_account_while_it_is_read_is_left_out(
