@@ -98,6 +98,7 @@ class Hub:
             self._start()
         self._opening += 1
         self._listeners[listener.user_key].add(listener)
+        self._forget_audiences(listener.user_key)
 
     def name_socket(self) -> str:
         """Return a name that no other socket has, in whatever process."""
@@ -138,6 +139,7 @@ class Hub:
                 others.append(place)
             elif user not in stream.users:
                 stream.users[user] = None
+                stream.audience = None
                 followed.append(stream.name)
         return others
 
@@ -217,7 +219,9 @@ class Hub:
         if listeners is None:
             return
         listeners.discard(listener)
-        if not listeners:
+        if listeners:
+            self._forget_audiences(user)
+        else:
             del self._listeners[user]
             for name in self._streams_of.pop(user, ()):
                 self._drop_user(name, user)
@@ -366,10 +370,20 @@ class Hub:
     def _deliver(self, stream: Stream, envelope: Envelope) -> None:
         if not stream.users:
             return
+        if stream.audience is None:
+            # Kept: to look up hundreds for every frame takes as long as a quarter of writing it.
+            stream.audience = [
+                listener for user in stream.users for listener in self._listeners.get(user, ())
+            ]
         frame = Delivered(envelope)
-        for user in stream.users:
-            for listener in tuple(self._listeners.get(user, ())):
-                listener.deliver(frame)
+        for listener in stream.audience:
+            listener.deliver(frame)
+
+    def _forget_audiences(self, user: str) -> None:
+        """Look again who hears the streams of a user of whom a socket comes or goes."""
+        for name in self._streams_of.get(user, ()):
+            if stream := self._streams.get(name):
+                stream.audience = None
 
     # What no bell told
 

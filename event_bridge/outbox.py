@@ -39,6 +39,18 @@ class Outbox:
         size: how many characters wait.
     """
 
+    # A message goes through hundreds of outboxes: what is far from the rest of one costs time.
+    __slots__ = (
+        "_closed",
+        "_limit",
+        "_on_overflow",
+        "_send",
+        "_size_limit",
+        "_task",
+        "_waiting",
+        "size",
+    )
+
     def __init__(
         self,
         send: Send,

@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from gql_chat.streams import Envelope
 
+from .delivery import Listener
+
 _NOBODY: Mapping[str, int] = MappingProxyType({})
 
 
@@ -27,6 +29,7 @@ class Stream:
         early: frames that arrived before their turn.
         healing: whether the log is being read.
         settled: the place up to which the members that were read last are the truth.
+        audience: the sockets of `users`, once somebody has looked for them; None when they change.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Stream:
     early: dict[int, Envelope] | None = None
     healing: bool = False
     settled: int = 0
+    audience: list[Listener] | None = None
 
     def follows(self, user: str) -> bool:
         """Tell whether a user hears the stream, now or soon."""
@@ -53,6 +57,7 @@ class Stream:
     def add(self, user: str) -> None:
         """Entitle a user to the next frame."""
         self.users[user] = None
+        self.audience = None
 
     def add_later(self, user: str, seq: int) -> None:
         """Entitle a user from a place on that is not reached yet."""
@@ -68,6 +73,7 @@ class Stream:
     def drop(self, user: str) -> None:
         """End what a user is entitled to."""
         self.users.pop(user, None)
+        self.audience = None
         if user in self.entering:
             self.entering = {one: seq for one, seq in self.entering.items() if one != user}
         if user in self.late:

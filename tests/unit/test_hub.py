@@ -468,6 +468,20 @@ def test_a_frame_reaches_every_socket_of_every_member_and_nobody_else(world: Wor
     assert [socket.of(A) for socket in (phone, laptop, other, stranger)] == [[2], [2], [2], []]
 
 
+def test_sockets_that_come_and_go_between_frames_hear_what_is_theirs(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    first = world.open("1")
+    world.tell(A)
+    second, other = world.open("1"), world.open("2")
+    world.tell(A)
+    world.hub.leave(first)
+    world.tell(A)
+    world.hub.leave(other)
+    world.tell(A)
+
+    assert (first.of(A), second.of(A), other.of(A)) == ([2, 3], [3, 4, 5], [3, 4])
+
+
 def test_a_frame_that_tells_nothing_lasting_is_delivered_as_it_comes(world: World) -> None:
     world.commit(A, joined=["1"])
     socket = world.open("1")
