@@ -107,11 +107,11 @@ def _beside_peer(name: str, metric: str, wanted: float) -> Figure:
     )
 
 
-def _more_workers(layer: str, suffix: str) -> Figure:
+def _more_workers(bench: str, where: str, suffix: str) -> Figure:
     """Return what a second worker brings on a channel layer."""
     return Figure(
-        f"chatter on PostgreSQL and {layer}: two workers to one",
-        "workers",
+        f"chatter on PostgreSQL and {where}: two workers to one",
+        bench,
         (f"2 workers{suffix}", "messages_per_s"),
         (f"1 worker{suffix}", "messages_per_s"),
         wanted=1.5,
@@ -142,8 +142,10 @@ FIGURES: list[Figure] = [
         wanted=0.6,
     ),
     *_beside_floor("chatter, 100 sockets", "chatter-100", "messages_per_s", 0.3),
-    _more_workers("RedisChannelLayer", ""),
-    _more_workers("RedisPubSubChannelLayer", ", Pub/Sub"),
+    _more_workers("workers", "RedisChannelLayer", ""),
+    _more_workers("workers", "RedisPubSubChannelLayer", ", Pub/Sub"),
+    _more_workers("workers-held", "RedisChannelLayer, a quarter of a core each", ""),
+    _more_workers("workers-held", "RedisPubSubChannelLayer, a quarter of a core each", ", Pub/Sub"),
     _beside_peer("list of 100 rooms", "list_ms", 50),
     _beside_peer("page of 50 messages", "page_ms", 50),
     _beside_peer("details of a room", "info_ms", 5),

@@ -17,6 +17,7 @@ import psutil
 
 from benchmarks.environments import peer_python
 from benchmarks.population import Population
+from benchmarks.quota import held_to
 from tests.servers import ROOT, ChatProcess, PostgresServer, RedisServer
 
 
@@ -168,11 +169,15 @@ class Workshop(AbstractContextManager["Workshop"]):
         count: int = 1,
         python: str | None = None,
         tiers: dict[str, list[int]] | None = None,
+        share: float | None = None,
     ) -> Iterator[Target]:
         with ExitStack() as stack:
             workers = [
                 stack.enter_context(Uvicorn(application, environment, python)) for _ in range(count)
             ]
+            if share is not None:
+                for worker in workers:
+                    stack.enter_context(held_to(share, worker.pid))
             pids = {"worker": [worker.pid for worker in workers], **(tiers or {})}
             yield Target(name, [worker.url for worker in workers], pids)
 
@@ -214,7 +219,13 @@ class Workshop(AbstractContextManager["Workshop"]):
         return self._processes(name, OURS, environment, tiers=tiers)
 
     def workers(
-        self, count: int, environment: dict[str, str], layer: str, *, name: str
+        self,
+        count: int,
+        environment: dict[str, str],
+        layer: str,
+        *,
+        name: str,
+        share: float | None = None,
     ) -> AbstractContextManager[Target]:
         """The package on PostgreSQL and Redis, as so many processes.
 
@@ -223,10 +234,13 @@ class Workshop(AbstractContextManager["Workshop"]):
             environment: that of the database.
             layer: `redis` for `RedisChannelLayer`, `pubsub` for `RedisPubSubChannelLayer`.
             name: of the target.
+            share: how much of a core each may use; None for as much as it gets.
         """
         redis = {"CHAT_TEST_LAYER": layer, "CHAT_TEST_REDIS": self.redis.url}
         tiers = {"postgres": [self.postgres.pid], "redis": [self.redis.pid]}
-        return self._processes(name, OURS, {**environment, **redis}, count=count, tiers=tiers)
+        return self._processes(
+            name, OURS, {**environment, **redis}, count=count, tiers=tiers, share=share
+        )
 
 
 OURS = "benchmarks.sites.ours.asgi:application"

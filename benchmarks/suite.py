@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import uvloop
 
-from benchmarks import scenarios, startup
+from benchmarks import quota, scenarios, startup
 from benchmarks.population import Population
 from benchmarks.results import Metrics, Runs
 from benchmarks.scenarios import Scenario
@@ -43,12 +43,14 @@ class Bench:
         enter: gives the contenders; what they share ends with them.
         anew: whether a target is started anew for every run.
         warm: whether a run that does not count comes first.
+        missing: what the machine lacks for it, if it does.
     """
 
     name: str
     enter: Callable[[Workshop], Iterator[Contender]]
     anew: bool = False
     warm: bool = True
+    missing: str = ""
 
 
 def run_bench(bench: Bench, workshop: Workshop, pairs: int, tell: Callable[[str], None]) -> Runs:
@@ -56,6 +58,9 @@ def run_bench(bench: Bench, workshop: Workshop, pairs: int, tell: Callable[[str]
 
     Every other round goes backwards: what changes on the machine meanwhile hits all alike.
     """
+    if bench.missing:
+        tell(f"{bench.name}: skipped, it needs {bench.missing}")
+        return {}
     contenders = list(bench.enter(workshop))
     runs: Runs = {contender.name: [] for contender in contenders}
     with ExitStack() as stack:
@@ -130,6 +135,10 @@ FULL = Scale()
 QUICK = Scale(share=0.25, crowd=400, messages=100_000, rooms=2000, users=7000)
 TINY = Scale(share=0.01, crowd=10, messages=4000, rooms=200, users=400)
 
+#: How much of a core each worker of `workers-held` may use: what two leave of two cores is more
+#: than PostgreSQL, Redis and the client can use.
+SHARE = 0.25
+
 #: The databases of `history`.
 LITTLE, MUCH = "little", "much"
 
@@ -144,6 +153,11 @@ def benches(scale: Scale) -> dict[str, Bench]:
         Bench("rooms", partial(_rooms, scale)),
         Bench("connect", partial(_connect, scale), anew=True, warm=False),
         Bench("workers", partial(_workers, scale)),
+        Bench(
+            "workers-held",
+            partial(_held_workers, scale),
+            missing="" if quota.is_possible() else "Linux's control groups, and root",
+        ),
         Bench("history", partial(_history, scale)),
         Bench("startup", _startup, warm=False),
     ]
@@ -222,6 +236,16 @@ def _workers(scale: Scale, shop: Workshop) -> Iterator[Contender]:
         for count, workers in ((1, "1 worker"), (2, "2 workers")):
             name = f"{workers}{suffix}"
             start = partial(shop.workers, count, environment, layer, name=name)
+            yield Contender(name, start, run)
+
+
+def _held_workers(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    environment = shop.postgres_database("held")
+    run = _load(scenarios.chatter, 100, sockets=100, messages=scale.of(10))
+    for layer, suffix in (("redis", ""), ("pubsub", ", Pub/Sub")):
+        for count, workers in ((1, "1 worker"), (2, "2 workers")):
+            name = f"{workers}{suffix}"
+            start = partial(shop.workers, count, environment, layer, name=name, share=SHARE)
             yield Contender(name, start, run)
 
 

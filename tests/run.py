@@ -25,6 +25,7 @@ GENERATED = "tests/wire/test_generated.py"
 #: figures, parsing, the settings and their checks, and processes that choose both by themselves.
 INDEPENDENT = (
     "tests/node",
+    "tests/benchmarks/test_quota.py",
     "tests/benchmarks/test_report.py",
     "tests/docs/test_pages.py",
     "tests/projects/test_wrong_settings.py",
