@@ -409,6 +409,9 @@ class Hub:
                 # Where the stream went on meanwhile, so may have they.
                 for user in gone if stream.position == place else ():
                     self._forget(name, stream, user, place)
+                if not stream.is_followed():
+                    self._untrack(name)
+                    return
                 if envelopes and envelopes[0].seq > stream.position + 1:
                     # The log was pruned further than this hub has come: what is lost here is
                     # for the clients to fetch, as resuming will tell them.

@@ -530,7 +530,9 @@ def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[s
 
     The position is None where the room is gone.
     """
-    rooms = get_model("Room").objects.filter(pk=room_id)
+    room = get_model("Room")
+    # A replica may not know yet who has just joined.
+    rooms = room.objects.using(router.db_for_write(room)).filter(pk=room_id)
     user_ids = list(user_ids)
     if not user_ids:  # which Django takes for a query with no result
         return rooms.values_list("seq", flat=True).first(), set()

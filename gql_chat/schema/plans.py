@@ -101,7 +101,7 @@ class Planner:
         self._schema = schema
         self._operation = operation
         self._fragments: dict[str, FragmentDefinitionNode] = {}
-        self._once: dict[tuple[str, ...], Complete] = {}
+        self._planned: dict[tuple[str, ...], Complete] = {}
 
     def plan(self) -> Complete:
         """Return what makes the operation's answer out of its root value."""
@@ -151,11 +151,12 @@ class Planner:
     def _leaves(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
         """Return what completes an object of leaves: one for all places that select the same."""
         texts = kind.name, *map(print_ast, nodes)
-        if texts not in self._once:
-            self._once[texts] = _once(self._fields(kind, nodes))
-        return self._once[texts]
+        if texts not in self._planned:
+            self._planned[texts] = _once(self._fields(kind, nodes))
+        return self._planned[texts]
 
     def _fields(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
+        """Return what completes an object by its fields, one after the other."""
         fields = [self._field(kind, node) for node in nodes]
 
         def complete(value: Any, scope: Scope) -> dict[str, Any]:
@@ -202,16 +203,20 @@ class Planner:
             return key, lambda value, scope: parent.name
         found = parent.fields[node.name.value]
         info = self._info(parent, found, node)
-        complete = self._complete(found.type, node, info)
         if read := _read(found):
-            if not isinstance(found.type, GraphQLNonNull):
-                return key, _answer(read, found.type, complete)
-            if is_leaf_type(found.type.of_type):
-                return key, _answer_leaf(read, found.type.of_type, info)
-            value = self._complete_value(found.type.of_type, node, info)
-            return key, _answer_required(read, value, info)
-        resolve = _resolver(found, node, info)
+            return key, self._answer(read, found.type, node, info)
+        complete, resolve = self._complete(found.type, node, info), _resolver(found, node, info)
         return key, lambda value, scope: complete(resolve(value, scope), scope)
+
+    def _answer(
+        self, read: Callable[[Any], Any], kind: GraphQLOutputType, node: FieldNode, info: Info
+    ) -> Complete:
+        """Return what answers a field of a type with what is read off the object."""
+        if not isinstance(kind, GraphQLNonNull):
+            return _answer(read, kind, self._complete(kind, node, info))
+        if is_leaf_type(kind.of_type):
+            return _answer_leaf(read, kind.of_type, info)
+        return _answer_required(read, self._complete_value(kind.of_type, node, info), info)
 
     def _info(self, parent: GraphQLObjectType, found: GraphQLField, node: FieldNode) -> Info:
         """Return what resolvers learn of a field, but for the scope."""
