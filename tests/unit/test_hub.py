@@ -670,6 +670,18 @@ def test_who_was_removed_without_a_frame_gets_nothing_that_the_log_brings(world:
     assert (one.of(A), two.of(A)) == ([2, 3], [])
 
 
+def test_a_stream_that_nobody_is_left_to_hear_is_let_go_when_the_log_is_read(world: World) -> None:
+    world.commit(A, joined=["1"])
+    socket = world.open("1")
+
+    del world.members[A]["1"]
+    world.commit(A)
+    world.settle()
+
+    assert world.followed() == ["user:1"]
+    assert socket.of(A) == []
+
+
 def test_who_was_removed_with_a_frame_gets_what_came_before_it(world: World) -> None:
     world.commit(A, joined=["1", "2"])
     one, two = world.open("1"), world.open("2")
