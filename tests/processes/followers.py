@@ -99,6 +99,8 @@ class Follower:
     async def _follow(self, socket: ClientConnection) -> None:
         self.connections += 1
         self._socket = socket
+        # From the first frame on: some may be here before the task below has begun.
+        self._covered = self._resumes and bool(self.places)
         opening = asyncio.create_task(self._open(socket))
         try:
             async for text in socket:
@@ -118,7 +120,6 @@ class Follower:
     async def _open(self, socket: ClientConnection) -> None:
         if not self._resumes:
             return
-        self._covered = bool(self.places)
         with suppress(LostError, WebSocketException):
             answer = await self._ask("session.resume", {"streams": dict(self.places)})
             if "error" in answer:
