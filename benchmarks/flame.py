@@ -59,7 +59,7 @@ def record(workshop: Workshop, seconds: int, svg: Path) -> dict[str, float]:
     with workshop.ours(name="flame") as target, _talking(target):
         _spy(target, seconds, "raw", stacks)
         _spy(target, seconds, "flamegraph", svg)
-    svg.write_text(_entitle(prune(svg.read_text())))
+    svg.write_text(shorten(_entitle(prune(svg.read_text()))))
     return share_out(stacks.read_text())
 
 
@@ -111,6 +111,21 @@ _FRAME = re.compile(
 def prune(svg: str) -> str:
     """Return a flame graph of py-spy's without the frames that are too narrow to be seen."""
     return _FRAME.sub(lambda frame: frame[0] if float(frame[1]) >= NARROW else "", svg)
+
+
+_LABEL = re.compile(r"(<title>|<text[^>]*>)([^<]*)")
+
+#: A path from the root on: to where packages are installed, or to the file's folder. py-spy cuts
+#: long labels off.
+_PATH = re.compile(r"(?<![\w.])/(?:[^\s()]*\.\.$|[^\s()]*/site-packages/|[^\s()]*/)")
+
+
+def shorten(svg: str) -> str:
+    """Return a flame graph of which no label says where on the machine a file is.
+
+    py-spy says it of what it takes for a file, where it read a frame that was about to change.
+    """
+    return _LABEL.sub(lambda label: label[1] + _PATH.sub("", label[2]), svg)
 
 
 def share_out(stacks: str) -> dict[str, float]:

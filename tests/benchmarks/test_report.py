@@ -225,6 +225,27 @@ def test_a_sample_counts_for_the_innermost_part_that_is_known() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("run (gql_chat/streams.py:7) (2 samples)", "run (gql_chat/streams.py:7) (2 samples)"),
+        ("/a/b/lib/site-packages/django/x.py (x:1) (2%)", "django/x.py (x:1) (2%)"),
+        ("run (/a/b/x.py:7) (2 samples)", "run (x.py:7) (2 samples)"),
+        ("/a/b/lib/si..", ""),
+    ],
+)
+def test_a_flame_graph_does_not_say_where_its_machine_keeps_files(label: str, shown: str) -> None:
+    graph = "<svg><title>{0}</title><text x='1'>{0}</text><script>a = /b/g;</script></svg>"
+
+    assert flame.shorten(graph.format(label)) == graph.format(shown)
+
+
+def test_the_committed_flame_graph_names_no_path_of_a_machine() -> None:
+    committed = (ROOT / "docs" / "images" / "message.svg").read_text()
+
+    assert flame.shorten(committed) == committed
+
+
 def test_frames_that_nobody_could_see_are_left_out_of_a_flame_graph() -> None:
     frame = (
         "<g><title>f{0} (x.py:1)</title>"
