@@ -72,7 +72,8 @@ def commit_together(calls: Sequence[Call]) -> list[Outcome]:
 def _follow_up(connection: Any, outcome: Outcome, hooks: Any) -> Outcome:
     """Run what one operation left to be done after the commit.
 
-    By itself: Django stops at the first that raises, and those of the others have to run.
+    Each hook may fail by itself (`streams.transaction`); what else is raised here, as when a thread
+    is told to end, is the outcome.
     """
     connection.run_on_commit = hooks
     followed = attempt(connection.run_and_clear_commit_hooks)

@@ -125,7 +125,7 @@ class ExceptionHandler:
             detail = error.message_dict if hasattr(error, "error_dict") else error.messages
             return Invalid(detail)
         if isinstance(error, IntegrityError):
-            if _refers_to_nothing(error):
+            if refers_to_nothing(error):
                 return NotFound("Something that this refers to is gone.")
             return Conflict("This exists already.")
         if isinstance(error, OperationalError | InterfaceError):
@@ -137,8 +137,10 @@ class ExceptionHandler:
         return Bug("Something went wrong on our side.")
 
 
-def _refers_to_nothing(error: IntegrityError) -> bool:
-    """Tell whether a foreign key has lost its target to somebody else just now."""
+def refers_to_nothing(error: BaseException) -> bool:
+    """Tell whether an error of the database is that of a foreign key whose target is gone."""
+    if not isinstance(error, IntegrityError):
+        return False
     # SQLSTATE 23503 (PostgreSQL), or SQLite's own words.
     state = getattr(error.__cause__, "sqlstate", None)
     return state == "23503" or "FOREIGN KEY" in str(error)

@@ -6,20 +6,26 @@ What a manager writes in bulk is followed up once for all rows, through `members
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
-from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.db import models, router, transaction
-from django.db.models.signals import post_delete, post_save, pre_save
+from django.db import router, transaction
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
-from .events import Event, MessageReacted, MessageSent
+from .deletions import deletion_of
+from .departures import keep_property, tell_of_deletion, tell_of_removal
+from .events import Event, MessageReacted, MessageSent, RoomDeleted
 from .models import (
     AbstractChatNotification,
     AbstractMessage,
@@ -30,7 +36,6 @@ from .models import (
     get_model,
     members_changed,
 )
-from .models.memberships import locked
 from .models.receipts import own_reactions
 from .permissions import grant, revoke, revoke_all
 from .rooms import Role, room_types
@@ -58,10 +63,20 @@ def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: A
         Membership.objects.enter(instance, [instance.creator_id])
 
 
+def close_room(
+    sender: type[AbstractRoom], instance: AbstractRoom, origin: Any = None, **kwargs: Any
+) -> None:
+    """End the stream of a room that is about to go: its members hear that it is deleted."""
+    deletion_of(origin).rooms.add(instance.pk)
+    with streams.transaction() as outbox, streams.hold(instance):
+        if not outbox.is_closed(instance.pk):
+            left = outbox.touched(instance.pk)
+            outbox.broadcast(instance, RoomDeleted(instance.pk), left=left, closed=True)
+
+
 def forget_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
-    """Drop the object permissions of a room that is gone, and close its stream."""
+    """Drop the object permissions of a room that is gone."""
     revoke_all(instance)
-    streams.touch(instance.pk)
 
 
 def replace_reaction(
@@ -128,6 +143,7 @@ def connect_room_type(model: type[AbstractRoom]) -> None:
     """Hold the promises for a room type. Signals name their sender, so each model is told."""
     name = model._meta.label
     post_save.connect(furnish_room, sender=model, dispatch_uid=f"gql_chat.furnish.{name}")
+    pre_delete.connect(close_room, sender=model, dispatch_uid=f"gql_chat.close.{name}")
     post_delete.connect(forget_room, sender=model, dispatch_uid=f"gql_chat.forget.{name}")
 
 
@@ -139,6 +155,9 @@ def connect() -> None:
     pre_save.connect(replace_reaction, sender=reaction, dispatch_uid="gql_chat.reaction")
     post_save.connect(notify_of_reaction, sender=reaction, dispatch_uid="gql_chat.reacted")
     post_save.connect(notify_of_message, sender=message, dispatch_uid="gql_chat.message")
+    pre_delete.connect(note_message, sender=message, dispatch_uid="gql_chat.message_deleting")
+    post_delete.connect(tell_of_messages, sender=message, dispatch_uid="gql_chat.message_deleted")
+    pre_delete.connect(note_account, sender=get_user_model(), dispatch_uid="gql_chat.account")
 
 
 def _connect_on_change(*, setting: str, **_: Any) -> None:
@@ -157,13 +176,14 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
     if instance.in_bulk or kwargs["raw"]:
         return
     if not instance._state.adding:
-        saved = sender.objects.filter(pk=instance.pk).values_list("role", flat=True)
+        saved = sender.objects.primary(pk=instance.pk).values_list("role", flat=True)
         instance.keeps_role = saved.first() == instance.role
         return
     room = instance.room
     room.rules.check_changeable_members(room)
-    with locked(room):
-        count = Membership.objects.filter(room_id=room.pk).count()
+    # Locked until the membership is written: `save` is one transaction.
+    with streams.hold(room):
+        count = sender.objects.primary(room_id=room.pk).count()
         room.rules.check_room_for(room, count + 1)
     instance.joined_seq = room.seq + 1
     if instance.role == Role.MEMBER:
@@ -179,21 +199,39 @@ def follow_membership(sender: type[Membership], instance: Membership, **kwargs: 
     members_changed.send(sender=sender, room=instance.room, **{change: [instance]})
 
 
+@receiver(pre_delete, sender=Membership, dispatch_uid="gql_chat.membership_deleting")
+def note_membership(
+    sender: type[Membership], instance: Membership, origin: Any = None, **kwargs: Any
+) -> None:
+    """Note a membership that is about to go, to be followed up with the others that go with it."""
+    if not instance.in_bulk:
+        deletion_of(origin).memberships[instance.pk] = instance
+
+
 @receiver(post_delete, sender=Membership, dispatch_uid="gql_chat.membership_deleted")
-def follow_deletion(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
-    """Follow up a membership that was deleted by itself, or with its user's account."""
-    if instance.in_bulk or _deletes_room(kwargs.get("origin")):
+def follow_deletion(
+    sender: type[Membership], instance: Membership, origin: Any = None, **kwargs: Any
+) -> None:
+    """Follow up memberships that plain code deletes, or that go with their users' accounts."""
+    if instance.in_bulk:
         return
-    try:
-        room = instance.room
-    except ObjectDoesNotExist:
-        return  # it went with the membership that was deleted just before
-    members_changed.send(sender=sender, room=room, removed=[instance])
+    deletion = deletion_of(origin)
+    ended = defaultdict(list)
+    for membership in [instance] if origin is None else deletion.take_memberships():
+        ended[membership.room_id].append(membership)
+    for room_id in sorted(ended.keys() - deletion.rooms, key=str):
+        room = find_room(room_id)
+        if room is not None:
+            members_changed.send(
+                sender=sender, room=room, removed=ended[room_id], accounts=deletion.users
+            )
 
 
-def _deletes_room(origin: Any) -> bool:
-    model = origin.model if isinstance(origin, models.QuerySet) else type(origin)
-    return issubclass(model, AbstractRoom)
+def find_room(room_id: Any) -> Any:
+    """Return a room, locked for the transaction that is running; None where there is none."""
+    streams.lock(room_id)
+    model = get_model("Room")
+    return model.objects.using(router.db_for_write(model)).filter(pk=room_id).first()
 
 
 @receiver(members_changed, dispatch_uid="gql_chat.members_changed")
@@ -203,6 +241,7 @@ def settle_members(
     added: list[Membership] | None = None,
     removed: list[Membership] | None = None,
     roles: list[Membership] | None = None,
+    accounts: Collection[Any] = (),
     **kwargs: Any,
 ) -> None:
     """Let the object permissions of a room follow its members, and end what is over."""
@@ -213,24 +252,67 @@ def settle_members(
         grant(room, leaders, room.rules.permissions)
     if former or gone:
         revoke(room, [*former, *gone])
-    if added or removed:
-        streams.touch(room.pk, [m.user_id for m in [*(added or []), *(removed or [])]])
+    if added:
+        streams.touch(room.pk, [m.user_id for m in added])
     if removed:
         notifications = get_model("ChatNotification").objects
         notifications.filter(room_id=room.pk, recipient_id__in=gone).delete()
-        _end_if_over(room)
+        with streams.transaction() as outbox:
+            outbox.touch(streams.room_stream(room.pk), map(str, gone))
+            keep_property(room)
+            is_over = _end_if_over(room)
+            # Of a room whose type nobody declares any more there is nothing to show.
+            if room.rules.name and not outbox.is_told(room.pk, gone):
+                tell_of_removal(outbox, room, removed, is_over=is_over, accounts=accounts)
 
 
 def _leads(room: AbstractRoom, membership: Membership) -> bool:
     return bool(room.rules.leaders) and membership.role == room.rules.leader_role
 
 
-def _end_if_over(room: AbstractRoom) -> None:
-    """Delete a room that lost its last member, or one of the two that it needs."""
-    if room.rules.paired or not Membership.objects.filter(room_id=room.pk).exists():
-        get_model("Room").objects.filter(pk=room.pk).delete()
-    else:
-        get_model("ChatNotification").objects.delete_finished(room_id=room.pk)
+def _end_if_over(room: AbstractRoom) -> bool:
+    """Delete a room that lost its last member, or one of the two that it needs; tell whether."""
+    if room.rules.paired or not Membership.objects.primary(room_id=room.pk).exists():
+        copy(room).delete()  # which forgets its key; the room is still to be shown
+        return True
+    get_model("ChatNotification").objects.delete_finished(room_id=room.pk)
+    return False
+
+
+def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs: Any) -> None:
+    """Lock the rooms of an account that is about to go, in the order of all operations."""
+    deletion_of(origin).users.add(instance.pk)
+    rooms = Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True)
+    with streams.transaction():
+        for room_id in sorted(rooms, key=str):
+            streams.lock(room_id)
+
+
+def note_message(
+    sender: type[AbstractMessage], instance: AbstractMessage, origin: Any = None, **kwargs: Any
+) -> None:
+    """Note a message that is about to go, to be told of with the others that go with it."""
+    deletion = deletion_of(origin)
+    if not deletion.is_told:
+        deletion.messages[instance.pk] = instance.room_id
+
+
+def tell_of_messages(
+    sender: type[AbstractMessage], instance: AbstractMessage, origin: Any = None, **kwargs: Any
+) -> None:
+    """Tell members of messages that plain code deleted, or that went with their senders."""
+    deletion = deletion_of(origin)
+    if deletion.is_told:
+        return
+    taken = {instance.pk: instance.room_id} if origin is None else deletion.take_messages()
+    by_room = defaultdict(list)
+    for message_id, room_id in taken.items():
+        by_room[room_id].append(message_id)
+    with streams.transaction() as outbox:
+        for room_id in sorted(by_room.keys() - deletion.rooms, key=str):
+            room = None if outbox.is_closed(room_id) else find_room(room_id)
+            if room is not None:
+                tell_of_deletion(outbox, room, by_room[room_id])
 
 
 @receiver(user_logged_out, dispatch_uid="gql_chat.logged_out")
@@ -239,6 +321,13 @@ def follow_sign_out(sender: type[Any], request: Any, user: Any, **kwargs: Any) -
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     if user is not None and session_key is not None:
         announce_sign_out(user.pk, session_key)
+
+
+@receiver(pre_save, sender=Delivery, dispatch_uid="gql_chat.delivery_saving")
+def lock_delivery(sender: type[Delivery], instance: Delivery, **kwargs: Any) -> None:
+    """Lock the room of a message that arrives: of its last two recipients one is the last."""
+    if not kwargs["raw"]:
+        streams.lock(instance.message.room_id)
 
 
 @receiver(post_save, sender=Delivery, dispatch_uid="gql_chat.delivery_saved")

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
 import os
+import random
 import re
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,16 +25,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
-from django.db import Error, connections, router
+from django.db import DatabaseError, Error, connections, router
 from django.db import transaction as db_transaction
 from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
+from .errors import RETRY_AFTER, Unavailable, refers_to_nothing
 from .events import Event
 from .models import Membership, StreamEvent, UserStream, driver, get_model
 
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
     from .models import AbstractRoom
 
 logger = logging.getLogger("gql_chat")
+
+T = TypeVar("T")
 
 MESSAGE_TYPE = "chat.envelope"
 """The `type` of the package's messages on the channel layer."""
@@ -119,6 +125,9 @@ class Outbox:
         self.connection = connection
         self.envelopes: list[Envelope] = []
         self._touched: dict[str, set[str]] = {}
+        self._positions: dict[Any, int] = {}
+        self._closed: set[Any] = set()
+        self._told: set[tuple[Any, Any]] = set()
 
     def broadcast(
         self,
@@ -133,7 +142,7 @@ class Outbox:
         """Give an event the next place in the stream of a room, for all its members.
 
         Args:
-            room: locked by the caller, so that `room.seq` is its present position.
+            room: locked by the caller (`hold`, or an operation's `find_room`).
             event: what happened.
             joined: ids of the users who hear the stream from this event on.
             left: ids of the users who do not hear it, nor anything after it.
@@ -147,15 +156,46 @@ class Outbox:
             change["left"] = left
         if closed:
             change["closed"] = True
-        room.seq += 1
+            self._closed.add(room.pk)
+        room.seq = self._positions[room.pk] = advance(self.connection, room, activity)
         stream = room_stream(room.pk)
         envelope = Envelope(stream, room.seq, type(event).__name__, render(event), change or None)
-        if not closed:
-            advance(self.connection, room, activity)
         self._log([envelope])
-        if change:
-            self._touched.pop(stream, None)
+        self._settle(stream, {*joined, *left}, closed=closed)
         return envelope
+
+    def _settle(self, stream: str, told: set[str], *, closed: bool) -> None:
+        """Note that a broadcast has told of these users; of others that changed it has not."""
+        touched = self._touched.get(stream)
+        if touched is None:
+            return
+        touched -= told
+        if closed or not touched:
+            del self._touched[stream]
+
+    def hold(self, room_id: Any, position: int) -> None:
+        """Note that a room is locked for this transaction, and where its stream stands."""
+        self._positions.setdefault(room_id, position)
+
+    def position(self, room_id: Any) -> int | None:
+        """Return the position of a room that is locked for this transaction; None for others."""
+        return self._positions.get(room_id)
+
+    def will_tell(self, room_id: Any, user_ids: Iterable[Any]) -> None:
+        """Note that an operation ends these memberships, and tells everybody by itself."""
+        self._told.update((room_id, user_id) for user_id in user_ids)
+
+    def is_told(self, room_id: Any, user_ids: Iterable[Any]) -> bool:
+        """Tell whether the operation tells of the end of all these memberships."""
+        return self._told.issuperset((room_id, user_id) for user_id in user_ids)
+
+    def touched(self, room_id: Any) -> list[str]:
+        """Return the members of a room that changed, and of whom nobody has told yet."""
+        return sorted(self._touched.get(room_stream(room_id), ()))
+
+    def is_closed(self, room_id: Any) -> bool:
+        """Tell whether this transaction has said that the room is deleted."""
+        return room_id in self._closed
 
     def target(self, events: Mapping[Any, Event]) -> None:
         """Give users, by id, an event each: the next place in their own streams."""
@@ -180,7 +220,7 @@ class Outbox:
         return envelope
 
     def touch(self, stream: str, user_ids: Iterable[str]) -> None:
-        """Note that a room's members changed; a broadcast that says so makes it obsolete."""
+        """Note that members of a room changed; a broadcast that names them makes it obsolete."""
         self._touched.setdefault(stream, set()).update(user_ids)
 
     def close(self) -> list[Envelope]:
@@ -206,22 +246,37 @@ class Outbox:
 
 def advance(
     connection: BaseDatabaseWrapper, room: AbstractRoom, activity: datetime | None = None
-) -> None:
-    """Write the position of a locked room, and the time of its newest message if there is one."""
+) -> int:
+    """Count up the position of a locked room, and set the time of its newest message if given.
+
+    The database counts, beyond the column and the newest row of the log. So a position that plain
+    code or a raw statement set back gives no place a second time.
+
+    Returns:
+        The new position.
+    """
     pk = room._meta.pk.get_db_prep_value(room.pk, connection)
-    table = room._meta.db_table
-    if activity is None:
-        driver.run(connection, _update_room(table, "seq"), [room.seq, pk])
-    else:
+    values = [room_stream(room.pk), pk]
+    columns = ["seq"]
+    if activity is not None:
         room.last_activity = activity
-        values = [room.seq, driver.write_time(connection, activity), pk]
-        driver.run(connection, _update_room(table, "seq", "last_activity"), values)
+        values.insert(1, driver.write_time(connection, activity))
+        columns.append("last_activity")
+    sql = _count_up_room(connection.vendor, room._meta.db_table, *columns)
+    rows = driver.fetch(connection, sql, values)
+    if not rows:
+        raise Again("The room went while something happened in it.")
+    position: int = rows[0][0]
+    return position
 
 
 @cache
-def _update_room(table: str, *columns: str) -> driver.SQL:
-    changes = ", ".join(f"{column} = %s" for column in columns)
-    return driver.SQL(f'UPDATE "{table}" SET {changes} WHERE id = %s')
+def _count_up_room(vendor: str, table: str, *columns: str) -> driver.SQL:
+    greatest = "MAX" if vendor == "sqlite" else "GREATEST"
+    logged = f"SELECT MAX(seq) FROM {StreamEvent._meta.db_table} WHERE stream = %s"
+    changes = [f"seq = {greatest}(seq, COALESCE(({logged}), 0)) + 1"]
+    changes += [f"{column} = %s" for column in columns[1:]]
+    return driver.SQL(f'UPDATE "{table}" SET {", ".join(changes)} WHERE id = %s RETURNING seq')
 
 
 @lru_cache(maxsize=100)
@@ -238,17 +293,24 @@ def _advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict
     field = UserStream._meta.get_field("user").target_field
     keys = [field.get_db_prep_value(user_id, connection) for user_id in user_ids]
     prepared = dict(zip(map(str, keys), user_ids, strict=True))
-    rows = driver.fetch(connection, _count_up(len(keys)), keys)
+    values = [
+        value
+        for key, user_id in zip(keys, user_ids, strict=True)
+        for value in (key, user_stream(user_id))
+    ]
+    rows = driver.fetch(connection, _count_up_users(connection.vendor, len(keys)), values)
     return {prepared[str(user_id)]: seq for user_id, seq in rows}
 
 
 @lru_cache(maxsize=100)
-def _count_up(count: int) -> driver.SQL:
-    table = UserStream._meta.db_table
-    rows = ", ".join(["(%s, 1)"] * count)
+def _count_up_users(vendor: str, count: int) -> driver.SQL:
+    table, log = UserStream._meta.db_table, StreamEvent._meta.db_table
+    greatest = "MAX" if vendor == "sqlite" else "GREATEST"
+    place = f"COALESCE((SELECT MAX(seq) FROM {log} WHERE stream = %s), 0) + 1"
+    rows = ", ".join([f"(%s, {place})"] * count)
     return driver.SQL(
-        f"INSERT INTO {table} (user_id, seq) VALUES {rows} "
-        f"ON CONFLICT (user_id) DO UPDATE SET seq = {table}.seq + 1 RETURNING user_id, seq"
+        f"INSERT INTO {table} (user_id, seq) VALUES {rows} ON CONFLICT (user_id) "
+        f"DO UPDATE SET seq = {greatest}({table}.seq + 1, excluded.seq) RETURNING user_id, seq"
     )
 
 
@@ -262,6 +324,64 @@ def render(event: Event) -> str:
 _current: ContextVar[Outbox | None] = ContextVar("gql_chat_outbox", default=None)
 _shared: ContextVar[bool] = ContextVar("gql_chat_shared", default=False)
 _captured: ContextVar[list[Envelope] | None] = ContextVar("gql_chat_captured", default=None)
+
+
+class Again(Unavailable):
+    """An operation met what it could not see when it began, and has to be run again.
+
+    A client learns of it only where that is not up to the package: in a transaction of the
+    caller's own.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__({"message": message, "retry_after": RETRY_AFTER})
+
+
+ATTEMPTS = 12
+"""How often an operation is run at most, where the database breaks it off for another one."""
+
+REFERENCE_ATTEMPTS = 3
+"""How often at most, where a row that it refers to went meanwhile: it may never have been there."""
+
+_PAUSE_SECONDS = 0.02
+
+_BROKEN_OFF = frozenset({"40001", "40P01"})
+"""The SQLSTATEs of serialization failures and deadlocks."""
+
+
+def run(operation: Callable[[], T]) -> T:
+    """Run an operation in one transaction, and again where that was broken off for another one.
+
+    It is run once where it is a part of an operation that is running, or of a transaction of the
+    caller's own: only who began that can run it again.
+
+    Args:
+        operation: it may be called several times; only the last call leaves anything.
+
+    Raises:
+        Exception: what the operation raises, or the last try's error.
+    """
+    connection = connections[router.db_for_write(StreamEvent)]
+    if _current.get() is not None or _shared.get() or connection.in_atomic_block:
+        with transaction():
+            return operation()
+    for attempt in itertools.count(1):
+        try:
+            with transaction():
+                return operation()
+        except (Again, DatabaseError) as error:
+            if attempt >= _attempts(error):
+                raise
+        # Those who broke each other off shall not meet again.
+        time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt, 5)))
+    raise AssertionError("unreachable")
+
+
+def _attempts(error: Exception) -> int:
+    """Return how often an operation that ended with this error may be run."""
+    if isinstance(error, Again) or getattr(error.__cause__, "sqlstate", None) in _BROKEN_OFF:
+        return ATTEMPTS
+    return REFERENCE_ATTEMPTS if refers_to_nothing(error) else 1
 
 
 @contextmanager
@@ -279,6 +399,7 @@ def transaction() -> Iterator[Outbox]:
         return
     connection = connections[using]
     shares = _shared.get()
+    is_own = shares or not connection.in_atomic_block
     with _savepoint(connection) if shares else db_transaction.atomic(using=using):
         if not shares:
             _take_write_lock(connection)
@@ -290,6 +411,19 @@ def transaction() -> Iterator[Outbox]:
             _current.reset(token)
         if envelopes := outbox.close():
             _hand_over_after_commit(envelopes, using)
+        if is_own:
+            _let_hooks_fail(connection)
+
+
+def _let_hooks_fail(connection: BaseDatabaseWrapper) -> None:
+    """Let the hooks of this transaction fail one by one: each error is logged, and no more.
+
+    What is stored is answered and published, whatever a project's `on_commit` hook raises.
+    `run_on_commit` is Django's own list. No public call says this of hooks that others have
+    registered; `tests/unit/test_commit_hooks.py` notices when the list changes.
+    """
+    hooks: list[Any] = list(connection.run_on_commit)
+    connection.run_on_commit = [(savepoints, hook, True) for savepoints, hook, _ in hooks]  # type: ignore[misc]
 
 
 @contextmanager
@@ -360,6 +494,44 @@ def is_running() -> bool:
     return _current.get() is not None
 
 
+@contextmanager
+def hold(room: AbstractRoom) -> Iterator[None]:
+    """Lock a room's row, and read its position into `room.seq`.
+
+    Inside an operation the lock lasts as long as that, else as long as this.
+    """
+    outbox = _current.get()
+    position = None if outbox is None else outbox.position(room.pk)
+    if position is not None:
+        room.seq = position
+        yield
+        return
+    with db_transaction.atomic(using=router.db_for_write(StreamEvent)):
+        position = lock(room.pk)
+        if position is not None:
+            room.seq = position
+        yield
+
+
+def lock(room_id: Any) -> int | None:
+    """Lock a room's row for the transaction that is running.
+
+    Returns:
+        The position of its stream; None where there is no such room.
+    """
+    outbox = _current.get()
+    if outbox is not None and (held := outbox.position(room_id)) is not None:
+        return held
+    model = get_model("Room")
+    rooms = model.objects.using(router.db_for_write(model)).filter(pk=room_id).order_by()
+    position: int | None = (
+        rooms.select_for_update(no_key=True).values_list("seq", flat=True).first()
+    )
+    if outbox is not None and position is not None:
+        outbox.hold(room_id, position)
+    return position
+
+
 def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
     """Say that a room's members changed; hubs read them again unless a broadcast tells more."""
     stream, users = room_stream(room_id), {str(user_id) for user_id in user_ids}
@@ -403,7 +575,7 @@ def _hand_over_after_commit(envelopes: list[Envelope], using: str) -> None:
     # Looked up now: a shared commit comes when the operation's own scope is over.
     captured = _captured.get()
     hand_over = publish if captured is None else captured.extend
-    db_transaction.on_commit(lambda: hand_over(envelopes), using=using)
+    db_transaction.on_commit(lambda: hand_over(envelopes), using=using, robust=True)
 
 
 Subscriber = Callable[[list[Envelope]], None]

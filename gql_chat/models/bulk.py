@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import models, router
-from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+from django.db.models.deletion import Collector
+from django.db.models.signals import post_save, pre_save
 
 from .inserts import insert_plainly
 
@@ -44,13 +45,13 @@ def update(rows: Sequence[models.Model], **values: Any) -> None:
 
 
 def delete(rows: Sequence[models.Model]) -> None:
-    """Delete rows of one model, to which no other rows refer."""
+    """Delete rows of one model, with whatever rows refer to them."""
     if rows:
-        model, using = _place(rows)
-        these = _these(model, rows)
-        _send(pre_delete, rows, using, origin=these)
-        these._raw_delete(using)
-        _send(post_delete, rows, using, origin=these)
+        _, using = _place(rows)
+        # What `Model.delete` does with one instance.
+        collector = Collector(using=using, origin=rows[0])
+        collector.collect(list(rows))
+        collector.delete()
 
 
 def _place(rows: Sequence[models.Model]) -> tuple[type[models.Model], str]:

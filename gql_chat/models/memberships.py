@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
 from ..rooms import Role
 from . import bulk
-from .registry import get_model
+from .positions import MarkField, PositionField
 
 if TYPE_CHECKING:
     from .rooms import AbstractRoom
@@ -30,6 +30,10 @@ class MembershipManager(models.Manager["Membership"]):
     room's permissions follow in one step for all (`gql_chat.signals`).
     """
 
+    def primary(self, **conditions: Any) -> models.QuerySet[Membership]:
+        """Return memberships as the database has them that is written, whatever a replica says."""
+        return self.using(router.db_for_write(self.model)).filter(**conditions)
+
     def add(self, room: AbstractRoom, user_ids: Iterable[Any]) -> list[Membership]:
         """Make users members of `room`, skipping those who are; return the new memberships.
 
@@ -42,7 +46,7 @@ class MembershipManager(models.Manager["Membership"]):
         field = self.model._meta.get_field("user").target_field
         wanted = dict.fromkeys(field.to_python(user_id) for user_id in user_ids)
         with locked(room):
-            present = set(self.filter(room_id=room.pk).values_list("user_id", flat=True))
+            present = set(self.primary(room_id=room.pk).values_list("user_id", flat=True))
             absent = [user_id for user_id in wanted if user_id not in present]
             if not absent:
                 return []
@@ -79,7 +83,7 @@ class MembershipManager(models.Manager["Membership"]):
         """
         room.rules.check_changeable_members(room)
         with locked(room):
-            memberships = list(self.filter(room_id=room.pk, user_id__in=list(user_ids)))
+            memberships = list(self.primary(room_id=room.pk, user_id__in=list(user_ids)))
             if memberships:
                 _as_one(room, memberships)
                 bulk.delete(memberships)
@@ -92,7 +96,7 @@ class MembershipManager(models.Manager["Membership"]):
         Users who are no members are skipped, and so is the creator, who always leads.
         """
         with locked(room):
-            others = self.filter(room_id=room.pk, user_id__in=list(user_ids)).exclude(role=role)
+            others = self.primary(room_id=room.pk, user_id__in=list(user_ids)).exclude(role=role)
             changed = [
                 membership
                 for membership in others
@@ -118,14 +122,9 @@ def locked(room: AbstractRoom) -> Iterator[None]:
 
     Inside an operation, which is a transaction, the room is locked and its position is known.
     """
-    from ..streams import is_running
+    from ..streams import hold
 
-    if is_running():
-        yield
-        return
-    with transaction.atomic():
-        rooms = get_model("Room").objects.filter(pk=room.pk).select_for_update(no_key=True)
-        room.seq = rooms.values_list("seq", flat=True).first() or room.seq
+    with hold(room):
         yield
 
 
@@ -158,9 +157,9 @@ class Membership(models.Model):
     )
     role = models.CharField(max_length=16, choices=Role.CHOICES, default=Role.MEMBER)
     joined_at = models.DateTimeField(default=timezone.now, db_index=True)
-    joined_seq = models.BigIntegerField(default=1, editable=False)
-    pending_from = models.DateTimeField(default=timezone.now, editable=False)
-    unread_from = models.DateTimeField(default=timezone.now, editable=False)
+    joined_seq = PositionField(default=1, editable=False)
+    pending_from = MarkField(default=timezone.now, editable=False)
+    unread_from = MarkField(default=timezone.now, editable=False)
 
     objects: ClassVar[MembershipManager] = MembershipManager()
     in_bulk = False
@@ -178,3 +177,18 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.room_id} ({self.role})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the membership.
+
+        The rules of the room hold until it is written: its row stays locked. A membership that
+        has ended meanwhile stays ended.
+
+        Raises:
+            Invalid: the room is full, or its members are fixed.
+            DatabaseError: the membership has ended.
+        """
+        if not self._state.adding and not args and not kwargs.get("force_insert"):
+            kwargs["force_update"] = True
+        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self))):
+            super().save(*args, **kwargs)

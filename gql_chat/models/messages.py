@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router, transaction
 from django.utils import timezone
 
 from ..compatibility import CheckConstraint
@@ -177,6 +177,14 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.message_id} at {self.user_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the delivery; the message's room stays locked until it is written.
+
+        So of the last two who get a message one sees that the other has it.
+        """
+        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self))):
+            super().save(*args, **kwargs)
 
 
 class ClientMessage(models.Model):

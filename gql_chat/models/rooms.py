@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 
 from ..compatibility import CheckConstraint
 from ..conf import is_swapped, model_setting
+from ..deletions import told_by_operation
 from ..errors import Invalid
 from ..rooms import (
     NAME_LENGTH,
@@ -26,6 +27,8 @@ from ..rooms import (
     room_types,
 )
 from .links import LINK_LENGTH, check_link
+from .positions import MarkField, PositionField
+from .registry import get_model
 from .rows import RowClass
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ PERMISSIONS = (
     ("can_remove_subscribers", "Can remove subscribers"),
     ("can_send_messages", "Can send messages"),
 )
+
+
+_MESSAGES_AT_ONCE = 1000
+"""How many messages of a room that goes are held in memory at most."""
 
 
 class RoomMembers:
@@ -136,7 +143,8 @@ class PairManager(RoomManager[RoomT]):
 
     def between(self, first: Any, second: Any) -> RoomT | None:
         """Return the chat of two users (or their ids), or None."""
-        return self.filter(pair=pair_key(first, second)).first()
+        chats = self.using(router.db_for_write(self.model))
+        return chats.filter(pair=pair_key(first, second)).first()
 
     def start(self, first: Any, second: Any) -> RoomT:
         """Return the chat of two users (or their ids); make it where there is none yet.
@@ -194,8 +202,9 @@ class AbstractRoom(models.Model):
     deleted, but not made.
 
     Attributes:
-        seq: position of the newest frame in the room's stream.
-        last_activity: when the newest message was written, or the room was created.
+        seq: position of the newest frame in the room's stream. The database counts it up:
+            saving an instance never writes it.
+        last_activity: when the newest message was written, or the room was created; likewise.
         pair: the two users of a one-to-one chat, as `pair_key` writes them.
     """
 
@@ -219,8 +228,8 @@ class AbstractRoom(models.Model):
     max_subscribers = models.PositiveIntegerField(null=True, blank=True)
     is_public = models.BooleanField(null=True, blank=True)
     pair = models.CharField(max_length=255, null=True, blank=True, editable=False)
-    seq = models.BigIntegerField(default=0, editable=False)
-    last_activity = models.DateTimeField(default=timezone.now, editable=False)
+    seq = PositionField(default=0, editable=False)
+    last_activity = MarkField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -283,15 +292,38 @@ class AbstractRoom(models.Model):
                 setattr(self, field, value)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the room.
+        """Save the room. One that was deleted meanwhile stays deleted.
 
         Raises:
             Invalid: a new room's `type` is none of those that there are.
+            DatabaseError: the room was deleted.
         """
         if self._state.adding and room_model(self.type) is None:
             known = ", ".join(known.rules.name for known in room_types())
             raise Invalid({"type": f"One of {known} is needed."})
+        if not self._state.adding and not args and not kwargs.get("force_insert"):
+            kwargs["force_update"] = True
         super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        """Delete the room with all that is in it: messages by the thousand, not all at once."""
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            messages = get_model("Message").objects.using(using).filter(room_id=self.pk)
+            while ids := list(messages.values_list("pk", flat=True)[:_MESSAGES_AT_ONCE]):
+                if len(ids) < _MESSAGES_AT_ONCE:
+                    break  # few enough to go with the room
+                some = messages.filter(pk__in=ids)
+                told_by_operation(some)
+                some.delete()
+            return super().delete(*args, **kwargs)
+
+    def newest_activity(self) -> Any:
+        """Return when the newest message that is shown was written, or the room was created."""
+        model = get_model("Message")
+        messages = model.objects.using(router.db_for_write(model))
+        shown = messages.filter(room_id=self.pk, is_deleted=False)
+        return shown.aggregate(newest=models.Max("created_at"))["newest"] or self.created_at
 
     @classmethod
     def from_db(

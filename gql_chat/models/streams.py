@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from .positions import PositionField
+
 
 class StreamEvent(models.Model):
     """One frame of a stream. Rows are written once and never changed.
@@ -44,7 +46,7 @@ class UserStream(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
-    seq = models.BigIntegerField(default=0)
+    seq = PositionField(default=0)
 
     def __str__(self) -> str:
         return f"user {self.pk} at {self.seq}"

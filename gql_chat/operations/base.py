@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, wraps
+from typing import Any, NoReturn, TypeVar, cast
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -12,6 +12,7 @@ from django.db import connections, router
 from django.db.models import Exists, F, OuterRef
 from guardian.conf import settings as guardian_settings
 
+from .. import streams
 from ..columns import clean_columns, declared_columns, own_columns
 from ..compatibility import check_range
 from ..conf import chat_settings
@@ -22,8 +23,8 @@ from ..permissions import PermissionHandler, unrestricted
 from ..relations import load_messages
 
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
-_locked_rooms: Statement[Any] = find_by(
-    lambda: get_model("Room").objects.select_for_update(no_key=True), "id"
+_locked_rooms: Statement[Any] = find_among(
+    lambda: get_model("Room").objects.order_by("pk").select_for_update(no_key=True), "id"
 )
 _memberships = find_by(lambda: Membership.objects.select_related("user"), "room_id", "user_id")
 _memberships_with_rooms = find_by(
@@ -82,6 +83,42 @@ _own_memberships: Statement[Any] = Statement(
     ),
     lambda: [One(get_user_model()._meta.pk), Many(Membership._meta.get_field("room_id"))],
 )
+
+
+def primary(manager: Any) -> Any:
+    """Return the rows of a manager as the database has them that is written.
+
+    What decides is read there. A replica may be behind.
+    """
+    return manager.using(router.db_for_write(manager.model))
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def operation(method: Method) -> Method:
+    """Decorate a method that writes: it is one transaction (`streams.run`).
+
+    Where the database breaks that off for another one, the method is called again.
+    """
+
+    @wraps(method)
+    def perform(self: Operations, *args: Any, **kwargs: Any) -> Any:
+        # What can be gone through only once shall last for a second try.
+        args = tuple(map(_lasting, args))
+        kwargs = {name: _lasting(value) for name, value in kwargs.items()}
+
+        def attempt() -> Any:
+            vars(self).pop("user", None)
+            return method(self, *args, **kwargs)
+
+        return streams.run(attempt)
+
+    return cast(Method, perform)
+
+
+def _lasting(value: Any) -> Any:
+    return list(value) if isinstance(value, Iterator) else value
 
 
 class Operations:
@@ -150,8 +187,11 @@ class Operations:
             return room, _memberships.first(room.pk, self.user_id)
         membership = _memberships_with_rooms.first(room_id, self.user_id)
         if membership is None:
-            return self.find_room(room_id), None
-        return _check_known(membership.room), membership
+            return self.find_room(room_id, lock=lock), None
+        room = _check_known(membership.room)
+        if lock:
+            _note_held([room])
+        return room, membership
 
     def enter_found(self, room: AbstractRoom) -> Membership:
         """Return the acting user's membership of a room that is at hand (see `enter`)."""
@@ -192,7 +232,25 @@ class Operations:
         Raises:
             NotFound: there is no such room.
         """
-        return _check_known((_locked_rooms if lock else _rooms).first(room_id))
+        if not lock:
+            return _check_known(_rooms.first(room_id))
+        (room,) = self.lock_rooms([room_id])
+        return room
+
+    def lock_rooms(self, room_ids: Iterable[Any]) -> list[AbstractRoom]:
+        """Lock rooms and return them, in the order in which they were named.
+
+        Whatever happens in a room happens under its lock, and whoever needs several takes them
+        here, at once: they are locked in the order of their keys.
+
+        Raises:
+            NotFound: one of them does not exist.
+        """
+        wanted = list(dict.fromkeys(room_ids))
+        found = {room.pk: room for room in _locked_rooms.all(wanted)}
+        rooms = [_check_known(found.get(room_id)) for room_id in wanted]
+        _note_held(rooms)
+        return rooms
 
     def enter_message(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
         """Return a message with its sender, and the acting user's membership of its room.
@@ -209,15 +267,10 @@ class Operations:
             raise NotFound("There is no such message.")
         return found[0], self.enter_found(_check_known(found[0].room))
 
-    def find_messages(
-        self, message_ids: Iterable[Any], *, lock: bool = False
-    ) -> list[AbstractMessage]:
-        """Return messages with their senders, in the order in which they were named.
+    def find_messages(self, message_ids: Iterable[Any]) -> list[AbstractMessage]:
+        """Return messages with their senders and rooms, in the order in which they were named.
 
-        Args:
-            message_ids: the messages.
-            lock: whether to lock the rows of their rooms, always in the same order; then each
-                message has its `room` at hand.
+        Their rooms are locked first: nothing touches a message without the lock of its room.
 
         Raises:
             NotFound: one of them does not exist.
@@ -226,13 +279,10 @@ class Operations:
         wanted = list(dict.fromkeys(message_ids))
         if not wanted:
             raise Invalid({"message_id": "Name at least one message."})
-        read = _lock_messages(wanted, self.user_id) if lock else messages_by_id.all(wanted)
-        found = {message.pk: message for message in read}
+        found = {message.pk: message for message in _lock_messages(wanted, self.user_id)}
         if len(found) < len(wanted):
             raise NotFound("There is no such message.")
-        if not lock:
-            self.check_member_of({message.room_id for message in read})
-        for message in read if lock else ():
+        for message in found.values():
             _check_known(message.room)
             if not (message.is_for_user or self.as_system):
                 self._refuse_outsider()
@@ -319,7 +369,7 @@ class Operations:
             wanted[value] = None
         # guardian's stand-in for anonymous visitors is a row like others, but nobody.
         nobody = {model.USERNAME_FIELD: guardian_settings.ANONYMOUS_USER_NAME}
-        users: Any = model._default_manager.exclude(**nobody)
+        users: Any = primary(model._default_manager).exclude(**nobody)
         found = {user.pk: user for user in users.filter(pk__in=list(wanted))}
         if len(found) < len(wanted):
             raise NotFound("There is no such user.")
@@ -341,14 +391,23 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
     Each has its `room` at hand, and tells whether it `is_for_user`, the one with this id.
     """
     if not _locks_rows():
-        return _messages_with_rooms.all(message_ids, user_id)
+        read = _messages_with_rooms.all(message_ids, user_id)
+        _note_held([message.room for message in read])
+        return read
     keys = Keys(message_ids)
     rooms = {room.pk: room for room in _rooms_of_messages.all(keys)}
+    _note_held(rooms.values())
     found = _messages_in_locked_rooms.all(keys, user_id)
     messages = [message for message in found if message.room_id in rooms]
     for message in messages:
         message.room = rooms[message.room_id]
     return messages
+
+
+def _note_held(rooms: Iterable[AbstractRoom]) -> None:
+    outbox = streams.current()
+    for room in rooms:
+        outbox.hold(room.pk, room.seq)
 
 
 def _check_known(room: AbstractRoom | None) -> AbstractRoom:

@@ -7,12 +7,13 @@ from typing import Any
 
 from .. import streams
 from ..events import Event
-from .base import Operations
+from .base import Operations, operation
 
 
 class BroadcastOperations(Operations):
     """Sending events of a project's own. Nothing asks for permission here: the caller does."""
 
+    @operation
     def send_to_room(self, room_id: Any, event: Event, *, stored: bool = True) -> streams.Envelope:
         """Send an event to all members of a room.
 
@@ -35,6 +36,7 @@ class BroadcastOperations(Operations):
             room = self.find_room(room_id, lock=stored)
             return outbox.broadcast(room, event) if stored else outbox.transient(room, event)
 
+    @operation
     def send_to_users(self, user_ids: Iterable[Any], event: Event) -> None:
         """Send an event to users, whatever rooms they are in, through their own streams.
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT
 from ..conf import chat_settings
+from ..deletions import told_by_operation
 from ..errors import Invalid, NotFound, PermissionDenied
 from ..events import MessageEdited, MessagesDeleted, MessageSent, Typing
 from ..models import (
@@ -32,7 +32,7 @@ from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..relations import MessageRelations, load_messages
 from ..sanitize import clean
-from .base import Operations
+from .base import Operations, operation, primary
 
 _TICK = timedelta(microseconds=1)
 _MEDIA_FIELDS = {"media_url", "media_type", "mime_type", "file_size", "caption", "metadata"}
@@ -57,6 +57,7 @@ class Sent:
 class MessageOperations(Operations):
     """What a user does with messages of their own."""
 
+    @operation
     def send_message(
         self,
         room_id: Any,
@@ -87,6 +88,9 @@ class MessageOperations(Operations):
         if client_id is not None and not 0 < len(client_id) <= CLIENT_ID_LENGTH:
             raise Invalid({"client_id": f"1 to {CLIENT_ID_LENGTH} characters."})
         with streams.transaction() as outbox:
+            quoted_ids = {parent_message_id, forwarded_from_id} - {None}
+            if quoted_ids:
+                self._lock_with_quoted(room_id, quoted_ids)
             room, found = self.find_place(room_id, lock=True)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
             membership = self.admit(room, found, self.permissions.can_send_as_outsider)
@@ -133,6 +137,7 @@ class MessageOperations(Operations):
             envelope = outbox.broadcast(room, MessageSent(message), activity=now)
         return Sent(message.pk, envelope.stream, envelope.seq)
 
+    @operation
     def edit_message(
         self, message_id: Any, content: str | None, fields: Mapping[str, Any] | None = None
     ) -> AbstractMessage:
@@ -166,6 +171,7 @@ class MessageOperations(Operations):
             outbox.broadcast(membership.room, MessageEdited(message))
         return message
 
+    @operation
     def delete_messages(self, message_ids: Iterable[Any]) -> list[Any]:
         """Delete messages of the user's own, all of one room, and tell its members.
 
@@ -177,7 +183,7 @@ class MessageOperations(Operations):
             Invalid: they stand in several rooms, or one is deleted already.
         """
         with streams.transaction() as outbox:
-            messages = self.find_messages(message_ids, lock=True)
+            messages = self.find_messages(message_ids)
             room_ids = {message.room_id for message in messages}
             room = messages[0].room
             membership = self.enter_found(room)
@@ -189,13 +195,14 @@ class MessageOperations(Operations):
             if any(message.is_deleted for message in messages):
                 raise Invalid({"message_id": "A message is deleted already."})
             ids = [message.pk for message in messages]
-            stored = get_model("Message").objects.filter(pk__in=ids)
+            stored = primary(get_model("Message").objects).filter(pk__in=ids)
             if chat_settings.MESSAGE_SOFT_DELETE:
                 bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
             else:
+                told_by_operation(stored)
                 stored.delete()
-            outbox.broadcast(room, MessagesDeleted(ids), activity=self._last_activity(room))
+            outbox.broadcast(room, MessagesDeleted(ids), activity=room.newest_activity())
         return ids
 
     def type_in(self, room_id: Any, *, is_typing: bool = True) -> None:
@@ -239,11 +246,18 @@ class MessageOperations(Operations):
     def validate_message(self, message: AbstractMessage) -> None:
         """Refuse a message before it is written. Nothing by default; projects override it."""
 
+    def _lock_with_quoted(self, room_id: Any, quoted_ids: set[Any]) -> None:
+        """Lock a room together with those in which quoted messages stand: they shall not go."""
+        quoted = primary(get_model("Message").objects).filter(pk__in=quoted_ids)
+        rooms = set(quoted.values_list("room_id", flat=True)) - {room_id}
+        if rooms:
+            self.lock_rooms([room_id, *rooms])
+
     def _find_quoted(self, parent_id: Any, forwarded_id: Any) -> tuple[Any, Any]:
         ids = {quoted_id for quoted_id in (parent_id, forwarded_id) if quoted_id is not None}
         if not ids:
             return None, None
-        found = get_model("Message").objects.in_bulk(ids)
+        found = primary(get_model("Message").objects).in_bulk(ids)
         if len(found) < len(ids):
             raise NotFound("There is no such message.")
         return found.get(parent_id), found.get(forwarded_id)
@@ -293,18 +307,15 @@ class MessageOperations(Operations):
     @staticmethod
     def _next_time(room: AbstractRoom) -> datetime:
         # Servers' clocks differ; a room's messages have one order all the same.
-        return max(timezone.now(), room.last_activity + _TICK)
-
-    @staticmethod
-    def _last_activity(room: AbstractRoom) -> datetime:
-        newest = get_model("Message").objects.filter(room_id=room.pk, is_deleted=False)
-        return newest.aggregate(newest=Max("created_at"))["newest"] or room.created_at
+        next_time: datetime = max(timezone.now(), room.last_activity + _TICK)
+        return next_time
 
     def _find_repeat(self, client_id: str, room: AbstractRoom) -> Sent | None:
-        seen = ClientMessage.objects.filter(sender_id=self.user_id, client_id=client_id).first()
+        sent = primary(ClientMessage.objects)
+        seen = sent.filter(sender_id=self.user_id, client_id=client_id).first()
         if seen is None:
             return None
-        messages = get_model("Message").objects.filter(pk=seen.message)
+        messages = primary(get_model("Message").objects).filter(pk=seen.message)
         original = messages.select_related("sender").first()
         if original is None:
             raise NotFound("The message that was sent with this client_id is deleted.")
@@ -313,9 +324,13 @@ class MessageOperations(Operations):
         return Sent(seen.message, seen.stream, seen.seq, original)
 
     def _remember(self, client_id: str, message: AbstractMessage) -> Sent | None:
-        """Note that the `client_id` is used; return what another socket sent with it just now."""
+        """Note that the `client_id` is used; return what another socket sent with it just now.
+
+        Raises:
+            Again: another socket did, and this transaction, which began before, cannot see it.
+        """
         try:
-            with transaction.atomic():
+            with transaction.atomic(using=router.db_for_write(ClientMessage)):
                 ClientMessage.objects.create(
                     sender_id=self.user_id,
                     client_id=client_id,
@@ -324,5 +339,8 @@ class MessageOperations(Operations):
                     seq=message.room.seq + 1,
                 )
         except IntegrityError:
-            return self._find_repeat(client_id, message.room)
+            repeat = self._find_repeat(client_id, message.room)
+            if repeat is None:
+                raise streams.Again("This client_id is being used at this moment.") from None
+            return repeat
         return None

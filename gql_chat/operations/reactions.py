@@ -10,12 +10,13 @@ from ..events import MessageReacted
 from ..models import AbstractMessage, get_model, rows
 from ..models.inserts import insert
 from ..models.receipts import REACTION_LENGTH
-from .base import Operations
+from .base import Operations, operation
 
 
 class ReactionOperations(Operations):
     """A user's one reaction per message."""
 
+    @operation
     def add_reaction(self, message_id: Any, reaction_content: str) -> AbstractMessage:
         """React to a message, in place of an earlier reaction, and tell the members.
 
@@ -43,6 +44,7 @@ class ReactionOperations(Operations):
             outbox.broadcast(message.room, MessageReacted("add", message))
         return message
 
+    @operation
     def remove_reaction(self, message_id: Any, reaction_content: str | None) -> AbstractMessage:
         """Take the user's reaction back and tell the members.
 
@@ -71,7 +73,7 @@ class ReactionOperations(Operations):
     def _find(self, message_id: Any) -> AbstractMessage:
         """Return a message with all that its frame shows: the reactions are at hand with it."""
         message: AbstractMessage
-        (message,) = self.find_messages([message_id], lock=True)
+        (message,) = self.find_messages([message_id])
         self.load([message])
         if message.is_deleted:
             raise Invalid("This message is deleted.")

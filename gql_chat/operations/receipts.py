@@ -17,7 +17,7 @@ from ..events import MessagesDelivered, MessagesRead
 from ..models import Delivery, Membership, bulk, get_model, rows
 from ..models.statements import Among, Many, One, Statement, Update
 from ..relations import load_messages
-from .base import Operations
+from .base import Operations, operation
 
 
 def _move_unread_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
@@ -68,6 +68,7 @@ _new_to: Statement[Any] = Statement(_select_new_to, _messages_and_user)
 class ReceiptOperations(Operations):
     """Acknowledging and reading messages of others."""
 
+    @operation
     def acknowledge_messages(self, message_ids: Iterable[Any]) -> None:
         """Note that messages have arrived at the user, and tell each sender who is still in.
 
@@ -80,6 +81,8 @@ class ReceiptOperations(Operations):
         """
         with streams.transaction() as outbox:
             messages = self.find_messages(message_ids)
+            # Under the locks of the rooms: of two devices one is the first, and of the last two
+            # recipients one sees that nobody is left.
             ids = [message.pk for message in messages]
             new = dict(_new_to.all(ids, self.user_id))
             Delivery.objects.bulk_create(
@@ -98,6 +101,7 @@ class ReceiptOperations(Operations):
                 {sender: MessagesDelivered(messages) for sender, messages in by_sender.items()}
             )
 
+    @operation
     def read_messages(self, message_ids: Iterable[Any], *, once: bool = False) -> None:
         """Note that the user has read messages, and tell the members of their rooms.
 
@@ -115,7 +119,7 @@ class ReceiptOperations(Operations):
         with streams.transaction() as outbox:
             messages = [
                 message
-                for message in self.find_messages(message_ids, lock=True)
+                for message in self.find_messages(message_ids)
                 if message.sender_id != self.user_id
             ]
             # The frames show all receipts, so those of the user are at hand with them.

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT, own_columns
+from ..departures import keep_property
 from ..errors import Conflict, Invalid, PermissionDenied
 from ..events import (
     MembersAdded,
@@ -28,7 +29,7 @@ from ..models.statements import Among, Many, One, Statement
 from ..permissions import grant, revoke
 from ..relations import load_messages, load_rooms, members_of
 from ..rooms import NAME_LENGTH, Role, room_model, room_types
-from .base import Operations, check_active, messages_by_id
+from .base import Operations, check_active, messages_by_id, operation
 
 _LARGEST = 2**31 - 1
 
@@ -108,6 +109,7 @@ class RoomOperations(Operations):
 
     # Coming and going
 
+    @operation
     def create_room(
         self,
         room_type: str,
@@ -183,6 +185,7 @@ class RoomOperations(Operations):
             raise Conflict({"message": "Chat already exists", "room_id": str(present.pk)}) from None
         return chat
 
+    @operation
     def join_room(self, room_id: Any) -> AbstractRoom:
         """Come into a room by oneself, and tell its members.
 
@@ -201,6 +204,7 @@ class RoomOperations(Operations):
             outbox.broadcast(room, event, joined=[user.pk])
         return room
 
+    @operation
     def leave_room(self, room_id: Any) -> None:
         """Go out of a room, and tell those who remain; the last one out deletes it.
 
@@ -216,6 +220,7 @@ class RoomOperations(Operations):
             goodbye = f"You left {room.rules.title(room)}"
             self._part(room, [membership.user_id], goodbye, "self")
 
+    @operation
     def add_members(self, room_id: Any, user_ids: Iterable[Any]) -> AbstractRoom:
         """Bring users into a room, and tell its members, the new ones included.
 
@@ -240,6 +245,7 @@ class RoomOperations(Operations):
                 outbox.broadcast(room, event, joined=[new.user_id for new in added])
         return room
 
+    @operation
     def remove_members(self, room_id: Any, user_ids: Iterable[Any]) -> None:
         """Put users out of a room, and tell them and those who remain.
 
@@ -269,8 +275,8 @@ class RoomOperations(Operations):
         if not parting:
             return
         room.members = [m for m in room.members if m.user_id not in parting]
-        # Rendering needs the room's property, which is gone once the last member is.
-        room.property  # noqa: B018 (loads it)
+        keep_property(room)  # which is gone once the last member is
+        outbox.will_tell(room.pk, parting)
         Membership.objects.remove(room, list(parting))
         exited = RoomExited(room, goodbye)
         outbox.target(dict.fromkeys(parting, exited))
@@ -283,6 +289,7 @@ class RoomOperations(Operations):
 
     # Changing
 
+    @operation
     def update_room(
         self, room_id: Any, fields: Mapping[str, Any], preferences: Mapping[str, Any] | None = None
     ) -> AbstractRoom:
@@ -309,6 +316,7 @@ class RoomOperations(Operations):
             outbox.broadcast(room, RoomUpdated(room))
         return room
 
+    @operation
     def delete_room(self, room_id: Any) -> None:
         """Delete a room for everybody, and tell its members.
 
@@ -325,6 +333,7 @@ class RoomOperations(Operations):
             outbox.broadcast(room, RoomDeleted(room_id), closed=True)
             room.delete()
 
+    @operation
     def set_leaders(
         self, room_id: Any, leaders: str, user_ids: Iterable[Any], *, lead: bool
     ) -> AbstractRoom:
@@ -353,6 +362,7 @@ class RoomOperations(Operations):
             outbox.broadcast(room, RoomUpdated(room))
         return room
 
+    @operation
     def set_permissions(
         self, room_id: Any, user_ids: Iterable[Any], codenames: Iterable[str], *, hold: bool
     ) -> AbstractRoom:

@@ -15,7 +15,7 @@ from ..errors import RETRY_AFTER, RateLimited
 from ..models import get_model, rows
 from ..models.inserts import insert
 from ..models.statements import Delete, One, Statement
-from .base import Operations
+from .base import Operations, operation
 
 _alive_sessions: Statement[Any] = Statement(
     lambda user_id, since: get_model("Session").objects.filter(
@@ -53,6 +53,7 @@ class StreamPosition:
 class SessionOperations(Operations):
     """The sockets of a user."""
 
+    @operation
     def open_session(self, channel_name: str) -> Any:
         """Register a socket; return its session.
 
@@ -76,6 +77,7 @@ class SessionOperations(Operations):
                 {"message": f"At most {limit} sockets are allowed.", "retry_after": RETRY_AFTER}
             )
 
+    @operation
     def heartbeat(self, channel_name: str) -> None:
         """Note that the socket's client is there; a session that was cleaned up comes back.
 

@@ -36,6 +36,10 @@ class Context:
     follow: Follow | None = None
     actor_id: Any = None
 
+    def begin(self) -> None:
+        """Forget what an earlier try of the operation has read."""
+        vars(self).pop("handler", None)
+
     @cached_property
     def handler(self) -> EventHandler:
         """The operations, as the acting user."""

@@ -120,18 +120,22 @@ class Document:
     ) -> tuple[dict[str, Any], list[Envelope]]:
         """Execute the operation as one event: what a mutation writes is one transaction.
 
+        Where the database breaks that off for another one, it is executed again.
+
         Returns:
             The data, and the envelopes that were committed, for the caller to publish.
 
         Raises:
             Invalid, Exception: as `execute` does; then nothing was stored.
         """
+
+        def execute() -> dict[str, Any]:
+            if context is not None:
+                context.begin()
+            return self.execute(variables, context=context)
+
         with streams.capture() as envelopes:
-            if self.writes:
-                with streams.transaction():
-                    data = self.execute(variables, context=context)
-            else:
-                data = self.execute(variables, context=context)
+            data = streams.run(execute) if self.writes else execute()
         return data, envelopes
 
     def _refusal(self, variables: dict[str, Any], error: GraphQLError) -> Exception:

@@ -371,8 +371,48 @@ def test_a_room_outlives_its_creator(group: GroupChat, alice: Any, bob: Any) -> 
     alice.delete()
 
     room = Room.objects.get(pk=group.pk)
-    assert room.creator is None
     assert list(room.participants.all()) == [bob]
+
+
+@rooms
+def test_who_has_led_the_longest_takes_the_place_of_a_creator_whose_account_goes(
+    room: Any, alice: Any, bob: Any, users: Users
+) -> None:
+    members, leaders = accessor(room, "members"), accessor(room, "leaders")
+    carol, dave = users.make("carol", "dave")
+    members.add(carol, dave)
+    leaders.add(dave)
+
+    alice.delete()
+
+    room = type(room).objects.get(pk=room.pk)
+    assert room.creator == dave
+    assert list(accessor(room, "leaders").all()) == [dave]
+    assert held(room, dave) == set(room.rules.permissions)
+
+
+@rooms
+def test_who_has_been_in_the_longest_takes_over_where_nobody_leads(
+    room: Any, alice: Any, bob: Any, users: Users
+) -> None:
+    (carol,) = users.make("carol")
+    accessor(room, "members").add(carol)
+
+    alice.delete()
+
+    room = type(room).objects.get(pk=room.pk)
+    assert room.creator == bob
+    assert list(accessor(room, "leaders").all()) == [bob]
+    assert held(room, bob) == set(room.rules.permissions)
+
+
+@rooms
+def test_a_room_whose_creator_is_removed_is_led_by_somebody(
+    room: Any, alice: Any, bob: Any
+) -> None:
+    Membership.objects.filter(room=room, user=alice).delete()
+
+    assert bob in accessor(room, "leaders")
 
 
 def test_a_notification_ends_with_its_last_recipient(

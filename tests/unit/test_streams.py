@@ -9,6 +9,7 @@ import msgpack
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.db import connections, transaction
+from django.db.models.signals import post_delete
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -264,26 +265,99 @@ def refreshes(world: Any, published: list[Envelope]) -> list[list[str]]:
     ]
 
 
-def test_members_who_change_outside_operations_are_announced(
+def test_members_who_come_outside_operations_are_announced(
     users: Users, world: Any, published: list[Envelope]
 ) -> None:
     one, two = users.make("one", "two")
 
     world.group.participants.add(one, two)
+
     assert refreshes(world, published) == [sorted([str(one.pk), str(two.pk)])]
+
+
+@pytest.mark.parametrize("way", ["manager", "queryset", "instance"])
+def test_members_who_go_outside_operations_are_told_as_frames(
+    way: str, users: Users, world: Any, published: list[Envelope]
+) -> None:
+    one, two = users.make("one", "two")
+    world.group.participants.add(one, two)
+    memberships = Membership.objects.filter(room=world.group, user__in=[one, two])
     published.clear()
 
-    world.group.participants.remove(one)
-    Membership.objects.filter(room=world.group, user=two).delete()
-    assert refreshes(world, published) == [[str(one.pk)], [str(two.pk)]]
+    if way == "manager":
+        world.group.participants.remove(one, two)
+    elif way == "queryset":
+        memberships.delete()
+    else:
+        memberships.get(user=one).delete()
+
+    gone = [one] if way == "instance" else [one, two]
+    assert refreshes(world, published) == []
+    (removal,) = [found for found in published if found.stream == world.stream]
+    assert (removal.kind, removal.change) == (
+        "MembersRemoved",
+        {"left": [str(user.pk) for user in gone]},
+    )
+    payload = streams.parse_payload(removal.payload)
+    assert payload["removed_members"] == [user.get_username() for user in gone]
+    assert payload["removed_by"] == "system"
+    for user in gone:
+        (exit,) = [found for found in published if found.stream == user_stream(user.pk)]
+        assert exit.kind == "RoomExited"
+        assert streams.parse_payload(exit.payload)["message"] == "You have been removed"
 
 
-def test_a_room_deleted_outside_operations_is_announced(
-    world: Any, published: list[Envelope]
+def test_a_member_whom_a_receiver_removes_is_told_of_beside_the_one_whom_the_event_removes(
+    users: Users, world: Any, published: list[Envelope]
 ) -> None:
-    world.group.delete()
+    one, two, three = users.make("one", "two", "three")
+    world.group.participants.add(one, two, three)
+    published.clear()
 
-    assert refreshes(world, published) == [[]]
+    def remove_another(instance: Membership, **kwargs: Any) -> None:
+        if instance.user_id == one.pk:
+            Membership.objects.filter(room=world.group, user=two).delete()
+
+    post_delete.connect(remove_another, sender=Membership)
+    try:
+        EventHandler(world.alice.pk).remove_members(world.group.pk, [one.pk])
+    finally:
+        post_delete.disconnect(remove_another, sender=Membership)
+
+    left = [
+        user_id
+        for envelope in published
+        if envelope.stream == world.stream
+        for user_id in (envelope.change or {}).get("left", ())
+    ]
+    assert sorted(left) == sorted([str(one.pk), str(two.pk)])
+    assert [found.seq for found in published if found.stream == world.stream] == [1, 2]
+
+
+def test_a_broadcast_settles_only_those_whom_it_names(
+    users: Users, world: Any, published: list[Envelope]
+) -> None:
+    one, two = users.make("one", "two")
+    with streams.transaction() as outbox:
+        room = EventHandler(world.alice.pk).find_room(world.group.pk, lock=True)
+        room.participants.add(one, two)
+        load_rooms([room])
+        outbox.broadcast(room, RoomUpdated(room), joined=[one.pk])
+
+    assert refreshes(world, published) == [[str(two.pk)]]
+
+
+@pytest.mark.parametrize("way", ["instance", "queryset"])
+def test_a_room_deleted_outside_operations_ends_its_stream(
+    way: str, world: Any, published: list[Envelope]
+) -> None:
+    rooms = Room.objects.filter(pk=world.group.pk)
+
+    (rooms.get() if way == "instance" else rooms).delete()
+
+    (end,) = published
+    assert (end.stream, end.seq, end.kind) == (world.stream, 1, "RoomDeleted")
+    assert end.change == {"closed": True}
 
 
 def test_a_change_that_is_rolled_back_is_not_announced(
@@ -519,7 +593,8 @@ def test_who_reads_on_learns_whom_plain_code_removed(
     act.send_message(group.pk, "Two")
     assert streams.read_on(stream, 0, 10, followers)[1] == set()
 
-    group.participants.remove(carol)
+    # As a statement of the project's own would.
+    Membership.objects.filter(room=group, user=carol)._raw_delete("default")
 
     envelopes, gone = streams.read_on(stream, 0, 10, followers)
     assert envelopes == streams.read_log(stream, 0, 10)
@@ -542,8 +617,8 @@ def test_who_reads_on_learns_of_a_deleted_room(group: GroupChat, alice: Any, by:
 
     envelopes, gone = streams.read_on(stream, 0, 10, followers)
 
-    assert [bool(envelope.change) for envelope in envelopes] == [True] * (by == "an event")
-    assert gone == (set() if by == "an event" else {str(alice.pk)})
+    assert [envelope.change for envelope in envelopes] == [{"closed": True}]
+    assert gone == set()
 
 
 def test_nobody_is_removed_from_a_users_stream(

@@ -1,0 +1,116 @@
+"""What people are told when plain code deletes: the ORM, the admin, an account that goes.
+
+Operations tell of what they do by themselves. What happens without one reaches open and resuming
+clients as the same frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import router
+
+from .events import MembersRemoved, MessagesDeleted, RoomDeleted, RoomExited
+from .models import AbstractRoom, Membership, get_model
+from .relations import load_rooms
+from .streams import Outbox
+
+GOODBYE = "You have been removed"
+"""What a user reads whom no member removed."""
+
+BY_SYSTEM = "system"
+"""Who removed a member, where no member did."""
+
+_MESSAGES_AT_ONCE = 500
+"""How many messages a frame names at most."""
+
+
+def tell_of_removal(
+    outbox: Outbox,
+    room: AbstractRoom,
+    removed: Sequence[Membership],
+    *,
+    is_over: bool,
+    accounts: Collection[Any] = (),
+) -> None:
+    """Tell users that they are out of a room, and tell those who remain.
+
+    Args:
+        outbox: that of the transaction.
+        room: the room, locked.
+        removed: the memberships that ended, already deleted.
+        is_over: whether the room has gone with them.
+        accounts: the ids of accounts that are being deleted: nobody is there to be told.
+    """
+    gone = [membership.user_id for membership in removed]
+    told = [user_id for user_id in gone if user_id not in accounts]
+    exited = RoomExited(room, GOODBYE)
+    if is_over:
+        room.members = []  # type: ignore[attr-defined]
+        outbox.target(dict.fromkeys(told, exited))
+        outbox.target(dict.fromkeys(told, RoomDeleted(room.pk)))
+        return
+    hand_over(room, removed, accounts)
+    load_rooms([room])
+    outbox.target(dict.fromkeys(told, exited))
+    outbox.broadcast(room, MembersRemoved(room, _names(gone), BY_SYSTEM), left=gone)
+
+
+def _names(user_ids: list[Any]) -> list[str]:
+    users = get_user_model()._base_manager
+    found = users.using(router.db_for_write(users.model)).in_bulk(user_ids)
+    return [found[user_id].get_username() for user_id in user_ids if user_id in found]
+
+
+def hand_over(
+    room: AbstractRoom, removed: Sequence[Membership], accounts: Collection[Any] = ()
+) -> None:
+    """Leave no room without anybody who may manage it, when those who led it are gone.
+
+    The member who has led it for the longest, or else has been in it for the longest, leads it
+    now. That member takes the creator's place, too, if the creator's account goes; a creator who
+    is only out of the room may come back.
+
+    Args:
+        room: the room, locked; its `creator` is changed where somebody takes that place.
+        removed: the memberships that ended.
+        accounts: the ids of accounts that are being deleted.
+    """
+    rules = room.rules
+    led = [member.user_id for member in removed if member.role == rules.leader_role]
+    if not rules.leaders or not led:
+        return
+    members = list(Membership.objects.primary(room_id=room.pk).order_by("pk"))
+    leaders = [member for member in members if member.role == rules.leader_role]
+    heir = (leaders or members)[0]
+    # Django has emptied `creator` by now where that account goes.
+    if room.creator_id is None and not set(accounts).isdisjoint(led):
+        room.creator_id = heir.user_id
+        room.save(update_fields=["creator", "updated_at"])
+    if not leaders:
+        Membership.objects.set_role(room, [heir.user_id], rules.leader_role)
+
+
+def keep_property(room: AbstractRoom) -> None:
+    """Have the property of a room at hand, which frames show, before the room may go."""
+    try:
+        room.property  # noqa: B018 (loads it)
+    except ObjectDoesNotExist:
+        room.property = get_model("RoomProperty")(room=room)
+
+
+def tell_of_deletion(outbox: Outbox, room: AbstractRoom, message_ids: Sequence[Any]) -> None:
+    """Tell the members of a room that messages are deleted.
+
+    Args:
+        outbox: that of the transaction.
+        room: the room, locked.
+        message_ids: the messages, already deleted.
+    """
+    activity = room.newest_activity()
+    for start in range(0, len(message_ids), _MESSAGES_AT_ONCE):
+        some = list(message_ids[start : start + _MESSAGES_AT_ONCE])
+        outbox.broadcast(room, MessagesDeleted(some), activity=activity)
