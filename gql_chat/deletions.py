@@ -21,6 +21,7 @@ class Deletion:
         is_told: whether an operation tells of it, and nobody else has to.
         users: the ids of accounts that go.
         rooms: the ids of rooms that go.
+        locked: the ids of rooms that were locked for it.
         memberships: the memberships that go, by key, until somebody has told of them.
         messages: the messages that go, likewise: the room's id by the message's.
     """
@@ -28,6 +29,7 @@ class Deletion:
     is_told: bool = False
     users: set[Any] = field(default_factory=set)
     rooms: set[Any] = field(default_factory=set)
+    locked: set[Any] = field(default_factory=set)
     memberships: dict[Any, Any] = field(default_factory=dict)
     messages: dict[Any, Any] = field(default_factory=dict)
 

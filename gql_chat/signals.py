@@ -23,7 +23,7 @@ from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
-from .deletions import deletion_of
+from .deletions import Deletion, deletion_of
 from .departures import keep_property, tell_of_deletion, tell_of_removal
 from .events import Event, MessageReacted, MessageSent, RoomDeleted
 from .models import (
@@ -205,7 +205,16 @@ def note_membership(
 ) -> None:
     """Note a membership that is about to go, to be followed up with the others that go with it."""
     if not instance.in_bulk:
-        deletion_of(origin).memberships[instance.pk] = instance
+        deletion = deletion_of(origin)
+        deletion.memberships[instance.pk] = instance
+        _lock_once(deletion, instance.room_id)
+
+
+def _lock_once(deletion: Deletion, room_id: Any) -> None:
+    """Lock a room before anything in it is deleted, as operations do."""
+    if room_id not in deletion.locked:
+        deletion.locked.add(room_id)
+        streams.lock(room_id)
 
 
 @receiver(post_delete, sender=Membership, dispatch_uid="gql_chat.membership_deleted")
@@ -281,11 +290,11 @@ def _end_if_over(room: AbstractRoom) -> bool:
 
 def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs: Any) -> None:
     """Lock the rooms of an account that is about to go, in the order of all operations."""
-    deletion_of(origin).users.add(instance.pk)
+    deletion = deletion_of(origin)
+    deletion.users.add(instance.pk)
     rooms = Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True)
-    with streams.transaction():
-        for room_id in sorted(rooms, key=str):
-            streams.lock(room_id)
+    for room_id in sorted(rooms, key=str):
+        _lock_once(deletion, room_id)
 
 
 def note_message(
@@ -295,6 +304,7 @@ def note_message(
     deletion = deletion_of(origin)
     if not deletion.is_told:
         deletion.messages[instance.pk] = instance.room_id
+        _lock_once(deletion, instance.room_id)
 
 
 def tell_of_messages(

@@ -20,8 +20,8 @@ SMALL, LARGE = 3, 30
 #: (The one that lets SQLite begin with a write is left out.)
 QUERIES = {
     "message.send": 8,
-    "message.send reply": 14,
-    "message.send forward": 14,
+    "message.send reply": 15,
+    "message.send forward": 15,
     "message.send media": 9,
     "message.send client_id": 12,
     "message.acknowledged one": 16,
@@ -45,11 +45,11 @@ QUERIES = {
     "room.messages before": 8,
     "room.join": 10,
     "room.leave": 16,
-    "room.leave last": 23,
+    "room.leave last": 27,
     "room.add_members": 11,
     "room.remove_members": 17,
     "room.modify update": 11,
-    "room.modify delete": 21,
+    "room.modify delete": 25,
     "room.modify add_admin": 13,
     "room.modify remove_admin": 12,
     "room.modify add_moderator": 13,
@@ -63,7 +63,11 @@ QUERIES = {
 
 #: Those that read a room with what is in it at once where it has not to be locked first.
 AT_ONCE = {
-    *(case for case in QUERIES if case.startswith(("message.send", "message.re", "message.mod"))),
+    *(
+        case
+        for case in QUERIES
+        if case.startswith(("message.send", "message.ack", "message.re", "message.mod"))
+    ),
     "room.leave",
     "room.leave last",
     "room.modify delete",

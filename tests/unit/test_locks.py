@@ -1,0 +1,161 @@
+"""The one order in which operations lock: rooms by key, what stands in them, users' streams, log.
+
+`docs/concurrency.md` says why. A watcher sees every statement of every operation.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+
+from gql_chat.models import (
+    ChatNotification,
+    Delivery,
+    GroupChat,
+    Membership,
+    Message,
+    MessageMediaAsset,
+    Reaction,
+    ReadReceipt,
+    Room,
+    RoomProperty,
+    StreamEvent,
+    UserStream,
+)
+from gql_chat.operations import EventHandler
+from tests.conftest import Users
+from tests.unit.scenes import CASES, Scene, run
+
+pytestmark = pytest.mark.skipif(
+    not connection.features.has_select_for_update,
+    reason="SQLite has one writer, and no locks of rows",
+)
+
+ROOMS, IN_ROOMS, USERS, LOG = range(4)
+
+#: What stands in a room: written under its lock alone.
+KEPT_IN_ROOMS = (
+    Membership,
+    Message,
+    MessageMediaAsset,
+    Delivery,
+    ReadReceipt,
+    Reaction,
+    ChatNotification,
+    RoomProperty,
+)
+RANKS = {
+    Room._meta.db_table: ROOMS,
+    **{model._meta.db_table: IN_ROOMS for model in KEPT_IN_ROOMS},
+    UserStream._meta.db_table: USERS,
+    StreamEvent._meta.db_table: LOG,
+}
+#: They make a room, which nobody else knows of before the commit.
+CREATE = {case for case in CASES if case.startswith("room.create")}
+
+WRITE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "?(\w+)"?')
+LOCK = re.compile(r'FROM "(\w+)".* FOR NO KEY UPDATE')
+
+
+class Watcher:
+    """Notes what every statement locks or writes."""
+
+    def __init__(self) -> None:
+        self.locked: list[str] = []
+        self.steps: list[tuple[int, str]] = []
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if lock := LOCK.search(sql):
+            self.locked.append(lock[1])
+            self.steps.append((RANKS[lock[1]], sql))
+        elif (write := WRITE.match(sql)) and write[1] in RANKS:
+            self.steps.append((RANKS[write[1]], sql))
+        return execute(sql, params, many, context)
+
+
+@pytest.fixture(scope="module")
+def scene(committed_database: None) -> Iterator[Scene]:
+    users = Users(lambda work, *args, **kwargs: work(*args, **kwargs))
+    with transaction.atomic():
+        yield Scene(users, 3)
+        transaction.set_rollback(True)
+
+
+def watch(work: Any) -> Watcher:
+    ContentType.objects.get_for_model(Room)
+    watcher = Watcher()
+    with transaction.atomic():
+        with connection.execute_wrapper(watcher):
+            work()
+        transaction.set_rollback(True)
+    return watcher
+
+
+@pytest.mark.parametrize("case", sorted(CASES.keys() - CREATE))
+def test_an_operation_locks_rooms_before_it_writes_anything_in_them(
+    scene: Scene, case: str
+) -> None:
+    watcher = watch(lambda: run(scene, case))
+
+    first_write = next((at for at, (rank, _) in enumerate(watcher.steps) if rank != ROOMS), None)
+    if first_write is None:
+        return
+    assert watcher.locked, watcher.steps[first_write]
+    assert set(watcher.locked) == {Room._meta.db_table}
+    # No room is locked that late that somebody who holds it may wait for what is held by then.
+    locks = [at for at, (_, sql) in enumerate(watcher.steps) if "FOR NO KEY UPDATE" in sql]
+    assert max(locks) < first_write, watcher.steps
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_an_operation_locks_streams_of_users_after_all_that_stands_in_rooms(
+    scene: Scene, case: str
+) -> None:
+    watcher = watch(lambda: run(scene, case))
+
+    users = [at for at, (rank, _) in enumerate(watcher.steps) if rank == USERS]
+    others = [at for at, (rank, _) in enumerate(watcher.steps) if rank == IN_ROOMS]
+    assert not users or not others or max(others) < min(users), watcher.steps
+
+
+def test_rooms_are_locked_in_the_order_of_their_keys(scene: Scene) -> None:
+    rooms = [GroupChat.objects.create(name=f"{n}", creator=scene.owner) for n in range(5)]
+    handler = EventHandler(scene.owner.pk)
+    ids = [handler.send_message(room.pk, "hello").message_id for room in rooms]
+
+    def act() -> None:
+        EventHandler(scene.owner.pk).read_messages(ids)
+        EventHandler(scene.owner.pk).acknowledge_messages(reversed(ids))
+        EventHandler(scene.owner.pk).send_message(rooms[3].pk, forwarded_from_id=ids[1])
+
+    watcher = watch(act)
+
+    locks = [sql for _, sql in watcher.steps if "FOR NO KEY UPDATE" in sql]
+    assert locks
+    assert all("ORDER BY" in sql for sql in locks), locks
+
+
+@pytest.mark.parametrize("way", ["account", "room", "memberships", "messages"])
+def test_deleting_by_plain_code_locks_rooms_before_it_deletes_anything(
+    scene: Scene, way: str
+) -> None:
+    def act() -> None:
+        if way == "account":
+            get_user_model()._default_manager.get(pk=scene.members[0].pk).delete()
+        elif way == "room":
+            Room.objects.get(pk=scene.group.pk).delete()
+        elif way == "memberships":
+            Membership.objects.filter(room=scene.group, user__in=scene.members).delete()
+        else:
+            Message.objects.filter(room=scene.group).delete()
+
+    watcher = watch(act)
+
+    first_write = next(at for at, (rank, _) in enumerate(watcher.steps) if rank == IN_ROOMS)
+    locks = [at for at, (_, sql) in enumerate(watcher.steps) if "FOR NO KEY UPDATE" in sql]
+    assert locks
+    assert min(locks) < first_write, watcher.steps[: first_write + 1]
