@@ -37,12 +37,14 @@ class Deletion:
         """Return the memberships that nobody has told of, once."""
         taken = list(self.memberships.values())
         self.memberships.clear()
+        self.locked.clear()  # the same queryset may delete once more, in another transaction
         return taken
 
     def take_messages(self) -> dict[Any, Any]:
         """Return the messages that nobody has told of, once."""
         taken = dict(self.messages)
         self.messages.clear()
+        self.locked.clear()
         return taken
 
 

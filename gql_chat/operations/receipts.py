@@ -94,7 +94,10 @@ class ReceiptOperations(Operations):
             notifications.acknowledge(self.user_id, ids, rooms)
             notifications.delete_finished_of(ids)
             by_sender: dict[Any, list[Any]] = defaultdict(list)
-            for message in load_messages(message for message in messages if message.pk in new):
+            arrived = [message for message in messages if message.pk in new]
+            for message in arrived:
+                message.may_have_deliveries = True
+            for message in load_messages(arrived):
                 if new[message.pk]:
                     by_sender[message.sender_id].append(message)
             outbox.target(

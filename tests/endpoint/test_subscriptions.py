@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AbstractUser
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import override_settings
 
 from gql_chat import send_to_room, streams
 from gql_chat.endpoint import followers
 from gql_chat.endpoint.sockets import ChatGraphQLSocket
-from gql_chat.models import GroupChat, Message, StreamEvent
+from gql_chat.models import GroupChat, Membership, Message, StreamEvent
 from gql_chat.operations import EventHandler
 from shop.polls import PollOpened
 from tests.conftest import Orm, Users
@@ -379,6 +379,29 @@ async def test_a_member_whom_the_orm_removes_hears_nothing_more(
     orm(room.participants.remove, bob)
     say(room, "secret")
 
+    # The removal is a frame of the stream, for those who remain.
+    await socket.completed("1")
+    await socket.nothing()
+
+
+async def test_a_member_whom_a_statement_removes_hears_nothing_more(
+    open_socket: OpenSocket,
+    everybody: None,
+    users: Users,
+    make_group: MakeGroup,
+    say: Any,
+    orm: Orm,
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = make_group(alice, bob)
+    say(room, "one")
+    socket = await (await open_socket(bob)).init()
+    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await socket.frame("1")
+
+    orm(Membership.objects.filter(room=room, user=bob)._raw_delete, connection.alias)
+    say(room, "secret")
+
     assert await socket.error("1") == 4002
     await socket.nothing()
 
@@ -661,6 +684,7 @@ async def test_a_room_that_the_orm_deletes_ends_what_follows_it(
 
     orm(room.delete)
 
+    assert (await socket.frame("1"))["event"]["__typename"] == "RoomDeleted"
     await socket.completed("1")
 
 
