@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ObjectDoesNotExist
 from django.db import router
 
 from .events import MembersRemoved, MessagesDeleted, RoomDeleted, RoomExited
@@ -95,11 +94,12 @@ def hand_over(
 
 
 def keep_property(room: AbstractRoom) -> None:
-    """Have the property of a room at hand, which frames show, before the room may go."""
-    try:
-        room.property  # noqa: B018 (loads it)
-    except ObjectDoesNotExist:
-        room.property = get_model("RoomProperty")(room=room)
+    """Have the property of a room at hand, as the primary has it. Frames show it."""
+    link: Any = get_model("Room")._meta.get_field("property")
+    if not link.is_cached(room):
+        model = get_model("RoomProperty")
+        properties = model.objects.using(router.db_for_write(model))
+        room.property = properties.filter(room_id=room.pk).first() or model(room=room)
 
 
 def tell_of_deletion(outbox: Outbox, room: AbstractRoom, message_ids: Sequence[Any]) -> None:

@@ -118,7 +118,8 @@ def grant(room: AbstractRoom, user_ids: Iterable[Any], codenames: Iterable[str])
     content_type = ContentType.objects.get_for_model(room)
     permissions = Permission.objects.filter(content_type=content_type, codename__in=list(codenames))
     user_ids = list(user_ids)
-    UserObjectPermission.objects.bulk_create(
+    stored = UserObjectPermission.objects.using(router.db_for_write(UserObjectPermission))
+    stored.bulk_create(
         [
             UserObjectPermission(
                 permission=permission,

@@ -27,7 +27,7 @@ def insert(rows: Sequence[models.Model]) -> None:
             rows[0].save_base(using=using, force_insert=True)
     else:
         _send(pre_save, rows, using, raw=False, update_fields=None)
-        model._default_manager.bulk_create(rows)
+        model._default_manager.using(using).bulk_create(rows)
         _send(post_save, rows, using, raw=False, update_fields=None, created=True)
 
 

@@ -17,7 +17,7 @@ from ..events import MessagesDelivered, MessagesRead
 from ..models import Delivery, Membership, bulk, get_model, rows
 from ..models.statements import Among, Many, One, Statement, Update
 from ..relations import load_messages
-from .base import Operations, operation
+from .base import Operations, operation, primary
 
 
 def _move_unread_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
@@ -85,7 +85,7 @@ class ReceiptOperations(Operations):
             # recipients one sees that nobody is left.
             ids = [message.pk for message in messages]
             new = dict(_new_to.all(ids, self.user_id))
-            Delivery.objects.bulk_create(
+            primary(Delivery.objects).bulk_create(
                 [Delivery(message_id=message_id, user_id=self.user_id) for message_id in new],
                 ignore_conflicts=True,
             )

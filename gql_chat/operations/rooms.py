@@ -158,8 +158,7 @@ class RoomOperations(Operations):
                 rules.check_room_for(room, len(others) + 1)
                 Membership.objects.enter(room, others)
             if preferences is not None:
-                room.property.preferences = preferences
-                room.property.save(update_fields=["preferences"])
+                self._prefer(room, preferences)
             load_rooms([room])
             members_in = [membership.user_id for membership in members_of(room)]
             outbox.broadcast(room, RoomCreated(room), joined=members_in)
@@ -170,6 +169,12 @@ class RoomOperations(Operations):
         for name, value in fields.items():
             setattr(room, name, value)
         room.save(update_fields=[*fields, "updated_at"])
+
+    @staticmethod
+    def _prefer(room: AbstractRoom, preferences: Mapping[str, Any]) -> None:
+        keep_property(room)
+        room.property.preferences = preferences
+        room.property.save()
 
     def _pair_up(self, model: Any, users: Mapping[Any, Any]) -> AbstractRoom:
         if len(users) != 1 or self.user.pk in users:
@@ -310,8 +315,7 @@ class RoomOperations(Operations):
             changes = self._check_fields(type(room), fields, ON_EDIT, "data")
             self._write(room, changes)
             if preferences is not None:
-                room.property.preferences = preferences
-                room.property.save(update_fields=["preferences"])
+                self._prefer(room, preferences)
             load_rooms([room])
             outbox.broadcast(room, RoomUpdated(room))
         return room
