@@ -109,6 +109,7 @@ match os.environ.get("CHAT_TEST_PROJECT", "plain"):
     case "custom":
         INSTALLED_APPS += [
             "tests.site.people",
+            "tests.site.marks",
             "docs.examples.swapped_models",
             "docs.examples.support_queue",
         ]
