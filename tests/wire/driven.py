@@ -71,7 +71,10 @@ class Driven(ABC):
 
     async def hears(self, name: str, count: int = 1) -> Any:
         """Wait until it has heard so many of these; returns the data of that one."""
-        await eventually(lambda: self.saw(name) >= count, f"{name}, in {self.events}")
+        try:
+            await eventually(lambda: self.saw(name) >= count, name)
+        except TimeoutError:
+            raise AssertionError(f"not {count} of {name}: {self.events}"[:3000]) from None
         return self.data(name)[count - 1]
 
 

@@ -75,6 +75,8 @@ class Peer:
     async def close(self, code: int) -> None:
         """Close; 1006 is a connection that breaks."""
         if code == 1006:
+            # Node forgets what it has not read when the connection breaks.
+            await (await self.connection.ping())
             self.connection.transport.abort()
         else:
             await self.connection.close(code)
@@ -152,6 +154,8 @@ class ScriptedServer:
             process_request=self._answer,
             select_subprotocol=lambda _, offered: offered[0] if offered else None,
             max_size=None,
+            # Node's own WebSocket takes no compressed frame that is larger than 4 MiB.
+            compression=None,
             ping_interval=None,
             close_timeout=PATIENCE,
         )
