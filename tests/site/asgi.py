@@ -64,3 +64,6 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+
+#: Asks nobody for an Origin: clients that are no browsers send none.
+open_application = ProtocolTypeRouter({"websocket": BelieveQuery(URLRouter(routes))})

@@ -1,31 +1,18 @@
 """The reference clients of the documentation, against a real server that loses them."""
 
-import asyncio
-import json
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
-from channels.routing import ProtocolTypeRouter, URLRouter
 from django.contrib.auth.models import AbstractUser
+from django.test import override_settings
 
-from docs.clients.chat_client import ChatClient, LoggedOut
-from event_bridge.routing import websocket_urlpatterns
-from gql_chat.conf import chat_settings
 from tests.client import Client
-from tests.configuration import cannot_run
 from tests.conftest import Connect, Users
-from tests.servers import ChatThread
-from tests.site.asgi import BelieveQuery
-from tests.timing import PATIENCE, eventually
+from tests.servers import ChatProcess, ChatThread
+from tests.timing import eventually
+from tests.wire.driven import Driven, Node, Python
 from tests.wire.rooms import GROUP, wire_id
-
-CLIENTS = Path(__file__).resolve().parents[2] / "docs" / "clients"
-DRIVER = Path(__file__).parent / "drive_client.mjs"
 
 
 async def make_group(creator: Client, member: AbstractUser) -> str:
@@ -36,189 +23,148 @@ async def make_group(creator: Client, member: AbstractUser) -> str:
     return room
 
 
-async def end(running: asyncio.Task[None]) -> None:
-    """Cancel a client and wait until it has closed its socket."""
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+OPEN = "tests.site.asgi:open_application"
 
 
 @pytest.fixture(scope="module")
 def open_chat(committed_database: None) -> Iterator[ChatThread]:
-    """A server that asks nobody for an Origin: clients that are no browsers send none."""
-    application = ProtocolTypeRouter({"websocket": BelieveQuery(URLRouter(websocket_urlpatterns))})
-    with ChatThread(application) as chat:
+    with ChatThread(OPEN) as chat:
         yield chat
 
 
-class Driven:
-    """The JavaScript client in a Node process, told what to do over a pipe."""
+@pytest.fixture(params=[Python, Node], ids=["python", "javascript"])
+async def start(request: pytest.FixtureRequest, open_chat: ChatThread) -> AsyncIterator[Any]:
+    """Starts one of the two clients for a user, or for nobody."""
+    started: list[Driven] = []
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.events: list[dict[str, Any]] = []
+    async def begin(user: Any, url: str = open_chat.url, **options: Any) -> Driven:
+        client: Driven = request.param(url if user is None else f"{url}?user={user.pk}", **options)
+        started.append(client)
+        await client.start()
+        await client.hears("ready" if user is not None else "closed")
+        return client
 
-    @property
-    def messages(self) -> list[str]:
-        return [
-            event["data"]["content"] for event in self.events if event["name"] == "message.dispatch"
-        ]
-
-    async def read(self) -> None:
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.events.append(json.loads(line))
-
-    async def tell(self, **command: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command).encode() + b"\n")
-        await self.process.stdin.drain()
-
-    def saw(self, name: str) -> int:
-        return sum(event["name"] == name for event in self.events)
-
-    def data(self, name: str) -> list[Any]:
-        return [event["data"] for event in self.events if event["name"] == name]
-
-    async def hears(self, name: str, count: int = 1) -> Any:
-        """Wait until it has heard so many of these; returns the data of the last."""
-        await eventually(lambda: self.saw(name) >= count, f"{name}, in {self.events}")
-        return self.data(name)[-1]
+    yield begin
+    for client in started:
+        await client.stop()
 
 
-@pytest.fixture
-async def node(open_chat: ChatThread, users: Users) -> AsyncIterator[Any]:
-    """Starts the JavaScript client for a user, or for nobody."""
-    if shutil.which("node") is None:
-        cannot_run("needs node to run the JavaScript client")
-    started: list[tuple[Driven, asyncio.Task[None]]] = []
-
-    async def start(user: Any) -> Driven:
-        process = await asyncio.create_subprocess_exec(
-            "node",
-            "--experimental-websocket",
-            "--no-warnings",
-            str(DRIVER),
-            str(CLIENTS / "chat_client.js"),
-            f"{open_chat.url}?user={user.pk}" if user is not None else open_chat.url,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        driven = Driven(process)
-        started.append((driven, asyncio.create_task(driven.read())))
-        await driven.hears("ready" if user is not None else "closed")
-        return driven
-
-    yield start
-    for driven, reader in started:
-        assert driven.process.stdin is not None
-        driven.process.stdin.close()
-        async with asyncio.timeout(PATIENCE):
-            await driven.process.wait()
-            await reader
+async def say(client: Client, room: str, *contents: str) -> list[str]:
+    for content in contents:
+        await client.send("message.send", {"room_id": room, "content": content})
+        await client.expect("message.dispatch")
+    return list(contents)
 
 
-async def test_the_python_client_misses_nothing_and_repeats_nothing(
-    open_chat: ChatThread, users: Users, connect: Connect
+async def test_a_client_misses_nothing_and_repeats_nothing(
+    users: Users, connect: Connect, start: Any
 ) -> None:
     alice, bob = users.make("alice", "bob")
     sender = await connect(alice)
     room = await make_group(sender, bob)
-    seen: list[str] = []
-
-    def take(name: str, data: Any) -> None:
-        if name == "message.dispatch":
-            seen.append(data["content"])
-
-    client = ChatClient(f"{open_chat.url}?user={bob.pk}", take)
-    running = asyncio.create_task(client.run())
-    try:
-        await client.resumed.wait()
-        expected = []
-        for number in range(12):
-            text = f"from alice {number}"
-            await sender.send("message.send", {"room_id": room, "content": text})
-            await sender.expect("message.dispatch")
-            expected.append(text)
-            if number % 4 == 2:
-                assert client._socket is not None
-                client._socket.transport.abort()
-        await eventually(lambda: seen == expected, "every message, once, in order")
-    finally:
-        await end(running)
-
-
-async def test_the_python_client_sends_each_message_once_across_breaks(
-    open_chat: ChatThread, users: Users, connect: Connect
-) -> None:
-    alice, bob = users.make("alice", "bob")
-    listener = await connect(alice)
-    room = await make_group(listener, bob)
-    client = ChatClient(f"{open_chat.url}?user={bob.pk}", lambda name, data: None)
-    running = asyncio.create_task(client.run())
-    try:
-        await client.resumed.wait()
-        for number in range(6):
-            await client.send_message(room, f"from bob {number}")
-            if number % 2:
-                assert client._socket is not None
-                client._socket.transport.abort()
-        contents = {(await listener.expect("message.dispatch"))["content"] for _ in range(6)}
-        assert contents == {f"from bob {number}" for number in range(6)}
-        await eventually(lambda: not client.unconfirmed, "every send confirmed")
-        await listener.nothing()
-    finally:
-        await end(running)
-
-
-async def test_the_python_client_stops_when_nobody_is_logged_in(open_chat: ChatThread) -> None:
-    client = ChatClient(open_chat.url, lambda name, data: None)
-    async with asyncio.timeout(PATIENCE):
-        with pytest.raises(LoggedOut):
-            await client.run()
-
-
-async def test_the_javascript_client_misses_nothing_and_repeats_nothing(
-    users: Users, connect: Connect, node: Any
-) -> None:
-    alice, bob = users.make("alice", "bob")
-    sender = await connect(alice)
-    room = await make_group(sender, bob)
-    client = await node(bob)
-    expected = []
-    for number in range(9):
-        text = f"from alice {number}"
-        await sender.send("message.send", {"room_id": room, "content": text})
-        await sender.expect("message.dispatch")
-        expected.append(text)
-        if number == 4:
+    client = await start(bob)
+    expected: list[str] = []
+    for number in range(12):
+        expected += await say(sender, room, f"from alice {number}")
+        if number % 4 == 2:
+            await client.hears("ready", 1 + number // 4)
             await client.tell(do="break")
     await eventually(lambda: client.messages == expected, "every message, once, in order")
 
 
-async def test_the_javascript_client_sends_each_message_once_across_breaks(
-    users: Users, connect: Connect, node: Any
+async def test_a_client_sends_each_message_once_across_breaks(
+    users: Users, connect: Connect, start: Any
 ) -> None:
     alice, bob = users.make("alice", "bob")
     listener = await connect(alice)
     room = await make_group(listener, bob)
-    client = await node(bob)
+    client = await start(bob)
     for number in range(6):
         await client.tell(do="send", room=room, content=f"from bob {number}")
-        if number == 3:
+        if number in (1, 3):
             await client.tell(do="break")
+            await client.hears("ready", 2 + number // 2)
     contents = {(await listener.expect("message.dispatch"))["content"] for _ in range(6)}
     assert contents == {f"from bob {number}" for number in range(6)}
+    await client.hears("resolved", 6)
     await listener.nothing()
-    await eventually(lambda: client.saw("resolved") == 6, "every send confirmed")
 
 
-async def test_the_javascript_client_answers_what_it_is_asked(
-    users: Users, connect: Connect, node: Any
+async def test_a_client_gets_over_a_server_that_restarts(users: Users, start: Any) -> None:
+    alice, bob = users.make("alice", "bob")
+    expected: list[str] = []
+    with ChatThread(OPEN) as chat:
+        async with Client(chat.url, alice.pk) as sender:
+            room = await make_group(sender, bob)
+        client = await start(bob, chat.url)
+        for number in range(3):
+            async with Client(chat.url, alice.pk) as sender:
+                expected += await say(sender, room, f"before {number}")
+                await client.hears("message.dispatch", len(expected))
+            chat.stop()
+            await client.tell(do="send", room=room, content=f"while away {number}")
+            await client.hears("waiting", number + 1)
+            chat.start()
+            await client.hears("resolved", number + 1)
+            expected.append(f"while away {number}")
+            await client.hears("message.dispatch", len(expected))
+        assert client.messages == expected
+        await client.tell(do="close")
+        await client.hears("closed")
+    assert client.saw("refetch") == client.saw("rejected") == 0
+
+
+async def test_a_client_gets_over_a_server_that_is_killed(
+    users: Users, start: Any, shared_environment: Mapping[str, str]
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    expected: list[str] = []
+    with ChatProcess(shared_environment, OPEN) as process:
+        async with Client(process.url, alice.pk) as sender:
+            room = await make_group(sender, bob)
+        client = await start(bob, process.url)
+        for number in range(2):
+            async with Client(process.url, alice.pk) as sender:
+                expected += await say(sender, room, f"before {number}")
+            process.kill()
+            await client.tell(do="send", room=room, content=f"while away {number}")
+            process.start()
+            await client.hears("resolved", number + 1)
+            expected.append(f"while away {number}")
+            await client.hears("message.dispatch", len(expected))
+        assert client.messages == expected
+        await client.tell(do="close")
+        await client.hears("closed")
+
+
+async def test_a_client_goes_on_where_another_was_saved(
+    users: Users, connect: Connect, start: Any
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    sender = await connect(alice)
+    room = await make_group(sender, bob)
+    first = await start(bob)
+    await say(sender, room, "one")
+    await first.hears("message.dispatch")
+    await first.tell(do="save")
+    state = await first.hears("saved")
+    await first.tell(do="close")
+    await first.hears("closed")
+    await say(sender, room, "two", "three")
+    unsent = {"room_id": room, "content": "four", "client_id": "kept", "extra_fields": {}}
+
+    second = await start(bob, state={**state, "unsent": [unsent]})
+
+    assert (await sender.expect("message.dispatch"))["content"] == "four"
+    await eventually(lambda: second.messages == ["two", "three", "four"], "what was missed")
+
+
+async def test_a_client_answers_what_it_is_asked(
+    users: Users, connect: Connect, start: Any
 ) -> None:
     alice, bob = users.make("alice", "bob")
     room = await make_group(await connect(alice), bob)
-    client = await node(bob)
+    client = await start(bob)
 
     await client.tell(
         do="ask", event="room.info", data={"room_id": room}, answer="roominfo.dispatch"
@@ -230,49 +176,61 @@ async def test_the_javascript_client_answers_what_it_is_asked(
     assert (await client.hears("messagetyping.dispatch"))["room_id"] == room
 
 
-async def test_the_javascript_client_tells_what_the_server_refused(
-    users: Users, connect: Connect, node: Any
+async def test_a_client_tells_what_the_server_refused(
+    users: Users, connect: Connect, start: Any
 ) -> None:
     (bob,) = users.make("bob")
     nowhere = "00000000-0000-0000-0000-000000000000"
-    client = await node(bob)
+    client = await start(bob)
 
     await client.tell(do="ask", event="room.info", data={"room_id": nowhere})
-    assert await client.hears("rejected") == 4004
+    assert (await client.hears("rejected"))["code"] == 4004
     await client.tell(do="send", room=nowhere, content="Hello")
-    assert await client.hears("rejected", 2) == 4004
+    assert (await client.hears("rejected", 2))["code"] == 4004
     await client.tell(do="ask", event="room.dance", data={})
-    assert await client.hears("rejected", 3) == 'refused (unknown event): "invalid event type"'
+    refused = {"kind": "Refused", "code": None, "detail": "invalid event type"}
+    assert await client.hears("rejected", 3) == refused
+    # A name that is none is the server's to refuse.
+    await client.tell(do="send", room=nowhere, content="Hello", client_id="x" * 65)
+    assert (await client.hears("rejected", 4))["code"] == 4003
+
+
+async def test_the_javascript_client_tells_of_an_error_that_nobody_waits_for(
+    users: Users, open_chat: ChatThread
+) -> None:
+    (bob,) = users.make("bob")
+    client = Node(f"{open_chat.url}?user={bob.pk}")
+    await client.start()
+    await client.hears("ready")
     await client.tell(do="post", text="no frame")
     assert (await client.hears("refused"))["code"] == 4003
+    await client.stop()
 
 
-async def test_the_javascript_client_resumes_where_it_was_closed(
-    users: Users, connect: Connect, node: Any
+async def test_a_client_resumes_where_it_was_closed(
+    users: Users, connect: Connect, start: Any
 ) -> None:
     alice, bob = users.make("alice", "bob")
     sender = await connect(alice)
     room = await make_group(sender, bob)
-    client = await node(bob)
+    client = await start(bob)
 
     await client.tell(do="close")
     assert await client.hears("closed") == 1000
-    for text in ("one", "two"):
-        await sender.send("message.send", {"room_id": room, "content": text})
-        await sender.expect("message.dispatch")
+    await say(sender, room, "one", "two")
     await client.tell(do="connect")
 
     await client.hears("ready", 2)
     assert client.messages == ["one", "two"]
 
 
-async def test_the_javascript_client_forgets_a_room_that_is_gone(
-    users: Users, connect: Connect, node: Any
+async def test_a_client_forgets_a_room_that_is_gone(
+    users: Users, connect: Connect, start: Any
 ) -> None:
     alice, bob = users.make("alice", "bob")
     creator = await connect(alice)
     room = await make_group(creator, bob)
-    client = await node(bob)
+    client = await start(bob)
 
     await client.tell(do="close")
     await client.hears("closed")
@@ -283,71 +241,51 @@ async def test_the_javascript_client_forgets_a_room_that_is_gone(
     assert await client.hears("gone") == f"room:{room}"
 
 
-async def test_the_javascript_client_stops_when_nobody_is_logged_in(node: Any) -> None:
-    client = await node(None)
+async def test_a_client_hears_a_room_that_it_left_and_joined_again(
+    users: Users, connect: Connect, start: Any
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    creator = await connect(alice)
+    room = await make_group(creator, bob)
+    client = await start(bob)
+    members = {"room_id": room, "members": [str(bob.pk)]}
+
+    await say(creator, room, "one")
+    await creator.send("room.remove_members", members)
+    await creator.expect("roomremovemembers.dispatch")
+    await say(creator, room, "unheard")
+    await creator.send("room.add_members", members)
+    await creator.expect("roomaddmembers.dispatch")
+    await say(creator, room, "two")
+    await eventually(lambda: client.messages == ["one", "two"], "what was meant for bob")
+    await client.tell(do="break")
+    await client.hears("ready", 2)
+
+    assert client.messages == ["one", "two"]
+
+
+async def test_a_client_stops_when_nobody_is_logged_in(start: Any) -> None:
+    client = await start(None)
 
     assert client.events[-1] == {"name": "closed", "data": 4001}
 
 
-async def test_the_javascript_client_gives_up_a_message_that_is_too_large(
-    users: Users, connect: Connect, node: Any
+@pytest.fixture
+def small_frames() -> Iterator[None]:
+    with override_settings(REALTIME_CHAT_MESSAGING={"MAX_FRAME_BYTES": 2000}):
+        yield
+
+
+async def test_a_client_gives_up_a_message_that_is_too_large_for_the_server(
+    users: Users, connect: Connect, start: Any, small_frames: None
 ) -> None:
     alice, bob = users.make("alice", "bob")
     listener = await connect(alice)
     room = await make_group(listener, bob)
-    client = await node(bob)
+    client = await start(bob)
 
-    await client.tell(do="send", room=room, content="x" * chat_settings.MAX_FRAME_BYTES)
-    assert await client.hears("waiting") == 1009
-    assert await client.hears("rejected") == 1009
+    await client.tell(do="send", room=room, content="x" * 3000)
+    assert (await client.hears("rejected"))["code"] == 1009
     await client.tell(do="send", room=room, content="short")
 
     assert (await listener.expect("message.dispatch"))["content"] == "short"
-
-
-# What comes between the connection and `session.resumed`
-
-EARLY = {"eventType": "message.dispatch", "data": {"content": "early"}}
-
-FAKE = """
-const [file, positions, early] = process.argv.slice(1);
-const { ChatClient } = await import(file);
-class WebSocket { readyState = 1; send() {} close() {} }
-const client = new ChatClient("ws://nowhere", { WebSocket });
-Object.assign(client.positions, JSON.parse(positions));
-client.on("message.dispatch", ({ content }) => console.log(content));
-client.connect();
-client.socket.onopen();
-client.socket.onmessage({ data: early });
-client.close();
-"""
-
-
-@pytest.mark.parametrize(("positions", "heard"), [({}, ["early"]), ({"user:1": 3}, [])])
-async def test_the_python_client_takes_early_events_only_where_no_replay_has_them(
-    positions: dict[str, int], heard: list[str]
-) -> None:
-    seen: list[str] = []
-    client = ChatClient("ws://nowhere", lambda name, data: seen.append(data["content"]))
-    client._replays = bool(positions)
-
-    await client._take(EARLY)
-
-    assert seen == heard
-
-
-@pytest.mark.parametrize(("positions", "heard"), [({}, ["early"]), ({"user:1": 3}, [])])
-def test_the_javascript_client_takes_early_events_only_where_no_replay_has_them(
-    positions: dict[str, int], heard: list[str]
-) -> None:
-    if shutil.which("node") is None:
-        cannot_run("needs node to run the JavaScript client")
-    arguments = [str(CLIENTS / "chat_client.js"), json.dumps(positions), json.dumps(EARLY)]
-    ended = subprocess.run(
-        ["node", "--input-type=module", "--eval", FAKE, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert ended.stdout.split() == heard

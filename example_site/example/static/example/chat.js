@@ -2,7 +2,7 @@
 // Everything that comes from the server reaches the page as text, never as markup.
 
 // The client of docs/clients: it connects, resumes and sends again.
-import { ChatClient } from "../clients/chat_client.js";
+import { ChatClient, ConnectionLost } from "../clients/chat_client.js";
 
 const PAGE_SIZE = 30;
 const FRAMES_KEPT = 300;
@@ -93,10 +93,11 @@ function showState(state, code) {
   }
 }
 
-function showRefused({ code, detail, message }) {
-  if (detail === undefined) return; // The connection broke, which the status says.
+function showRefused(error) {
+  if (error instanceof ConnectionLost) return; // The status says so.
+  const { code, detail = error.message } = error;
   const shown = typeof detail === "string" ? detail : JSON.stringify(detail);
-  notice(code ? `Error ${code}: ${shown}` : `Error: ${shown ?? message}`);
+  notice(code ? `Error ${code}: ${shown}` : `Error: ${shown}`);
 }
 
 function enableComposer() {
@@ -358,7 +359,11 @@ byId("composer").onsubmit = (event) => {
 byId("raw-form").onsubmit = (event) => {
   event.preventDefault();
   notice("");
-  chat.post(byId("raw").value);
+  try {
+    chat.post(byId("raw").value);
+  } catch (error) {
+    showRefused(error); // It is too large.
+  }
 };
 document.addEventListener("visibilitychange", readWhatIsSeen);
 
