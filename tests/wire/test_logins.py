@@ -1,0 +1,534 @@
+"""A socket lasts no longer than the login that it was opened with."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels.routing import URLRouter
+from django.contrib.auth import (
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user_model,
+    update_session_auth_hash,
+)
+from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.backends import file
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest
+from django.test import Client as Browser
+from django.utils import timezone
+
+from event_bridge.routing import get_websocket_urlpatterns
+from gql_chat import guards, sign_out
+from tests.client import Client
+from tests.conftest import Connect, Orm, Users
+from tests.servers import ChatThread, RedisServer, ServerMissingError
+from tests.wire import kept_sessions
+from tests.wire.rooms import group, people
+
+ENGINES = {
+    name: f"django.contrib.sessions.backends.{name}"
+    for name in ("db", "cached_db", "cache", "file", "signed_cookies")
+} | {"own": "tests.wire.kept_sessions"}
+
+KEPT = [name for name in ENGINES if name != "signed_cookies"]
+"""The engines that keep sessions on the server."""
+
+
+class Visit:
+    """A user who is logged in with a browser."""
+
+    def __init__(self, user: AbstractUser, browser: Browser, orm: Orm) -> None:
+        self.user = user
+        self.browser = browser
+        self.orm = orm
+
+    @property
+    def key(self) -> str:
+        """The value of the session cookie."""
+        return self.browser.cookies["sessionid"].value
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What makes a socket the browser's."""
+        return {"Cookie": f"sessionid={self.key}"}
+
+    def change(self, work: Callable[[Any], Any]) -> None:
+        """Change the session as another server would, and save it."""
+
+        def change() -> None:
+            session = self.browser.session
+            work(session)
+            session.save()
+
+        self.orm(change)
+
+
+LogIn = Callable[..., Visit]
+
+
+@pytest.fixture
+def log_in(users: Users, orm: Orm) -> LogIn:
+    """Logs somebody in, with the engine of the settings."""
+
+    def logged_in(user: AbstractUser | None = None) -> Visit:
+        user, browser = user or users("alice"), Browser()
+        orm(browser.force_login, user)
+        return Visit(user, browser, orm)
+
+    return logged_in
+
+
+@pytest.fixture
+def engine(
+    request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A session engine by its short name, in use until the test ends."""
+    name: str = request.param
+    settings.SESSION_ENGINE = ENGINES[name]
+    # Where the class has found it once it looks no more.
+    monkeypatch.setattr(file.SessionStore, "_storage_path", str(tmp_path), raising=False)
+    return name
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logins are judged again at once, so that no test waits for half a minute."""
+    monkeypatch.setattr(guards, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(guards, "LOOK_SECONDS", 0.05)
+
+
+def flush(visit: Visit, settings: Any) -> None:
+    visit.orm(visit.browser.session.flush)
+
+
+def delete(visit: Visit, settings: Any) -> None:
+    visit.orm(Session.objects.filter(pk=visit.key).delete)
+
+
+def expire(visit: Visit, settings: Any) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    visit.orm(Session.objects.filter(pk=visit.key).update, expire_date=past)
+
+
+def change_password(visit: Visit, settings: Any) -> None:
+    user = get_user_model()._default_manager.get
+    found = visit.orm(user, pk=visit.user.pk)
+    found.set_password("another")
+    visit.orm(found.save)
+
+
+def cycle_key(visit: Visit, settings: Any) -> None:
+    visit.orm(visit.browser.session.cycle_key)
+
+
+def lose_user(visit: Visit, settings: Any) -> None:
+    visit.change(lambda session: session.pop(SESSION_KEY))
+
+
+def lose_hash(visit: Visit, settings: Any) -> None:
+    visit.change(lambda session: session.pop(HASH_SESSION_KEY))
+
+
+def become_another(visit: Visit, settings: Any) -> None:
+    other = visit.orm(
+        get_user_model()._default_manager.exclude(pk=visit.user.pk).order_by("-pk").first
+    )
+    assert other is not None
+    visit.change(
+        lambda session: session.update(
+            {
+                SESSION_KEY: other._meta.pk.value_to_string(other),
+                HASH_SESSION_KEY: other.get_session_auth_hash(),
+            }
+        )
+    )
+
+
+def lose_backend(visit: Visit, settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = ["guardian.backends.ObjectPermissionBackend"]
+
+
+def change_secret(visit: Visit, settings: Any) -> None:
+    settings.SECRET_KEY = "all-sessions-end"
+
+
+ENDS = [
+    flush,
+    delete,
+    expire,
+    change_password,
+    cycle_key,
+    lose_user,
+    lose_hash,
+    become_another,
+    lose_backend,
+    change_secret,
+]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+async def test_the_next_heartbeat_after_the_login_ended_closes_the_socket(
+    end: Callable[[Visit, Any], None],
+    chat: ChatThread,
+    log_in: LogIn,
+    users: Users,
+    settings: Any,
+) -> None:
+    users("somebody")
+    visit = log_in()
+    async with Client(chat.url, headers=visit.headers) as client:
+        await client.heartbeat()
+
+        end(visit, settings)
+        await client.send("session.heartbeat")
+
+        assert await client.closed() == 4001
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+async def test_a_silent_socket_ends_with_its_login_and_no_other_does(
+    end: Callable[[Visit, Any], None],
+    chat: ChatThread,
+    log_in: LogIn,
+    users: Users,
+    settings: Any,
+    soon: None,
+    connect: Connect,
+) -> None:
+    users("somebody")
+    visit, other = log_in(), log_in()
+    async with (
+        Client(chat.url, headers=visit.headers) as client,
+        Client(chat.url, headers=other.headers) as elsewhere,
+    ):
+        end(visit, settings)
+
+        assert await client.closed() == 4001
+        if end in (lose_backend, change_secret):  # everybody's
+            assert await elsewhere.closed() == 4001
+        else:
+            await elsewhere.heartbeat()
+
+
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
+async def test_whatever_the_engine_a_login_lasts_and_ends_with_a_changed_password(
+    engine: str, chat: ChatThread, log_in: LogIn, settings: Any, soon: None
+) -> None:
+    talking, silent, other = log_in(), log_in(), log_in()
+    async with (
+        Client(chat.url, headers=talking.headers) as client,
+        Client(chat.url, headers=silent.headers) as quiet,
+        Client(chat.url, headers=other.headers) as elsewhere,
+    ):
+        for each in (client, quiet, elsewhere):
+            await each.heartbeat()
+
+        change_password(talking, settings)
+        await client.send("session.heartbeat")
+        assert await client.closed() == 4001
+        change_password(silent, settings)
+        assert await quiet.closed() == 4001
+
+        await elsewhere.heartbeat()
+
+
+@pytest.mark.parametrize("engine", KEPT, indirect=True)
+async def test_whatever_the_engine_a_session_that_was_flushed_ends_its_sockets(
+    engine: str, chat: ChatThread, log_in: LogIn, settings: Any, soon: None
+) -> None:
+    talking, silent, other = log_in(), log_in(), log_in()
+    async with (
+        Client(chat.url, headers=talking.headers) as client,
+        Client(chat.url, headers=silent.headers) as quiet,
+        Client(chat.url, headers=other.headers) as elsewhere,
+    ):
+        flush(talking, settings)
+        await client.send("session.heartbeat")
+        assert await client.closed() == 4001
+        flush(silent, settings)
+        assert await quiet.closed() == 4001
+
+        await elsewhere.heartbeat()
+
+
+@pytest.mark.parametrize("engine", ["file", "signed_cookies"], indirect=True)
+async def test_a_session_that_is_too_old_for_its_engine_ends(
+    engine: str, chat: ChatThread, log_in: LogIn, settings: Any, tmp_path: Path, orm: Orm
+) -> None:
+    visit = log_in()
+    async with Client(chat.url, headers=visit.headers) as client:
+        await client.heartbeat()
+        if engine == "file":
+            (kept,) = tmp_path.iterdir()
+            os.utime(kept, (0, 0))
+        else:
+            settings.SESSION_COOKIE_AGE = 0
+
+        await client.send("session.heartbeat")
+
+        assert await client.closed() == 4001
+    # Judging changes nothing: the file of the session is there, and no other.
+    if engine == "file":
+        assert list(tmp_path.iterdir()) == [kept]
+
+
+async def test_a_secret_key_that_is_a_fallback_now_still_holds(
+    chat: ChatThread, log_in: LogIn, settings: Any, soon: None
+) -> None:
+    visit, ending = log_in(), log_in()
+    async with (
+        Client(chat.url, headers=visit.headers) as client,
+        Client(chat.url, headers=ending.headers) as other,
+    ):
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "the-next-one"
+
+        await client.heartbeat()
+        flush(ending, settings)
+        assert await other.closed() == 4001  # by a look at both
+        await client.heartbeat()
+
+
+async def test_who_changes_the_password_logs_the_socket_in_again_with_the_new_cookie(
+    chat: ChatThread, log_in: LogIn, orm: Orm
+) -> None:
+    visit = log_in()
+    async with Client(chat.url, headers=visit.headers) as client:
+        request = HttpRequest()
+        request.session, request.user = visit.browser.session, visit.user
+
+        def change() -> None:
+            visit.user.set_password("another")
+            visit.user.save()
+            update_session_auth_hash(request, visit.user)
+            request.session.save()
+
+        orm(change)
+        await client.send("session.heartbeat")
+        assert await client.closed() == 4001
+
+    headers = {"Cookie": f"sessionid={request.session.session_key}"}
+    async with Client(chat.url, headers=headers) as client:
+        await client.heartbeat()
+
+
+async def test_a_socket_that_is_not_the_sessions_outlasts_it(
+    chat: ChatThread, log_in: LogIn, users: Users, settings: Any, soon: None
+) -> None:
+    visit, ending, user = log_in(), log_in(), users("by token")
+    async with (
+        Client(chat.url, user.pk, headers=visit.headers) as client,
+        Client(chat.url, headers=ending.headers) as other,
+    ):
+        for each in (visit, ending):
+            flush(each, settings)
+        assert await other.closed() == 4001
+
+        await client.heartbeat()
+
+
+async def test_signing_a_user_out_closes_all_their_sockets(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    phone, laptop, other = await connect(alice), await connect(alice), await connect(bob)
+
+    orm(sign_out, alice)
+
+    assert await phone.closed() == 4001
+    assert await laptop.closed() == 4001
+    await other.heartbeat()
+
+
+# Stores that are away
+
+
+class Outage:
+    """A store of sessions that goes and comes back."""
+
+    def __init__(self, go: Callable[[], None], come: Callable[[], None]) -> None:
+        self.go = go
+        self.come = come
+
+
+@pytest.fixture
+def outage(
+    engine: str, request: pytest.FixtureRequest, settings: Any, tmp_path: Path
+) -> Iterator[Outage]:
+    """How to take the store of the engine away."""
+    if engine == "file":
+        gone = tmp_path.with_name(f"{tmp_path.name}-gone")
+        outage = Outage(lambda: _move(tmp_path, gone), lambda: _move(gone, tmp_path))
+    elif engine == "own":
+        store = kept_sessions.SessionStore
+        outage = Outage(lambda: setattr(store, "away", True), lambda: setattr(store, "away", False))
+    else:
+        outage = request.getfixturevalue("redis_outage")
+    yield outage
+    with suppress(FileNotFoundError):
+        outage.come()
+
+
+def _move(path: Path, to: Path) -> None:
+    path.rename(to)
+
+
+@pytest.fixture
+def redis_outage(settings: Any) -> Iterator[Outage]:
+    """A Redis of the test's own that holds the sessions; what it held is there again afterwards."""
+    try:
+        server = RedisServer()
+    except ServerMissingError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    held: dict[bytes, bytes] = {}
+
+    def go() -> None:
+        with server.connection() as connection:
+            held.update({key: connection.dump(key) for key in connection.keys()})
+        server.kill()
+
+    def come() -> None:
+        if server.running:
+            return
+        server.start()
+        with server.connection() as connection:
+            for key, value in held.items():
+                connection.restore(key, 0, value)
+
+    with server:
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": server.url,
+            }
+        }
+        yield Outage(go, come)
+
+
+@pytest.mark.parametrize("engine", ["file", "own", "cache"], indirect=True)
+async def test_a_store_that_is_away_ends_no_socket_and_is_said_to_be_so(
+    engine: str,
+    outage: Outage,
+    chat: ChatThread,
+    log_in: LogIn,
+    soon: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    visit = log_in()
+    async with Client(chat.url, headers=visit.headers) as client:
+        await client.heartbeat()
+
+        outage.go()
+        for number in range(5):
+            await client.send("session.heartbeat", request_id=number)
+            detail = await client.error(4503, request_id=number)
+            assert detail["retry_after"] > 0
+        await client.send("room.list")
+        await client.expect("roomlist.dispatch")
+
+        outage.come()
+        await client.heartbeat()
+        change_password(visit, None)
+        assert await client.closed() == 4001
+
+    told = [record.getMessage() for record in caplog.records if "ogins" in record.getMessage()]
+    assert [text.partition(":")[0] for text in told] == [
+        "Logins cannot be judged",
+        "Logins are judged again.",
+    ]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("engine", ["file", "cache"], indirect=True)
+async def test_who_connects_while_the_store_is_away_is_not_told_to_log_in_again(
+    engine: str, outage: Outage, chat: ChatThread, log_in: LogIn
+) -> None:
+    visit = log_in()
+
+    outage.go()
+    async with Client(chat.url, headers=visit.headers, greeted=False) as client:
+        await client.error(4503)
+        assert await client.closed() == 1011
+
+    outage.come()
+    async with Client(chat.url, headers=visit.headers) as client:
+        await client.heartbeat()
+
+
+@pytest.mark.parametrize("engine", KEPT, indirect=True)
+async def test_a_cookie_of_no_session_is_closed_with_4001(engine: str, chat: ChatThread) -> None:
+    for key in ("a" * 32, "../../../etc/passwd", "x"):
+        headers = {"Cookie": f"sessionid={key}"}
+        async with Client(chat.url, headers=headers, greeted=False) as client:
+            assert await client.closed() == 4001
+
+
+async def test_a_user_with_a_cookie_is_served_as_before(
+    chat: ChatThread, connect: Connect, users: Users
+) -> None:
+    (alice,) = await people(connect, users, "alice")
+
+    assert (await group(alice))["creator"]["id"] == alice.id
+
+
+# Tokens
+
+
+@pytest.fixture
+def token_socket(chat: ChatThread) -> Iterator[str]:
+    """The socket of a project whose middleware takes users from tokens."""
+    tokens = import_module("shop.tokens")
+    with ChatThread(tokens.TokenAuth(URLRouter(get_websocket_urlpatterns()))) as server:
+        yield server.url
+
+
+async def test_a_token_is_accepted_as_subprotocol_and_ends_the_socket_with_its_end(
+    token_socket: str, users: Users
+) -> None:
+    from shop.tokens import make_token
+
+    user = users("alice")
+    offered = ["bearer", make_token(user, seconds=3)]
+    async with Client(token_socket, subprotocols=offered) as client:
+        assert client.socket.subprotocol == "bearer"
+        await client.heartbeat()
+
+        assert await client.closed() == 4001
+
+    async with Client(token_socket, subprotocols=offered, greeted=False) as client:
+        assert client.socket.subprotocol == "bearer"
+        assert await client.closed() == 4001
+
+
+async def test_a_token_that_has_ended_is_refused_by_the_next_heartbeat(
+    token_socket: str, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gql_chat import logins
+    from shop.tokens import make_token
+
+    token = make_token(users("alice"))
+    async with Client(token_socket, subprotocols=["bearer", token]) as client:
+        await client.heartbeat()
+        now = logins.time.time()
+        monkeypatch.setattr(logins.time, "time", lambda: now + 3601)
+
+        await client.send("session.heartbeat")
+
+        assert await client.closed() == 4001
+
+
+async def test_a_subprotocol_that_nobody_chose_is_not_accepted(
+    connect: Connect, users: Users
+) -> None:
+    alice = await connect(users("alice"), subprotocols=["soap", "wamp"])
+
+    assert alice.socket.subprotocol is None
+    await alice.heartbeat()
