@@ -85,7 +85,8 @@ class Guard:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 problem = await asyncio.shield(answer)
-        except TimeoutError:
+        except TimeoutError as error:
+            self._note(error)
             problem = unknown()
         if problem is not None:
             raise problem
