@@ -66,6 +66,7 @@ class ChatGraphQLSocket:
         self._closed = False
         self._too_slow = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
+        self._is_refused = False
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -180,7 +181,8 @@ class ChatGraphQLSocket:
             self._too_slow.set()
         except OSError:
             self._closed = True  # the client is gone; `iter_json` is about to learn it
-        if _refuses_login(message):
+        self._is_refused = self._is_refused or _refuses_login(message)
+        if self._is_refused and message["type"] != "next":  # what comes of that is over as well
             await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
 
     async def close(self, code: int, reason: str) -> None:
