@@ -5,12 +5,10 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from channels.routing import URLRouter
 from django.contrib.auth import (
     HASH_SESSION_KEY,
     SESSION_KEY,
@@ -24,7 +22,6 @@ from django.http import HttpRequest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from event_bridge.routing import get_websocket_urlpatterns
 from gql_chat import guards, sign_out
 from tests.client import Client
 from tests.conftest import Connect, Orm, Users
@@ -501,50 +498,7 @@ async def test_a_cookie_of_no_session_is_closed_with_4001(engine: str, chat: Cha
             assert await client.closed() == 4001
 
 
-# Tokens
-
-
-@pytest.fixture
-def token_socket(chat: ChatThread) -> Iterator[str]:
-    """The socket of a project whose middleware takes users from tokens."""
-    tokens = import_module("shop.tokens")
-    with ChatThread(tokens.TokenAuth(URLRouter(get_websocket_urlpatterns()))) as server:
-        yield server.url
-
-
-async def test_a_token_is_accepted_as_subprotocol_and_ends_the_socket_with_its_end(
-    token_socket: str, users: Users
-) -> None:
-    from shop.tokens import make_token
-
-    user = users("alice")
-    offered = ["bearer", make_token(user, seconds=3)]
-    async with Client(token_socket, subprotocols=offered) as client:
-        assert client.socket.subprotocol == "bearer"
-        await client.heartbeat()
-
-        assert await client.closed() == 4001
-
-    async with Client(token_socket, subprotocols=offered, greeted=False) as client:
-        assert client.socket.subprotocol == "bearer"
-        assert await client.closed() == 4001
-
-
-async def test_a_token_that_has_ended_is_refused_by_the_next_heartbeat(
-    token_socket: str, users: Users, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from gql_chat import logins
-    from shop.tokens import make_token
-
-    token = make_token(users("alice"))
-    async with Client(token_socket, subprotocols=["bearer", token]) as client:
-        await client.heartbeat()
-        now = logins.time.time()
-        monkeypatch.setattr(logins.time, "time", lambda: now + 3601)
-
-        await client.send("session.heartbeat")
-
-        assert await client.closed() == 4001
+# Subprotocols
 
 
 async def test_a_subprotocol_that_nobody_chose_is_not_accepted(
