@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .errors import ChatError
-from .logins import Judgement, Login, Scope, ended, find_outage, judge, unknown
+from .logins import Judgement, Login, Scope, ended, find_outage, find_shown, judge, unknown
 from .threads import DatabaseThreads
 
 logger = logging.getLogger("gql_chat")
@@ -108,9 +108,12 @@ class Guard:
 
     async def misses_login(self, scope: Scope) -> bool:
         """Tell whether an anonymous connection may only seem so, since its store is away."""
+        shown = find_shown(scope)
+        if shown is None:
+            return False
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                problem = await self._threads.run(find_outage, scope)
+                problem = await self._threads.run(find_outage, shown)
         except TimeoutError as error:
             problem = error
         finally:

@@ -355,16 +355,26 @@ def _prove(session: SessionBase, key: str) -> None:
             raise OSError("The file of a session cannot be read.")
 
 
-def find_outage(scope: Scope) -> Exception | None:
-    """Return why the store of a connection's session does not answer; None where it does.
+Shown = tuple[type[SessionBase], str]
+"""A store, and a key that a client says it has there."""
 
-    Most stores give an empty session then, and so the authentication gives an anonymous user: who
-    has a login is told to log in again.
-    """
+
+def find_shown(scope: Scope) -> Shown | None:
+    """Return the session that a connection's cookie names; None where it names none."""
     store = _find_store(scope.get("session"))
     key = scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME)
     if store is None or not isinstance(key, str) or _KEY.fullmatch(key) is None:
         return None
+    return store, key
+
+
+def find_outage(shown: Shown) -> Exception | None:
+    """Return why the store of a session does not answer; None where it does.
+
+    Most stores give an empty session then, and so the authentication gives an anonymous user: who
+    has a login is told to log in again.
+    """
+    store, key = shown
     try:
         read_sessions(store, [key])
     except Exception as error:
