@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -14,6 +14,8 @@ from guardian.conf import settings as guardian_settings
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
+from gql_chat.guards import get_guard
+from gql_chat.logins import Login, unknown
 from gql_chat.schema import Context
 from gql_chat.streams import Envelope
 
@@ -70,7 +72,8 @@ class ChatConsumer:
         self.resumption: Resumption | None = None
         self.resumed = False
         self.reached: dict[str, int] = {}
-        self.session_key: str | None = getattr(scope.get("session"), "session_key", None)
+        self.login = Login.of(scope)
+        self.guard = get_guard()
         self._receive = receive
         self._send = send
         self._held: list[Delivered] = []
@@ -97,20 +100,23 @@ class ChatConsumer:
     async def run(self) -> None:
         """Serve the connection until it ends."""
         await self._receive()  # websocket.connect
-        await self._send({"type": "websocket.accept"})
-        if not self.is_authenticated():
-            await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
+        subprotocol = self.choose_subprotocol(self.scope.get("subprotocols", ()))
+        await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
+        if not self.is_authenticated() or self.login.is_expired:
+            await self._turn_away()
             return
         self.user_id: Any = self.user.pk  # type: ignore[union-attr]
         self.user_key = str(self.user_id)
         self.channel_name = self.hub.name_socket()
         self.hub.register(self)
+        self.guard.watch(self.login, self.dismiss)
         try:
             if await self._open() and await self._welcome():
                 await self._serve()
         finally:
             self.state = State.CLOSING
             self.outbox.close()
+            self.guard.forget(self.login)
             try:
                 await self._say_goodbye()
                 await self._forget_session()
@@ -125,6 +131,17 @@ class ChatConsumer:
             and bool(user.is_authenticated)
             and user.get_username() != guardian_settings.ANONYMOUS_USER_NAME
         )
+
+    def choose_subprotocol(self, offered: Sequence[str]) -> str | None:
+        """Return the subprotocol to speak. Projects override it where they have another.
+
+        A browser fails where it offers some and none is chosen. It cannot send headers, so many
+        projects let it offer `["bearer", token]`: that is answered with `bearer`.
+
+        Args:
+            offered: what the client offers. A token among it must not be sent back.
+        """
+        return "bearer" if "bearer" in offered else None
 
     async def connected(self) -> None:
         """Do what a project wants done when a socket is open. Nothing by default.
@@ -184,6 +201,13 @@ class ChatConsumer:
         self._in_step = True
         return True
 
+    async def _turn_away(self) -> None:
+        """Close a socket of nobody; one whose login is out of reach comes back and tries again."""
+        if not self.is_authenticated() and await self.guard.misses_login(self.scope):
+            await self._refuse(unknown())
+        else:
+            await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
+
     async def _refuse(self, problem: ChatError) -> None:
         """Close a socket that cannot be opened, with the code that says why."""
         if not isinstance(problem, NotAuthenticated):
@@ -202,8 +226,6 @@ class ChatConsumer:
         return result
 
     def _heartbeat(self) -> None:
-        if self.session_key is not None and not sessions.is_signed_in(self.session_key):
-            raise NotAuthenticated("You have logged out.")
         self._run_lifecycle("heartbeat")
 
     async def _forget_session(self) -> None:
@@ -267,6 +289,7 @@ class ChatConsumer:
         """
         table = events()
         if frame.event_type == "session.heartbeat":
+            await self.guard.check(self.login)
             await self.hub.threads.commit(self._heartbeat)
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
@@ -350,9 +373,8 @@ class ChatConsumer:
 
     def dismiss(self, login: str | None = None) -> None:
         """Close, as not authenticated any more; with `login`, if opened with that login session."""
-        if login is None or (
-            self.session_key is not None and sessions.fingerprint(self.session_key) == login
-        ):
+        key = self.login.session_key
+        if login is None or (key is not None and sessions.fingerprint(key) == login):
             self.hub.spawn(self.close(protocol.CLOSE_NOT_AUTHENTICATED))
 
     def interrupt(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         asend_message,
         asend_to_room,
         asend_to_users,
+        asign_out,
         create_room,
         delete_messages,
         edit_message,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         send_message,
         send_to_room,
         send_to_users,
+        sign_out,
     )
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "asend_message",
     "asend_to_room",
     "asend_to_users",
+    "asign_out",
     "create_room",
     "delete_messages",
     "edit_message",
@@ -50,6 +53,7 @@ __all__ = [
     "send_message",
     "send_to_room",
     "send_to_users",
+    "sign_out",
 ]
 
 

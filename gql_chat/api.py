@@ -29,6 +29,7 @@ from .errors import Invalid
 from .events import Event
 from .models import AbstractMessage, AbstractRoom, get_model
 from .operations import EventHandler
+from .sessions import announce_sign_out
 
 
 def acting_as(user: Any, *, as_system: bool = False) -> EventHandler:
@@ -219,6 +220,18 @@ def send_to_users(users: Iterable[Any], event: Event) -> None:
     acting_as(None).send_to_users([_user(user) for user in users], event)
 
 
+def sign_out(user: Any) -> None:
+    """Close all sockets of a user, in every process: with 4001, so the client has to log in again.
+
+    For logins that end nowhere in Django, such as a token that is revoked. The word of it goes
+    over the channel layer once: a process that is cut off just then misses it.
+
+    Args:
+        user: the user.
+    """
+    announce_sign_out(_user(user))
+
+
 acreate_room = sync_to_async(create_room)
 asend_message = sync_to_async(send_message)
 aedit_message = sync_to_async(edit_message)
@@ -227,6 +240,7 @@ aadd_members = sync_to_async(add_members)
 aremove_members = sync_to_async(remove_members)
 asend_to_room = sync_to_async(send_to_room)
 asend_to_users = sync_to_async(send_to_users)
+asign_out = sync_to_async(sign_out)
 
 
 def _room(room: Any) -> Any:

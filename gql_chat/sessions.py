@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -63,21 +61,9 @@ def fingerprint(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
-def is_signed_in(session_key: str) -> bool:
-    """Tell whether the login session that a socket was opened with still exists.
-
-    Sessions in signed cookies exist nowhere but in the browser, so they never end here.
-    """
-    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
-        return True
-    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
-    return bool(store().exists(session_key))
-
-
-def announce_sign_out(user_id: Any, session_key: str) -> None:
-    """Let every process close the sockets that were opened with a login session."""
+def announce_sign_out(user_id: Any, session_key: str | None = None) -> None:
+    """Let every process close the sockets of a user, or those opened with one login session."""
+    login = None if session_key is None else fingerprint(session_key)
     streams.announce(
-        streams.Envelope(
-            streams.user_stream(user_id), 0, "", "", {"signed_out": fingerprint(session_key)}
-        )
+        streams.Envelope(streams.user_stream(user_id), 0, "", "", {"signed_out": login})
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 from guardian.conf import settings as guardian_settings
 
-from .. import sessions
 from ..conf import chat_settings
-from ..errors import NotAuthenticated, NotFound, PermissionDenied
+from ..errors import NotAuthenticated, NotFound, PermissionDenied, Unavailable
+from ..logins import Login
 from ..models import Membership
 from ..operations import Operations
 from ..schema import Context
@@ -35,24 +35,30 @@ class Caller:
 
     Attributes:
         user_id: the primary key of the user; None for nobody.
-        session_key: the login session, where there is one.
+        login: what the socket was opened with; None for a request, which Django has just judged.
         act_as: the user on whose behalf the caller wants to act, as the caller wrote it.
     """
 
     user_id: Any
-    session_key: str | None = None
+    login: Login | None = None
     act_as: int | str | None = None
 
     @classmethod
-    def of(cls, user: Any, session: Any, act_as: Any = None) -> Caller:
-        """Return the caller for a user and a session, as Django's or Channels' middleware gives."""
+    def of(cls, user: Any, login: Login | None = None, act_as: Any = None) -> Caller:
+        """Return the caller for a user as Django's or Channels' middleware gives it."""
         known = (
             user is not None
             and user.is_authenticated
             and user.get_username() != guardian_settings.ANONYMOUS_USER_NAME
         )
-        session_key = getattr(session, "session_key", None)
-        return cls(user.pk if known else None, session_key, act_as)
+        return cls(user.pk if known else None, login, act_as)
+
+    def stay(self) -> Context:
+        """Return the context of what was begun before, as `enter` does.
+
+        Where a login cannot be judged, it is taken to hold.
+        """
+        return self._enter(began=True)
 
     def enter(self) -> Context:
         """Return the context of one operation, by what holds now. Runs on a database thread.
@@ -61,11 +67,19 @@ class Caller:
             NotAuthenticated: nobody has signed in, or the account or login session has ended.
             PermissionDenied: the user may not use the endpoint, or may not act as the other.
             Invalid, NotFound: there is no such other user.
+            Unavailable: the store of the login's session is away.
         """
+        return self._enter(began=False)
+
+    def _enter(self, *, began: bool) -> Context:
         if self.user_id is None:
             raise NotAuthenticated("Sign in first.")
-        if self.session_key is not None and not sessions.is_signed_in(self.session_key):
-            raise NotAuthenticated("You have logged out.")
+        if self.login is not None:
+            try:
+                self.login.check()
+            except Unavailable:
+                if not began:
+                    raise
         caller = Operations(self.user_id)
         if not chat_settings.load("GRAPHQL_ACCESS")(caller.user):
             raise PermissionDenied("You may not use this endpoint.")

@@ -13,7 +13,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +22,7 @@ from django.db import InterfaceError, OperationalError
 
 from .. import streams
 from ..errors import ChatError, Invalid, NotFound, PermissionDenied
+from ..logins import judge
 from ..models import Membership, UserStream
 from ..schema import Context
 from ..streams import Envelope
@@ -160,7 +161,7 @@ class Follower:
             that is none.
         """
         frames = self._read_log(entitled)
-        context = self.caller.enter()
+        context = self.caller.stay()
         try:
             gone = find_entitlement(context, entitled.stream).gone
         except (NotFound, PermissionDenied) as error:
@@ -304,10 +305,11 @@ class Bells:
 
 def _ask(places: dict[str, int], callers: set[Caller]) -> tuple[dict[str, int], set[Caller]]:
     """Return which streams have moved on, and where to; and who may follow nothing now."""
-    refused = set()
-    for caller in callers:
+    judgement = judge(caller.login for caller in callers if caller.login is not None)
+    refused = {caller for caller in callers if caller.login in judgement.ended}
+    for caller in callers - refused:
         try:
-            caller.enter()
+            replace(caller, login=None).enter()
         except ChatError:
             refused.add(caller)
     return streams.heads(places), refused

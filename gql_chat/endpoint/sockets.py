@@ -22,7 +22,9 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 from strawberry.types.unset import UNSET
 
 from ..conf import chat_settings
-from ..errors import ChatError, NotAuthenticated
+from ..errors import ChatError, NotAuthenticated, Unavailable
+from ..guards import get_guard
+from ..logins import Login, ended
 from .access import Caller
 from .schema import get_schema, get_threads
 
@@ -31,6 +33,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 
 CLOSE_TOO_LARGE = 1009
+CLOSE_LATER = 1013
 CLOSE_TOO_SLOW = 4008
 CLOSE_UNAUTHORIZED = 4401
 CLOSE_PROTOCOL = 4406
@@ -62,6 +65,8 @@ class ChatGraphQLSocket:
         self._sending = asyncio.Lock()
         self._closed = False
         self._too_slow = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
+        self._is_refused = False
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -84,9 +89,8 @@ class ChatGraphQLSocket:
             await self.close(CLOSE_PROTOCOL, f"Speak {GRAPHQL_TRANSPORT_WS_PROTOCOL}.")
             return
         await self._send({"type": "websocket.accept", "subprotocol": GRAPHQL_TRANSPORT_WS_PROTOCOL})
-        connection = Connection(
-            Caller.of(self._scope.get("user"), self._scope.get("session")), self.close
-        )
+        login = Login.of(self._scope)
+        connection = Connection(Caller.of(self._scope.get("user"), login), self._scope, self.close)
         handler: Any = _Handler(
             view=connection,  # type: ignore[arg-type]
             websocket=self,  # type: ignore[arg-type]
@@ -96,7 +100,18 @@ class ChatGraphQLSocket:
             connection_init_wait_timeout=timedelta(seconds=self.init_seconds),
             max_subscriptions_per_connection=chat_settings.GRAPHQL_MAX_SUBSCRIPTIONS,
         )
-        await self._serve(handler)
+        guard = get_guard()
+        guard.watch(login, self._end)
+        try:
+            await self._serve(handler)
+        finally:
+            guard.forget(login)
+
+    def _end(self) -> None:
+        """Close the socket: its login has ended."""
+        if self._ending is None:
+            closing = self.close(CLOSE_UNAUTHORIZED, ended().sentence)
+            self._ending = asyncio.get_running_loop().create_task(closing)
 
     async def _serve(self, handler: Any) -> None:
         """Let the handler work until the client goes, or is found too slow."""
@@ -166,6 +181,9 @@ class ChatGraphQLSocket:
             self._too_slow.set()
         except OSError:
             self._closed = True  # the client is gone; `iter_json` is about to learn it
+        self._is_refused = self._is_refused or _refuses_login(message)
+        if self._is_refused and message["type"] != "next":  # what comes of that is over as well
+            await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket with a code and a reason, once."""
@@ -181,11 +199,15 @@ class Connection:
 
     Attributes:
         caller: who is connected.
+        scope: what the socket was opened with.
         connection_params: the payload of `connection_init`.
     """
 
-    def __init__(self, caller: Caller, close: Callable[[int, str], Awaitable[None]]) -> None:
+    def __init__(
+        self, caller: Caller, scope: Scope, close: Callable[[int, str], Awaitable[None]]
+    ) -> None:
         self.caller = caller
+        self.scope = scope
         self.connection_params: dict[str, Any] = {}
         self._close = close
 
@@ -193,8 +215,8 @@ class Connection:
         """Let a client in who may use the endpoint.
 
         Raises:
-            ConnectionRejectionError: it may not; the socket is closed with 4403, or with 4401
-                where nobody has signed in.
+            ConnectionRejectionError: it may not; the socket is closed with 4403, with 4401
+                where nobody has signed in, or with 1013 where that cannot be told now.
         """
         act_as = self.connection_params.get(ACT_AS)
         if not isinstance(act_as, int | str | None):
@@ -203,7 +225,14 @@ class Connection:
         try:
             await get_threads().run(self.caller.enter)
         except NotAuthenticated as problem:
-            await self._close(CLOSE_UNAUTHORIZED, problem.sentence)
+            nobody = self.caller.user_id is None
+            if nobody and await get_guard().misses_login(self.scope):
+                await self._close(CLOSE_LATER, "Try again later.")
+            else:
+                await self._close(CLOSE_UNAUTHORIZED, problem.sentence)
+            raise ConnectionRejectionError from None
+        except Unavailable:
+            await self._close(CLOSE_LATER, "Try again later.")
             raise ConnectionRejectionError from None
         except ChatError:
             raise ConnectionRejectionError from None
@@ -224,6 +253,22 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
             await super().handle_message(message)
         else:
             await self.handle_invalid_message(problem)
+
+
+def _refuses_login(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message says that the client is not signed in any more."""
+    payload = message.get("payload")
+    match message.get("type"):
+        case "error":
+            errors = payload
+        case "next":
+            errors = payload.get("errors") if isinstance(payload, Mapping) else None
+        case _:
+            return False
+    return any(
+        (error.get("extensions") or {}).get("code") == NotAuthenticated.code
+        for error in errors or ()
+    )
 
 
 def _find_problem(message: Any) -> str | None:

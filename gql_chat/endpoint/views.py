@@ -92,7 +92,7 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
 
 def _find_caller(request: Any) -> Caller:
     act_as = request.headers.get(ACT_AS_HEADER)
-    return Caller.of(getattr(request, "user", None), getattr(request, "session", None), act_as)
+    return Caller.of(getattr(request, "user", None), act_as=act_as)
 
 
 def _is_larger(request: HttpRequest, limit: int) -> bool:

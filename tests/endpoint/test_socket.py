@@ -1,18 +1,20 @@
 """The endpoint's socket: the messages of `graphql-transport-ws`, and who is let in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AbstractUser
 from websockets.exceptions import InvalidStatus
 
+from gql_chat import guards, send_message
 from gql_chat.endpoint.sockets import ChatGraphQLSocket
 from gql_chat.models import GroupChat
 from tests.conftest import Orm, Users
 from tests.endpoint.conftest import OpenSocket
 from tests.endpoint.tools import FOLLOW_ROOM, SEND, Subscriber, sign_in
 from tests.servers import ChatThread
+from tests.wire import kept_sessions
 
 MakeGroup = Callable[..., GroupChat]
 
@@ -53,6 +55,87 @@ async def test_nobody_unknown_and_nobody_who_may_not_is_let_in(
         socket = await open_socket(user)
         await socket.send({"type": "connection_init"})
         assert (await socket.closed())[0] == code
+
+
+@pytest.fixture
+def own_engine(settings: Any) -> Iterator[type[kept_sessions.SessionStore]]:
+    """A session engine of a project's own, which a test may take away."""
+    settings.SESSION_ENGINE = kept_sessions.__name__
+    yield kept_sessions.SessionStore
+    kept_sessions.SessionStore.away = False
+
+
+def change_password(user: AbstractUser) -> None:
+    user.set_password("another")
+    user.save()
+
+
+async def test_a_silent_socket_ends_with_its_login(
+    open_socket: OpenSocket, staff: AbstractUser, orm: Orm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guards, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(guards, "LOOK_SECONDS", 0.05)
+    socket = await (await open_socket(staff)).init()
+
+    orm(change_password, staff)
+
+    assert (await socket.closed())[0] == 4401
+
+
+async def test_the_next_operation_after_the_login_ended_closes_the_socket(
+    open_socket: OpenSocket, staff: AbstractUser, orm: Orm
+) -> None:
+    socket = await (await open_socket(staff)).init()
+    await socket.start("1", "{ rooms { id } }")
+    await socket.data("1")
+    await socket.completed("1")
+
+    orm(change_password, staff)
+    await socket.start("2", "{ rooms { id } }")
+
+    assert await socket.error("2") == 4001
+    assert (await socket.closed())[0] == 4401
+
+
+async def test_a_store_of_sessions_that_is_away_ends_nothing_that_was_begun(
+    own_engine: type[kept_sessions.SessionStore],
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    make_group: MakeGroup,
+    orm: Orm,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = make_group(staff)
+    monkeypatch.setattr(guards, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(guards, "LOOK_SECONDS", 0.05)
+    socket = await (await open_socket(staff)).init()
+    orm(send_message, room, "begun", sender=staff)
+    await socket.start("follow", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await socket.frame("follow")
+
+    own_engine.away = True
+    await socket.start("1", "{ rooms { id } }")
+    assert await socket.error("1") == 4503
+    orm(send_message, room, "still heard", sender=staff)
+    assert (await socket.frame("follow"))["event"]["message"]["content"] == "still heard"
+
+    own_engine.away = False
+    await socket.start("2", "{ rooms { id } }")
+    await socket.data("2")
+    await socket.completed("2")
+    orm(change_password, staff)
+    assert (await socket.closed())[0] == 4401
+
+
+async def test_who_says_hello_while_the_store_is_away_comes_back_later(
+    own_engine: type[kept_sessions.SessionStore], open_socket: OpenSocket, staff: AbstractUser
+) -> None:
+    socket = await open_socket(staff)
+    own_engine.away = True
+
+    await socket.send({"type": "connection_init"})
+
+    assert (await socket.closed())[0] == 1013
 
 
 async def test_nothing_runs_before_the_client_has_said_hello(
