@@ -371,13 +371,18 @@ async def test_members_that_plain_code_removes_hear_nothing_of_what_is_said_next
 
     orm(remove_and_talk)
 
+    for client, user in zip(removed, (bob, carol), strict=True):
+        exited = await client.expect("roomexit.dispatch")
+        assert exited["message"] == "You have been removed"
+        told = await everybody_gets("roomremovemembers.dispatch", here, there)
+        assert told["removed_members"] == [user.get_username()]
     for number in range(5):
         message = await everybody_gets("message.dispatch", here, there)
         assert message["content"] == f"{number}"
     await nobody_gets_anything(here, there, *removed)
 
 
-async def test_a_room_that_plain_code_deletes_is_left_alone(
+async def test_a_room_that_plain_code_deletes_is_gone_for_its_members(
     two_processes: Processes, connect: Connect, users: Users, orm: Orm
 ) -> None:
     one, other = two_processes
@@ -387,6 +392,8 @@ async def test_a_room_that_plain_code_deletes_is_left_alone(
 
     orm(get_model("Room").objects.filter(pk=room.pk).delete)
 
+    gone = await everybody_gets("roomdelete.dispatch", here, there)
+    assert gone == {"room_id": str(room.pk)}
     await say(here, {"id": str(kept.pk)}, "Go on", there)
     await here.refused(4004, "message.send", {"room_id": str(room.pk), "content": "?"})
     await nobody_gets_anything(here, there)
