@@ -420,7 +420,7 @@ def _let_hooks_fail(connection: BaseDatabaseWrapper) -> None:
 
     What is stored is answered and published, whatever a project's `on_commit` hook raises.
     `run_on_commit` is Django's own list. No public call says this of hooks that others have
-    registered; `tests/unit/test_commit_hooks.py` notices when the list changes.
+    registered; `tests/unit/test_races.py` notices when the list changes.
     """
     hooks: list[Any] = list(connection.run_on_commit)
     connection.run_on_commit = [(savepoints, hook, True) for savepoints, hook, _ in hooks]  # type: ignore[misc]
