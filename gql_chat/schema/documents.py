@@ -59,6 +59,7 @@ class Document:
 
     Raises:
         GraphQLError: the text does not parse, or does not fit the schema.
+        Unplannable: what it asks for cannot be prepared (`plans`).
     """
 
     def __init__(self, schema: GraphQLSchema, text: str) -> None:
@@ -77,7 +78,7 @@ class Document:
         ]
         self._variables = [(signature, coercer(signature.type)) for signature in signatures]
         self.writes = self._operation.operation is OperationType.MUTATION
-        self._planner = Planner(schema, self._operation)
+        self._planner = Planner(schema, self.node)
         self._plan = self._planner.plan()
 
     def execute(
