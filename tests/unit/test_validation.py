@@ -35,7 +35,7 @@ from tests.unit.test_coercion import KINDS, fillings
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_problems_are_found_where_graphql_core_finds_them(name: str, data: st.DataObject) -> None:
     kind: Any = KINDS[name]
