@@ -11,7 +11,7 @@ from graphql import GraphQLError, GraphQLNamedType, GraphQLObjectType, GraphQLSc
 from graphql.type import is_required_argument
 
 from gql_chat.conf import SERIALIZERS, chat_settings
-from gql_chat.schema import get_graphql_schema, rendering
+from gql_chat.schema import Unplannable, get_graphql_schema, rendering
 
 from .operations import LIFECYCLE, Prepared, operations_of
 from .protocol import dispatches
@@ -53,6 +53,10 @@ def find_problems() -> list[CheckMessage]:
         for operation in operations_of(route):
             try:
                 Prepared(schema, operation)
+            except Unplannable as error:
+                problems.append(
+                    _unplannable(f"The operation {operation.name!r} of {name!r}", error)
+                )
             except (LookupError, GraphQLError) as error:
                 text = f"The event {name!r} cannot run {operation.name!r}: {error}"
                 problems.append(Error(text, id="event_bridge.E013"))
@@ -102,5 +106,16 @@ def _dispatch_problems(schema: GraphQLSchema) -> Iterator[CheckMessage]:
     for kind in dispatches():
         try:
             rendering.find_document(kind)
+        except Unplannable as error:
+            yield _unplannable(f"The event {kind}", error)
         except (KeyError, GraphQLError) as error:
             yield Error(f"The event {kind} cannot be rendered: {error}", id="event_bridge.E014")
+
+
+def _unplannable(what: str, error: Unplannable) -> CheckMessage:
+    return Error(
+        f"{what} cannot be prepared: {error.message}",
+        hint="Operations run on database threads, by documents that are prepared when the server "
+        "starts: docs/architecture.md says what these may ask for.",
+        id="event_bridge.E015",
+    )

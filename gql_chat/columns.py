@@ -8,6 +8,7 @@ as its type in the schema declares that, by the system freely.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, time
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from django.db.models import Field, Model
 from .compatibility import check_range
 from .conf import chat_settings
 from .errors import Invalid
+from .times import check_time
 
 ON_CREATE = "writable_on_create"
 """The attribute in which a type of `SERIALIZERS` names the fields that are set with the object."""
@@ -76,13 +78,26 @@ def clean_columns(
             problems[name] = "There is no such field, or it is not yours."
             continue
         try:
-            cleaned[columns[name].attname] = columns[name].clean(_plain(value), None)
-            check_range(columns[name], cleaned[columns[name].attname])
+            stored = _check_times(columns[name].clean(_plain(value), None))
+            check_range(columns[name], stored)
+            cleaned[columns[name].attname] = stored
         except ValidationError as error:
             problems[name] = error.messages
     if problems:
         raise Invalid({where: problems})
     return cleaned
+
+
+def _check_times(value: Any) -> Any:
+    """Return a value as the database takes it; refuse times that it does not, but the field."""
+    if isinstance(value, datetime):
+        try:
+            return check_time(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+    if isinstance(value, time) and value.tzinfo is not None:
+        raise ValidationError("A time of the day without a zone is needed.")
+    return value
 
 
 def _plain(value: Any) -> Any:

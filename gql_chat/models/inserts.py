@@ -16,6 +16,7 @@ from django.db import connections, models, router, transaction
 from django.db.models.signals import post_save, pre_save
 
 from . import driver
+from .managers import is_plain
 from .rows import is_generated
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class KeptInsert(models.Model):
     ) -> Any:
         """Insert the row; Django's own way where it has to return or to compute something."""
         connection = connections[using]
-        kept = None if raw or returning_fields else inserts.find(type(self), connection, fields)
+        # A base manager of a project's may write in a way of its own.
+        is_kept = not raw and not returning_fields and is_plain(manager)
+        kept = inserts.find(type(self), connection, fields) if is_kept else None
         values = None if kept is None else kept.find_values(self, connection)
         if kept is None or values is None:
             insert: Any = super()._do_insert  # type: ignore[misc]

@@ -14,6 +14,7 @@ from ..conf import model_setting
 from .constraints import partial_index
 from .inserts import KeptInsert
 from .links import LINK_LENGTH, check_link
+from .streams import STREAM_LENGTH
 
 if TYPE_CHECKING:
     from ..relations import MessageRelations
@@ -198,7 +199,7 @@ class ClientMessage(models.Model):
     )
     client_id = models.CharField(max_length=CLIENT_ID_LENGTH)
     message = models.UUIDField()
-    stream = models.CharField(max_length=80)
+    stream = models.CharField(max_length=STREAM_LENGTH)
     seq = models.BigIntegerField()
 
     class Meta:

@@ -11,7 +11,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from ..conf import model_setting
@@ -143,12 +145,11 @@ def _select_pending_messages(user_id: Any) -> Any:
         .extra(
             tables=[members],
             where=[
-                f'"{members}"."user_id" = %s',
                 f'"{members}"."room_id" = "{here}"."room_id"',
                 f'"{members}"."pending_from" <= "{here}"."created_at"',
             ],
-            params=[user_id],
         )
+        .filter(Exact(RawSQL(f'"{members}"."user_id"', (), _user_key()[0].field), user_id))
     )
 
 

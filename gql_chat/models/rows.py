@@ -255,14 +255,15 @@ def _make_plain(model: Any, alias: str, names: list[str], values: list[Any]) -> 
 
 
 def new(model: type[ModelT], **values: Any) -> ModelT:
-    """Return a new instance: what `model(**values)` does, asking no router about relations.
+    """Return a new instance: what `model(**values)` does.
 
     Args:
         model: the model.
         values: by the names of columns, or of relations.
     """
     blank = _find_blank(model)
-    if not (blank.takes(values) and _is_quiet([model])):
+    # A project's routers say which objects may be related to which.
+    if router.routers or not (blank.takes(values) and _is_quiet([model])):
         return model(**values)
     state = ModelState()
     instance = object.__new__(model)

@@ -2,11 +2,16 @@
 
 Turning a queryset into SQL costs Django several times what SQLite or PostgreSQL need to answer
 it. What is asked so often never changes but for its values, so its SQL is kept.
+
+The contract: the queryset of a statement depends on nothing but its placeholders. A manager of a
+project's that computes (by the time, by the tenant of the request, by a language) would break it.
+So the SQL is kept only where every manager that the queryset went through is plain (`managers`).
+Where one is not, the queryset is built anew each time, and Django executes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +21,7 @@ from django.db.models.deletion import Collector
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
 from . import driver
+from .managers import asks_only_plain
 from .rows import Read, reader
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -38,6 +44,25 @@ class Placeholder(models.Expression):
         return "%s", [self]
 
 
+class Bound(Placeholder):
+    """Stands in a queryset for a value that is known, where its SQL is not kept.
+
+    Args:
+        number: which of the values.
+        given: what prepares it for the database.
+        value: the value.
+    """
+
+    def __init__(self, number: int, given: One | Many, value: Any) -> None:
+        super().__init__(number, given.field)
+        self.given = given
+        self.value = value
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Return a parameter and the value, as the database takes it."""
+        return "%s", [self.given.prepare(self.value, connection)]
+
+
 class Among(models.Lookup):
     """The condition that a column has one of the values that a placeholder is given as a list.
 
@@ -53,9 +78,10 @@ class Among(models.Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Return the condition in the words of the database."""
         column, _ = self.process_lhs(compiler, connection)
+        values, parameters = compiler.compile(self.rhs)
         if connection.vendor == "sqlite":
-            return f"{column} IN (SELECT value FROM json_each(%s))", [self.rhs]
-        return f"{column} = ANY(%s)", [self.rhs]
+            return f"{column} IN (SELECT value FROM json_each({values}))", parameters
+        return f"{column} = ANY({values})", parameters
 
 
 class Besides(models.Lookup):
@@ -74,8 +100,9 @@ class Besides(models.Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Return the condition in the words of the database."""
         column, _ = self.process_lhs(compiler, connection)
+        value, parameters = compiler.compile(self.rhs)
         # A sign before a column keeps its index out.
-        return f"{'+' if connection.vendor == 'sqlite' else ''}{column} = %s", [self.rhs]
+        return f"{'+' if connection.vendor == 'sqlite' else ''}{column} = {value}", parameters
 
 
 @dataclass(slots=True, frozen=True)
@@ -174,6 +201,7 @@ class _Prepared:
         self._given: list[One | Many] = []
         self._compiled: dict[str, _Compiled] = {}
         self._model: Any = None
+        self._is_kept = False
 
     def _prepare(self, connection: Any, compiled: _Compiled, values: tuple[Any, ...]) -> list[Any]:
         """Return the parameters of the statement for these values."""
@@ -186,16 +214,43 @@ class _Prepared:
             parameters[place] = prepared[number]
         return parameters
 
-    def _connect(self) -> tuple[Any, _Compiled]:
-        """Return the connection and the statement for its database."""
+    def _connect(self) -> tuple[Any, _Compiled] | None:
+        """Return the connection and the statement for its database; None where it is not kept."""
         if self._model is None:
             self._given = self._get_given()
-            self._model = self._make_query().model
+            query = self._make_query()
+            self._is_kept = asks_only_plain(query)
+            self._model = query.model
+        if not self._is_kept:
+            return None
+        # A router is asked each time: it may answer by what it finds around it.
         connection: Any = connections[router.db_for_write(self._model)]
         compiled = self._compiled.get(connection.alias)
         if compiled is None:
             compiled = self._compiled[connection.alias] = self._compile(connection)
         return connection, compiled
+
+    def _fetch(self, values: tuple[Any, ...]) -> Iterator[Any] | None:
+        """Return the rows for these values; None where the statement is not kept."""
+        found = self._connect()
+        if found is None:
+            return None
+        connection, compiled = found
+        parameters = self._prepare(connection, compiled, values)
+        return compiled.read(driver.fetch(connection, compiled.sql, parameters))
+
+    def _run(self, values: tuple[Any, ...]) -> bool:
+        """Execute the statement for these values; tell whether it is kept."""
+        found = self._connect()
+        if found is not None:
+            connection, compiled = found
+            driver.run(connection, compiled.sql, self._prepare(connection, compiled, values))
+        return found is not None
+
+    def _bind(self, values: tuple[Any, ...]) -> list[Bound]:
+        """Return what stands in the place of placeholders where the statement is not kept."""
+        pairs = zip(self._given, values, strict=True)
+        return [Bound(number, given, value) for number, (given, value) in enumerate(pairs)]
 
     def _make_query(self) -> Any:
         return self._build(
@@ -221,38 +276,50 @@ class _Prepared:
         )
 
 
+def _in_place(queryset: Any) -> Any:
+    """Return a queryset that is not kept, for the database where kept ones are executed.
+
+    A manager that names a database itself is obeyed. What it named is private to Django's
+    querysets: tests/unit/test_statements.py notices if it is gone.
+    """
+    return queryset if queryset._db else queryset.using(router.db_for_write(queryset.model))
+
+
 class Statement(_Prepared, Generic[ModelT]):
     """A queryset with placeholders; it may select related objects, or values instead of instances.
 
     Args:
-        build: takes the placeholders and returns the queryset. It is called once for each
-            database, when all models are loaded.
+        build: takes the placeholders and returns the queryset, which depends on nothing else. All
+            models are loaded when it is called.
         given: returns what each placeholder stands for, in the same order.
     """
 
     def __init__(self, build: Callable[..., models.QuerySet[ModelT]], given: Given) -> None:
         super().__init__(lambda *placeholders: build(*placeholders).query, given)
+        self._find = build
 
     def first(self, *values: Any) -> ModelT | None:
         """Return the first row for these values, or None."""
-        connection, compiled = self._connect()
-        parameters = self._prepare(connection, compiled, values)
-        rows = driver.fetch(connection, compiled.sql, parameters)
-        return next(compiled.read(rows), None)
+        rows = self._fetch(values)
+        return next(iter(self._select(values)[:1]) if rows is None else rows, None)
 
     def all(self, *values: Any) -> list[ModelT]:
         """Return the rows for these values."""
-        connection, compiled = self._connect()
-        parameters = self._prepare(connection, compiled, values)
-        rows = driver.fetch(connection, compiled.sql, parameters)
-        return list(compiled.read(rows))
+        rows = self._fetch(values)
+        return list(self._select(values) if rows is None else rows)
 
     def slice(self, start: int, size: int, *values: Any) -> list[ModelT]:
         """Return at most `size` of the rows for these values, after the first `start`."""
-        connection, compiled = self._connect()
+        found = self._connect()
+        if found is None:
+            return list(self._select(values)[start : start + size])
+        connection, compiled = found
         parameters = self._prepare(connection, compiled, values)
         rows = driver.fetch(connection, compiled.sliced, [*parameters, size, start])
         return list(compiled.read(rows))
+
+    def _select(self, values: tuple[Any, ...]) -> Any:
+        return _in_place(self._find(*self._bind(values)))
 
 
 class Update(_Prepared):
@@ -274,18 +341,20 @@ class Update(_Prepared):
             return query
 
         super().__init__(make_query, given)
+        self._find = build
 
     def run(self, *values: Any) -> None:
         """Write."""
-        connection, compiled = self._connect()
-        driver.run(connection, compiled.sql, self._prepare(connection, compiled, values))
+        if not self._run(values):
+            queryset, changes = self._find(*self._bind(values))
+            _in_place(queryset).update(**changes)
 
 
 class Delete(_Prepared):
     """A deletion with placeholders; Django's own where signals or other rows wait for it.
 
     Args:
-        build: takes the placeholders, or values, and returns the queryset of the rows.
+        build: takes the placeholders and returns the queryset of the rows.
         given: as for `Statement`.
     """
 
@@ -295,12 +364,14 @@ class Delete(_Prepared):
 
     def run(self, *values: Any) -> None:
         """Delete."""
-        connection, compiled = self._connect()
-        collector: Any = Collector(connection.alias)
-        if collector.can_fast_delete(self._model._default_manager.all()):
-            driver.run(connection, compiled.sql, self._prepare(connection, compiled, values))
-        else:
-            self._find(*values).delete()
+        found = self._connect()
+        if found is not None:
+            connection, _ = found
+            collector: Any = Collector(connection.alias)
+            if collector.can_fast_delete(self._model._default_manager.all()):
+                self._run(values)
+                return
+        _in_place(self._find(*self._bind(values))).delete()
 
 
 def find_by(

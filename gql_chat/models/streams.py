@@ -10,6 +10,9 @@ from django.utils import timezone
 
 from .positions import PositionField
 
+STREAM_LENGTH = len("user:") + 255
+"""The longest name of a stream: users may have primary keys of 255 letters."""
+
 
 class StreamEvent(models.Model):
     """One frame of a stream. Rows are written once and never changed.
@@ -24,7 +27,7 @@ class StreamEvent(models.Model):
             stream ends with it.
     """
 
-    stream = models.CharField(max_length=80)
+    stream = models.CharField(max_length=STREAM_LENGTH)
     seq = models.BigIntegerField()
     kind = models.CharField(max_length=64)
     payload = models.TextField()

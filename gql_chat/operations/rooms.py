@@ -124,8 +124,8 @@ class RoomOperations(Operations):
 
         Args:
             room_type: the name of the type, as in `room_types()`.
-            name: for types that have one.
-            description: likewise.
+            name: for types that have one; others may have one.
+            description: what the room is for.
             members: ids of the users who are in from the start, besides the creator.
             fields: values of columns that the type lets its creator set.
             preferences: those of the room's property.
@@ -143,7 +143,9 @@ class RoomOperations(Operations):
             rules = model.rules
             fields = self._check_fields(model, fields or {}, ON_CREATE, "extra_fields")
             text = {"name": name, "description": description}
-            if rules.named:
+            if not rules.named and name is None:
+                del text["name"]
+            if not rules.paired:  # such a chat has no text of its own
                 text = self._check_known(text, tuple(text))
             users = self.find_users(rules.members, members)
             user = self.user

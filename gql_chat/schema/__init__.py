@@ -5,12 +5,14 @@ from .context import Context, Info
 from .documents import Document
 from .events import own_events
 from .fields import derived
+from .plans import Unplannable
 from .selection import select_all
 
 __all__ = [
     "Context",
     "Document",
     "Info",
+    "Unplannable",
     "derived",
     "get_graphql_schema",
     "get_schema",

@@ -7,14 +7,13 @@ from typing import Any, TypeVar
 
 import strawberry
 from graphql import GraphQLSchema
-from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from ..compatibility import repair_optimizer
 from ..conf import chat_settings, per_settings
 from . import serializers
-from .conversion import convert_inputs
+from .conversion import SchemaConfig, convert_inputs
 from .descriptions import describe
 from .scalars import SCALARS
 
@@ -56,7 +55,7 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         subscription=Subscription,
         types=load_room_types(),
         extensions=extensions,
-        config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
+        config=SchemaConfig(auto_camel_case=False, scalar_map=SCALARS),
     )
     describe(schema._schema)
     convert_inputs(schema._schema)

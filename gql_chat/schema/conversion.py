@@ -1,7 +1,9 @@
-"""Conversion: how what clients send becomes instances of inputs, worked out once per schema.
+"""Conversion: how what clients send becomes instances of inputs, worked out once.
 
 Strawberry looks up, for every value anew, what each field of an input is called and what type it
-has. It lets a type convert its values itself (`from_input`), and here each does by what is known.
+has. It lets a type convert its values itself (`from_input`), and here the package's inputs do, by
+what is known. A type has one such function for all schemas that it is in: so a project's own inputs
+get none, and in a schema of a project's the package's inputs are what Strawberry makes of them.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from graphql import (
     is_leaf_type,
 )
 from strawberry.relay import GlobalID
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types.arguments import InputContext
 from strawberry.types.base import (
     StrawberryMaybe,
@@ -26,22 +29,27 @@ from strawberry.types.base import (
 )
 
 
+class SchemaConfig(StrawberryConfig):
+    """The configuration of the package's schemas, by which a conversion knows them."""
+
+
 def convert_inputs(schema: GraphQLSchema) -> None:
-    """Let the inputs of a schema convert their values themselves."""
+    """Let the package's inputs in a schema of its own convert their values themselves."""
     for kind in schema.type_map.values():
         definition = kind.extensions.get("strawberry-definition")
-        if isinstance(kind, GraphQLInputObjectType) and definition is not None:
-            present = definition.from_input
-            # One that a project wrote stays; one for an earlier schema does not.
-            if present is None or isinstance(present, Conversion):
-                definition.from_input = Conversion(kind, definition)
+        if (
+            isinstance(kind, GraphQLInputObjectType)
+            and definition is not None
+            and definition.origin.__module__.startswith("gql_chat.")
+        ):
+            definition.from_input = Conversion(kind, definition)
 
 
 class Conversion:
     """Makes instances of one input.
 
     Args:
-        kind: the input in the schema.
+        kind: the input in a schema of the package.
         definition: what Strawberry knows of it.
     """
 
@@ -53,6 +61,7 @@ class Conversion:
             for field in definition.fields
             if field.default_value is MISSING and field.default_factory is MISSING
         }
+        self._definition = definition
         self._fields: list[tuple[str, str, Any]] = []
         """The name in the schema, the name in Python, and the type of what needs converting."""
         by_python_name = {field.python_name: field for field in definition.fields}
@@ -70,14 +79,23 @@ class Conversion:
             value: the values by their names in the schema, as graphql-core coerced them.
             context: converts what stands inside.
         """
+        is_ours = isinstance(context.config, SchemaConfig)
         given: dict[str, Any] = self._defaults.copy()
-        for name, python_name, expected in self._fields:
+        for name, python_name, expected in self._fields if is_ours else self._look_up(context):
             if name in value:
                 item = value[name]
                 given[python_name] = (
                     item if expected is None else context.convert(item, expected, name)
                 )
         return origin(**given)
+
+    def _look_up(self, context: InputContext) -> list[tuple[str, str, Any]]:
+        """Return the fields as another schema has them, whose names and scalars are its own."""
+        definition, find_name = self._definition, context.config.name_converter.from_field
+        return [
+            (find_name(field), field.python_name, field.resolve_type(type_definition=definition))
+            for field in definition.fields
+        ]
 
 
 def _is_leaf(kind: GraphQLInputType, expected: Any) -> bool:

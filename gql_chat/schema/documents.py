@@ -8,11 +8,9 @@ unknown text, do not run for them.
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 from graphql import (
-    GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -21,7 +19,6 @@ from graphql import (
     get_variable_values,
     parse,
     specified_rules,
-    type_from_ast,
     validate,
 )
 from graphql.execution.get_variable_signature import (
@@ -29,17 +26,13 @@ from graphql.execution.get_variable_signature import (
     get_variable_signature,
 )
 from graphql.execution.values import VariableValues, VariableValueSource
-from graphql.utilities import validate_input_value
 
 from .. import streams
 from ..errors import Invalid
 from ..streams import Envelope
 from .coercion import coercer
 from .plans import Planner, Scope
-
-_MISSING = re.compile(r"to include required field '(\w+)'")
-_UNKNOWN = re.compile(r"not to include unknown field '(.+?)', found")
-_NULL = re.compile(r"^Expected value of non-null type '.+' not to be None\.$")
+from .validation import describe
 
 # A prepared document selects the fields of each type by itself, and nobody reads its answer by one
 # type for all: what projects' types call alike need not be alike.
@@ -59,6 +52,7 @@ class Document:
 
     Raises:
         GraphQLError: the text does not parse, or does not fit the schema.
+        Unplannable: what it asks for cannot be prepared (`plans`).
     """
 
     def __init__(self, schema: GraphQLSchema, text: str) -> None:
@@ -77,7 +71,7 @@ class Document:
         ]
         self._variables = [(signature, coercer(signature.type)) for signature in signatures]
         self.writes = self._operation.operation is OperationType.MUTATION
-        self._planner = Planner(schema, self._operation)
+        self._planner = Planner(schema, self.node)
         self._plan = self._planner.plan()
 
     def execute(
@@ -96,7 +90,8 @@ class Document:
     def _coerce(self, variables: dict[str, Any]) -> VariableValues:
         """Return the variables as resolvers take them.
 
-        graphql-core looks at those that do not simply fit, and says what is wrong.
+        Raises:
+            Invalid: one has the wrong type.
         """
         sources, coerced = {}, {}
         for signature, coerce in self._variables:
@@ -109,10 +104,19 @@ class Document:
         return VariableValues(sources, coerced)
 
     def _judge(self, variables: dict[str, Any]) -> VariableValues:
+        """Say what is wrong; graphql-core fills in what is only left out."""
         definitions = self._operation.variable_definitions or ()
+        problems: dict[str, Any] = {}
+        for definition, (signature, _) in zip(definitions, self._variables, strict=True):
+            value = variables.get(signature.name, Undefined)
+            if value is not Undefined or definition.default_value is None:
+                for path, problem in describe(signature.type, value).items():
+                    problems.setdefault(path, problem)
+        if problems:
+            raise Invalid(problems)
         coerced = get_variable_values(self.schema, definitions, variables)
         if isinstance(coerced, list):
-            raise self._refusal(variables, coerced[0])
+            raise coerced[0]
         return coerced
 
     def perform(
@@ -137,29 +141,3 @@ class Document:
         with streams.capture() as envelopes:
             data = streams.run(execute) if self.writes else execute()
         return data, envelopes
-
-    def _refusal(self, variables: dict[str, Any], error: GraphQLError) -> Exception:
-        """Return what is wrong with the variables."""
-        problems = self._input_problems(variables)
-        return Invalid(problems) if problems else error
-
-    def _input_problems(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wrong with the variables, by the path of each field."""
-        problems: dict[str, Any] = {}
-
-        def note(error: GraphQLError, path: list[str | int]) -> None:
-            message = error.message
-            # graphql-core reports what is missing or unknown at the object around it.
-            if match := _MISSING.search(message):
-                path, message = [*path, match[1]], "This field is required."
-            elif match := _UNKNOWN.search(message):
-                path, message = [*path, match[1]], "There is no such field, or it is not yours."
-            elif _NULL.search(message):
-                message = "This field must not be null."
-            problems.setdefault(".".join(str(step) for step in path) or "data", message)
-
-        for definition in self._operation.variable_definitions or ():
-            expected: Any = type_from_ast(self.schema, definition.type)
-            value = variables.get(definition.variable.name.value, Undefined)
-            validate_input_value(value, expected, note, hide_suggestions=True)
-        return problems

@@ -7,9 +7,11 @@ from typing import Any, NewType
 
 import orjson
 import strawberry
+from strawberry.schema.types.base_scalars import DateTimeDefinition
 from strawberry_django.fields.types import field_type_map
 
 from ..models.positions import MarkField, PositionField
+from ..times import check_time
 
 # So strawberry-django knows what `auto` means for them.
 field_type_map.update({PositionField: int, MarkField: datetime})
@@ -52,8 +54,13 @@ def _write_time(value: datetime) -> str:
 def _read_time(value: Any) -> datetime:
     if not isinstance(value, str):
         raise ValueError("A time is a string in ISO 8601.")
-    moment = datetime.fromisoformat(value)
+    moment = check_time(datetime.fromisoformat(value))
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _read_date_time(value: Any) -> datetime:
+    moment: datetime = DateTimeDefinition.parse_value(value)  # type: ignore[misc]
+    return check_time(moment)
 
 
 def _read_bytes(value: Any) -> int:
@@ -104,6 +111,13 @@ SCALARS: dict[object, Any] = {
         description="A moment in ISO 8601, UTC, with a trailing Z.",
         serialize=_write_time,
         parse_value=_read_time,
+    ),
+    # Strawberry's own, but for the times that no database takes.
+    datetime: strawberry.scalar(
+        name=DateTimeDefinition.name,
+        description=DateTimeDefinition.description,
+        serialize=datetime.isoformat,
+        parse_value=_read_date_time,
     ),
     Bytes: strawberry.scalar(
         name="Bytes",

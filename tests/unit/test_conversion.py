@@ -1,20 +1,23 @@
 """Inputs convert what clients send themselves; they come to what Strawberry comes to."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 import strawberry
+from django.test import override_settings
 from graphql import GraphQLInputObjectType, coerce_input_value
 from strawberry.relay import GlobalID
-from strawberry.schema.config import StrawberryConfig
-from strawberry.types.arguments import convert_argument
+from strawberry.types.arguments import InputContext, convert_argument
+from strawberry.types.base import get_object_definition
 
-from gql_chat.schema import get_schema
-from gql_chat.schema.conversion import Conversion, convert_inputs
+from gql_chat.operations import EventHandler
+from gql_chat.schema import Document, get_schema, inputs
+from gql_chat.schema.conversion import Conversion, SchemaConfig, convert_inputs
 from gql_chat.schema.scalars import SCALARS
 
-CONFIG = StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS)
+CONFIG = SchemaConfig(auto_camel_case=False, scalar_map=SCALARS)
 ROOM, MESSAGE = "4cd1a7f2-26b1-4d6c-a3fd-51d3c2c8f9b1", "0b0cf65e-43c3-4e6b-95b8-9b9a1b1f2c3d"
 MEDIA = {"media_url": "https://a.example/b", "media_type": "image", "mime_type": "image/png"}
 
@@ -39,7 +42,7 @@ def converted(name: str, value: dict[str, Any], *, by_itself: bool) -> Any:
     definitions = [
         each.extensions["strawberry-definition"]
         for each in schema.type_map.values()
-        if isinstance(each, GraphQLInputObjectType)
+        if isinstance(each, GraphQLInputObjectType) and "strawberry-definition" in each.extensions
     ]
     coerced = coerce_input_value(value, kind)
     kept = [definition.from_input for definition in definitions]
@@ -83,45 +86,113 @@ class Outer:
     inner: Inner
     many: list[Inner | None] | None = None
     maybe: strawberry.Maybe[int | None]
-
-
-@strawberry.type
-class Query:
-    @strawberry.field
-    def show(self, value: Outer) -> str:
-        return repr(value)
+    sure: strawberry.Maybe[int]
 
 
 def test_what_strawberry_wraps_is_wrapped() -> None:
-    schema = strawberry.Schema(Query)
-    convert_inputs(schema._schema)
-    key = str(GlobalID("Thing", "7"))
+    """By an input as the package could have one."""
+    schema = strawberry.Schema(make_query(Outer, Inner))
+    context = InputContext(None, SchemaConfig(), schema.schema_converter.scalar_registry, ())
+    kind: Any = schema._schema.type_map["Outer"]
+    convert = Conversion(kind, get_object_definition(Outer, strict=True))
+    value = {"key": str(GlobalID("Thing", "7")), "inner": {"number": 1}, "maybe": 3, "sure": 4}
 
-    result = schema.execute_sync(
-        "query ($value: Outer!) { show(value: $value) }",
-        {"value": {"key": key, "inner": {"number": 1}, "many": [None, {"number": 2}], "maybe": 3}},
-    )
-
-    expected = Outer(
+    assert convert(Outer, {**value, "many": [None, {"number": 2}]}, context) == Outer(
         key=GlobalID("Thing", "7"),
         inner=Inner(number=1),
         many=[None, Inner(number=2)],
         maybe=strawberry.Some(3),
+        sure=strawberry.Some(4),
     )
-    assert result.errors is None
-    assert result.data == {"show": repr(expected)}
 
 
-def test_a_conversion_of_the_projects_own_stays() -> None:
-    schema = strawberry.Schema(Query)
-    definition = schema._schema.type_map["Inner"].extensions["strawberry-definition"]
+def make_query(outer: type, *others: type) -> type:
+    """A query that shows what became of an input."""
+
+    def show(value: Any) -> str:
+        return repr(value)
+
+    show.__annotations__["value"] = outer
+    return strawberry.type(type("Query", (), {"show": strawberry.field(resolver=show)}))
+
+
+# Schemas of a project's own
+
+
+@strawberry.input
+class OwnInput:
+    """An input of a project's, which is in both its own schema and the package's."""
+
+    first_name: str
+    last_name: str | None = None
+    sure: strawberry.Maybe[int]
+
+
+@strawberry.type
+class OwnMutations:
+    @strawberry.mutation
+    def greet(self, input: OwnInput) -> str:
+        """Greet."""
+        return repr(input)
+
+
+@strawberry.type
+class OwnQuery:
+    nothing: str = ""
+
+
+class OwnHandler(EventHandler):
+    mutations = (OwnMutations,)
+
+
+@pytest.fixture
+def chat_schema() -> Iterator[strawberry.Schema]:
+    with override_settings(REALTIME_CHAT_MESSAGING={"EVENT_HANDLER_CLASS": OwnHandler}):
+        yield get_schema()
+
+
+def test_an_input_of_a_projects_is_in_its_own_schema_what_strawberry_makes_of_it(
+    chat_schema: strawberry.Schema,
+) -> None:
+    given = get_object_definition(OwnInput, strict=True)
+    assert "greet" in chat_schema._schema.mutation_type.fields  # type: ignore[union-attr]
+    own = strawberry.Schema(OwnQuery, OwnMutations)
+    text = "mutation ($input: OwnInput!) { greet(input: $input) }"
+
+    named = own.execute_sync(text, {"input": {"firstName": "Ada", "lastName": "L"}})
+    null = own.execute_sync('mutation { greet(input: {firstName: "A", sure: null}) }')
+    document = Document(chat_schema._schema, text)
+    in_chat = document.execute({"input": {"first_name": "Ada", "last_name": "L"}})
+
+    assert given.from_input is None
+    assert named.data == {"greet": repr(OwnInput(first_name="Ada", last_name="L", sure=None))}
+    assert in_chat == named.data
+    assert null.errors
+    assert "cannot be explicitly set to null" in null.errors[0].message
+
+
+def test_an_input_of_the_packages_is_in_a_projects_schema_what_strawberry_makes_of_it(
+    chat_schema: strawberry.Schema,
+) -> None:
+    schema = strawberry.Schema(make_query(inputs.ReadInput))
+    assert isinstance(get_object_definition(inputs.ReadInput, strict=True).from_input, Conversion)
+
+    result = schema.execute_sync(
+        "query ($value: ReadInput!) { show(value: $value) }", {"value": {"messageId": [ROOM]}}
+    )
+
+    assert result.data == {"show": repr(inputs.ReadInput(message_id=[UUID(ROOM)]))}
+
+
+def test_a_conversion_of_the_projects_own_stays(chat_schema: strawberry.Schema) -> None:
+    definition = get_object_definition(OwnInput, strict=True)
 
     def convert(origin: Any, value: Any, context: Any) -> Any:
-        return origin(number=-1)
+        return origin(first_name="by itself", sure=None)
 
-    earlier, definition.from_input = definition.from_input, convert
+    definition.from_input = convert
     try:
-        convert_inputs(schema._schema)
+        convert_inputs(chat_schema._schema)
         assert definition.from_input is convert
     finally:
-        definition.from_input = earlier
+        definition.from_input = None

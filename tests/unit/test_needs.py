@@ -109,6 +109,47 @@ def test_an_event_without_an_operation_is_named() -> None:
     assert "'dance'" in problem
 
 
+@strawberry.type(name="Reaction")
+class Slow(types.Reaction):
+    """A reaction of which something has to be waited for."""
+
+    @strawberry.field
+    async def picture(self) -> str:
+        """Return what somebody else draws."""
+        return ""
+
+
+@strawberry.type
+class Mixed(types.Attachment):
+    """An attachment with a field of two arguments."""
+
+    @strawberry.field
+    def sized(self, width: int = 1) -> str:
+        """Return the attachment in a size."""
+        return ""
+
+
+def test_what_cannot_be_prepared_is_named_with_its_type_and_field() -> None:
+    def map_events() -> Any:
+        twice = "{ data { messages { attachments { a: sized(width: 1) a: sized(width: 2) } } } }"
+        found = operations.map_events()
+        return {**found, "room.media": Operation("room_messages", select=twice)}
+
+    with chat(SERIALIZERS={"Reaction": Slow}):
+        slow = check_documents()
+    assert slow
+    assert {problem.id for problem in slow} == {"event_bridge.E015"}
+    assert all("Reaction.picture is a coroutine function" in problem.msg for problem in slow)
+    assert any("The event MessageReacted" in problem.msg for problem in slow)
+    assert any("'room_messages' of 'room.messages'" in problem.msg for problem in slow)
+
+    with chat(SERIALIZERS={"Attachment": Mixed}, EVENT_MAPPER=map_events):
+        (mixed,) = check_documents()
+    assert mixed.id == "event_bridge.E015", mixed.msg
+    assert "'room_messages' of 'room.media'" in mixed.msg
+    assert "sized(width: 1) and sized(width: 2)" in mixed.msg
+
+
 def test_a_dispatch_of_no_event_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(protocol.DISPATCHES, "RoomPainted", Dispatch("roompaint.dispatch"))
 

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import AbstractUser
 
 from gql_chat.models import Membership, get_model
+from gql_chat.rooms import GroupRules
 from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
     FULL,
@@ -267,6 +268,23 @@ async def test_a_wrong_field_is_a_validation_error(
     assert await alice.refused(4003, "room.create", data)
 
     assert orm(rooms_of, alice.user) == 0
+
+
+async def test_a_room_of_a_type_without_a_name_may_have_one(
+    connect: Connect, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    monkeypatch.setattr(GroupRules, "named", False)
+    members = {"participants": [bob.id]}
+
+    for given, stored in (({}, ""), ({"name": None}, ""), ({"name": "x" * 64}, "x" * 64)):
+        room = await create(alice, "GroupChat", {**members, **given}, bob)
+        assert room["name"] == stored
+    for name in ("", " ", "x" * 65):
+        data = {"type": "GroupChat", "name": name, **members}
+        detail = await alice.refused(4003, "room.create", data)
+        assert detail.keys() == {"name"}
+    await bob.nothing()
 
 
 @pytest.mark.parametrize("type", ["GroupChat", "Channel"])
