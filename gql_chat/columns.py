@@ -17,7 +17,7 @@ from django.db.models import Field, Model
 
 from .compatibility import check_range
 from .conf import chat_settings
-from .errors import Invalid
+from .errors import Invalid, shorten
 
 ON_CREATE = "writable_on_create"
 """The attribute in which a type of `SERIALIZERS` names the fields that are set with the object."""
@@ -79,7 +79,7 @@ def clean_columns(
             cleaned[columns[name].attname] = columns[name].clean(_plain(value), None)
             check_range(columns[name], cleaned[columns[name].attname])
         except ValidationError as error:
-            problems[name] = error.messages
+            problems[name] = [shorten(message) for message in error.messages]
     if problems:
         raise Invalid({where: problems})
     return cleaned

@@ -25,6 +25,8 @@ from strawberry.types.base import (
     StrawberryOptional,
 )
 
+from .counts import Counts
+
 
 def convert_inputs(schema: GraphQLSchema) -> None:
     """Let the inputs of a schema convert their values themselves."""
@@ -53,6 +55,7 @@ class Conversion:
             for field in definition.fields
             if field.default_value is MISSING and field.default_factory is MISSING
         }
+        self._counts = Counts(kind)
         self._fields: list[tuple[str, str, Any]] = []
         """The name in the schema, the name in Python, and the type of what needs converting."""
         by_python_name = {field.python_name: field for field in definition.fields}
@@ -70,6 +73,7 @@ class Conversion:
             value: the values by their names in the schema, as graphql-core coerced them.
             context: converts what stands inside.
         """
+        self._counts.check(value)
         given: dict[str, Any] = self._defaults.copy()
         for name, python_name, expected in self._fields:
             if name in value:

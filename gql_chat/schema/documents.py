@@ -32,9 +32,10 @@ from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.utilities import validate_input_value
 
 from .. import streams
-from ..errors import Invalid
+from ..errors import Invalid, shorten
 from ..streams import Envelope
 from .coercion import coercer
+from .counts import Counts
 from .plans import Planner, Scope
 
 _MISSING = re.compile(r"to include required field '(\w+)'")
@@ -76,6 +77,7 @@ class Document:
             for definition in self._operation.variable_definitions or ()
         ]
         self._variables = [(signature, coercer(signature.type)) for signature in signatures]
+        self._counts = [(signature.name, Counts(signature.type)) for signature in signatures]
         self.writes = self._operation.operation is OperationType.MUTATION
         self._planner = Planner(schema, self._operation)
         self._plan = self._planner.plan()
@@ -89,9 +91,15 @@ class Document:
             Invalid: a variable has the wrong type; the detail names the field.
             Exception: whatever a resolver raised, as it was.
         """
+        self._count(variables or {})
         coerced = self._coerce(variables or {})
         data: dict[str, Any] = self._plan(root, Scope(root, context, coerced))
         return data
+
+    def _count(self, variables: dict[str, Any]) -> None:
+        """Refuse lists that are too long, before anything costs by the item."""
+        for name, counts in self._counts:
+            counts.check(variables.get(name))
 
     def _coerce(self, variables: dict[str, Any]) -> VariableValues:
         """Return the variables as resolvers take them.
@@ -152,7 +160,7 @@ class Document:
                 path, message = [*path, match[1]], "There is no such field, or it is not yours."
             elif _NULL.search(message):
                 message = "This field must not be null."
-            problems.setdefault(".".join(str(step) for step in path) or "data", message)
+            problems.setdefault(".".join(str(step) for step in path) or "data", shorten(message))
 
         for definition in self._operation.variable_definitions or ():
             expected: Any = type_from_ast(self.schema, definition.type)
