@@ -41,7 +41,8 @@ class Pending(models.Lookup):
             at, key = place
             before = " AND waiting.created_at <= %s AND (waiting.created_at, waiting.id) < (%s, %s)"
             place = [at, at, key]
-        newest = " ORDER BY waiting.created_at DESC, waiting.id DESC LIMIT %s"
+        order = " ORDER BY {0}.created_at DESC, {0}.id DESC LIMIT %s"
+        newest = order.format("waiting")
         table = f'"{get_model("ChatNotification")._meta.db_table}" waiting'
         in_room = (
             f"FROM {table} WHERE waiting.room_id = member.room_id "
@@ -68,7 +69,8 @@ class Pending(models.Lookup):
         ]
         parameters = [user, user, *place, size, user, size, user, *place, size, size]
         return (
-            f"{column} IN (SELECT id FROM ({' UNION ALL '.join(found)}) waiting{newest})",
+            f"{column} IN (SELECT id FROM ({' UNION ALL '.join(found)}) found"
+            f"{order.format('found')})",
             parameters,
         )
 
