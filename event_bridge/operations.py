@@ -336,6 +336,11 @@ def map_events() -> dict[str, Route]:
                 choose=_page_form,
             ),
         ),
+        "notification.list": Operation(
+            "notification_page",
+            select=EVERYTHING,
+            answer=Reply("notificationlist.dispatch"),
+        ),
         "room.join": Operation("join_room"),
         "room.leave": Operation("leave_room"),
         "room.add_members": Operation("add_members"),

@@ -25,7 +25,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from .conf import chat_settings
-from .errors import Invalid
+from .errors import Invalid, quote
 from .events import Event
 from .models import AbstractMessage, AbstractRoom, get_model
 from .operations import EventHandler
@@ -261,4 +261,4 @@ def _key(field: str, model: Any, given: Any) -> Any:
     try:
         return model._meta.pk.to_python(key)
     except ValidationError:
-        raise Invalid({field: f"{key!r} is not an id."}) from None
+        raise Invalid({field: f"{quote(key)} is not an id."}) from None

@@ -17,7 +17,10 @@ class GqlChatConfig(AppConfig):
 
         if not apps.is_installed("guardian"):
             return  # which a check reports; without it, what connects signals does not import
-        from . import signals
+        from . import (
+            dumps,  # noqa: F401 (importing it connects its receivers)
+            signals,
+        )
 
         try:
             signals.connect()

@@ -79,6 +79,8 @@ _RULES = {
     ),
     "MAX_FRAME_BYTES": _LIMIT,
     "MAX_PAGE_SIZE": _LIMIT,
+    "MAX_NOTIFICATIONS": _LIMIT,
+    "MAX_IDS": _LIMIT,
     "RATE_LIMIT": _Rule(
         _or_none(_is_rate),
         "Use a dict such as {'events': 100, 'seconds': 10}, with numbers above 0, or None for no "

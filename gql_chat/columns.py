@@ -18,7 +18,7 @@ from django.db.models import Field, Model
 
 from .compatibility import check_range
 from .conf import chat_settings
-from .errors import Invalid
+from .errors import Invalid, shorten
 from .times import check_time
 
 ON_CREATE = "writable_on_create"
@@ -82,7 +82,7 @@ def clean_columns(
             check_range(columns[name], stored)
             cleaned[columns[name].attname] = stored
         except ValidationError as error:
-            problems[name] = error.messages
+            problems[name] = [shorten(message) for message in error.messages]
     if problems:
         raise Invalid({where: problems})
     return cleaned

@@ -12,8 +12,24 @@ logger = logging.getLogger("gql_chat")
 
 Detail = str | list[Any] | dict[str, Any]
 
+ECHO_LENGTH = 100
+"""How many characters of what a client sent an error shows at most."""
+
+_MESSAGE_LENGTH = 2 * ECHO_LENGTH
+_PROBLEMS = 50
+
 RETRY_AFTER = 2
 """Seconds after which a client may repeat what failed because a server was away."""
+
+
+def shorten(text: str, length: int = _MESSAGE_LENGTH) -> str:
+    """Return a text that may hold what a client sent, cut where it is longer than that."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def quote(value: Any) -> str:
+    """Return what a client sent as an error shows it."""
+    return shorten(repr(value), ECHO_LENGTH)
 
 
 class ChatError(Exception):
@@ -62,7 +78,8 @@ class Invalid(ChatError):
     """A field has the wrong type or value, or a rule is broken.
 
     A field within another is named by its path: what is given as `{"a": {"b": …}}` is told as
-    `{"a.b": …}`.
+    `{"a.b": …}`. A client may have made up the names of fields, as many and as long as it liked:
+    only the first are told, and the start of long ones.
     """
 
     code = 4003
@@ -74,7 +91,9 @@ class Invalid(ChatError):
 def _flatten(detail: dict[str, Any], path: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for field, problem in detail.items():
-        name = f"{path}.{field}" if path else str(field)
+        if len(flat) >= _PROBLEMS:
+            break
+        name = shorten(f"{path}.{field}" if path else str(field))
         flat.update(_flatten(problem, name) if isinstance(problem, dict) else {name: problem})
     return flat
 
@@ -122,8 +141,9 @@ class ExceptionHandler:
         if isinstance(error, ChatError):
             return error
         if isinstance(error, DjangoValidationError):
-            detail = error.message_dict if hasattr(error, "error_dict") else error.messages
-            return Invalid(detail)
+            if hasattr(error, "error_dict"):
+                return Invalid({name: _shown(each) for name, each in error.message_dict.items()})
+            return Invalid(_shown(error.messages))
         if isinstance(error, IntegrityError):
             if refers_to_nothing(error):
                 return NotFound("Something that this refers to is gone.")
@@ -135,6 +155,11 @@ class ExceptionHandler:
             )
         logger.error("An operation failed.", exc_info=error)
         return Bug("Something went wrong on our side.")
+
+
+def _shown(messages: list[str]) -> list[Any]:
+    """Return Django's messages, which may hold the value that was wrong."""
+    return [shorten(str(message)) for message in messages]
 
 
 def refers_to_nothing(error: BaseException) -> bool:

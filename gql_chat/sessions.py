@@ -14,7 +14,7 @@ from django.utils import timezone
 from . import streams
 from .conf import chat_settings
 from .models import get_model
-from .models.statements import Among, Many, Statement
+from .models.statements import Among, Many, One, Statement, Update
 from .operations.base import active
 
 _active_users: Statement[Any] = Statement(
@@ -25,10 +25,24 @@ _active_users: Statement[Any] = Statement(
 )
 
 
+def _select_named(channel_names: Any, now: Any) -> Any:
+    sessions = get_model("Session").objects.filter(Among(F("channel_name"), channel_names))
+    return sessions, {"alive_at": now}
+
+
+# One parameter, however many sockets a process holds.
+_alive_at = Update(
+    _select_named,
+    lambda: [
+        Many(get_model("Session")._meta.get_field("channel_name")),
+        One(get_model("Session")._meta.get_field("alive_at")),
+    ],
+)
+
+
 def vouch(channel_names: Iterable[str]) -> None:
     """Note that these sockets are open, heartbeat or not."""
-    sessions = get_model("Session").objects.filter(channel_name__in=list(channel_names))
-    sessions.update(alive_at=timezone.now())
+    _alive_at.run(channel_names, timezone.now())
 
 
 def connected(users: QuerySet[Any]) -> QuerySet[Any]:

@@ -23,6 +23,7 @@ export type ClientEvent =
   | RoomListEvent
   | RoomInfoEvent
   | RoomMessagesEvent
+  | NotificationListEvent
   | RoomJoinEvent
   | RoomLeaveEvent
   | RoomAddMembersEvent
@@ -57,6 +58,7 @@ export type ServerEvent =
   | RoomlistDispatch
   | RoominfoDispatch
   | RoommessagesDispatch
+  | NotificationlistDispatch
   | SessionResumed
   | ChatNotifications;
 /**
@@ -306,6 +308,26 @@ export interface PaginateInput {
   after?: string | null;
 }
 /**
+ * What waits for the user, over all rooms, the newest first.
+ */
+export interface NotificationListEvent {
+  event_type: "notification.list";
+  /**
+   * Which of the notifications that wait.
+   */
+  data: {
+    paginate?: NotificationPaginateInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Which page: the newest, or from a notification on.
+ */
+export interface NotificationPaginateInput {
+  size: number;
+  before?: string | null;
+}
+/**
  * Come into a room by oneself.
  */
 export interface RoomJoinEvent {
@@ -341,6 +363,9 @@ export interface RoomAddMembersEvent {
    */
   data: {
     room_id: string;
+    /**
+     * @maxItems 500
+     */
     members: (number | string)[];
   };
   request_id?: RequestId | null;
@@ -355,6 +380,9 @@ export interface RoomRemoveMembersEvent {
    */
   data: {
     room_id: string;
+    /**
+     * @maxItems 500
+     */
     members: (number | string)[];
   };
   request_id?: RequestId | null;
@@ -421,6 +449,9 @@ export interface RoomModifyAddAdmin {
  * Which members.
  */
 export interface UsersInput {
+  /**
+   * @maxItems 500
+   */
   users: (number | string)[];
 }
 /**
@@ -459,7 +490,13 @@ export interface RoomModifyAddPermission {
  * Which members, and which permissions.
  */
 export interface PermissionsDataInput {
+  /**
+   * @maxItems 500
+   */
   users: (number | string)[];
+  /**
+   * @maxItems 500
+   */
   permission: string[];
 }
 /**
@@ -993,6 +1030,37 @@ export interface MessageList {
   messages: Message[];
 }
 /**
+ * What waits for the user, over all rooms, the newest first.
+ */
+export interface NotificationlistDispatch {
+  eventType: "notificationlist.dispatch";
+  data: NotificationPage;
+  request_id?: RequestId;
+}
+/**
+ * A page of what waits for the user, the newest first.
+ */
+export interface NotificationPage {
+  has_next: boolean;
+  has_previous: boolean;
+  size: number;
+  data: NotificationList;
+}
+/**
+ * Notifications, whatever their rooms.
+ */
+export interface NotificationList {
+  notifications: Notification[];
+}
+/**
+ * A message or a reaction that waits for the user.
+ */
+export interface Notification {
+  id: string;
+  notification_type: "NEW_MESSAGE" | "REPLY" | "REACTION";
+  message: Message;
+}
+/**
  * The replay is done.
  */
 export interface SessionResumed {
@@ -1025,14 +1093,6 @@ export interface ChatNotifications {
   data: {
     [k: string]: Notification[];
   };
-}
-/**
- * A message or a reaction that waits for the user.
- */
-export interface Notification {
-  id: string;
-  notification_type: "NEW_MESSAGE" | "REPLY" | "REACTION";
-  message: Message;
 }
 /**
  * Done. It confirms what has no other answer.

@@ -19,7 +19,7 @@ from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from .. import streams
 from ..conf import SETTING, chat_settings
-from ..errors import ChatError, Invalid
+from ..errors import ChatError, Invalid, shorten
 from ..schema import Context
 from ..schema.build import build_schema
 from ..schema.stored import StoredFields
@@ -192,7 +192,8 @@ def _mask(error: GraphQLError) -> GraphQLError:
 
 def _shown(message: str) -> str:
     """Return a message of GraphQL's, without names that introspection would not tell."""
-    return message if chat_settings.GRAPHQL_INTROSPECTION else _SUGGESTION.sub("", message)
+    shown = message if chat_settings.GRAPHQL_INTROSPECTION else _SUGGESTION.sub("", message)
+    return shorten(shown)
 
 
 def _find_cause(error: GraphQLError) -> BaseException | None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from django.db import models
 
 
-def partial_index(field: str, suffix: str) -> models.UniqueConstraint:
+def partial_index(field: str, suffix: str, *then: str) -> models.UniqueConstraint:
     """Return an index over the rows in which a seldom used foreign key is set.
+
+    Args:
+        field: the foreign key.
+        suffix: what its name ends with.
+        then: by what rows with the same key are sorted.
 
     It costs nothing where the key is empty, as an index of the key alone would. It is spelled
     as a constraint (the primary key makes it always hold) because Django allows an index 30
     letters for its name, too few for the labels of projects' apps and models.
     """
     return models.UniqueConstraint(
-        fields=[field, "id"],
+        fields=[field, *then, "id"],
         condition=models.Q((f"{field}__isnull", False)),
         name=f"%(app_label)s_%(class)s_{suffix}",
     )

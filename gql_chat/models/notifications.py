@@ -11,9 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Subquery
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from ..conf import model_setting
@@ -22,6 +20,7 @@ from .constraints import partial_index
 from .inserts import KeptInsert, insert
 from .memberships import Membership
 from .messages import Delivery
+from .pending import find_newest
 from .registry import get_model
 from .statements import Among, Besides, Many, One, Statement, Update
 
@@ -85,10 +84,14 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         for notification in _of_reactions.all(message_id, user_id):
             notification.delete()
 
-    def pending_for(self, user_id: Any) -> list[Any]:
-        """Return what waits for a user, with its message and sender, the oldest first."""
-        found = [*_pending_messages.all(user_id), *_pending_reactions.all(user_id)]
-        return sorted(found, key=lambda notification: notification.created_at)
+    def pending_for(self, user_id: Any, size: int | None = None) -> list[Any]:
+        """Return what waits for a user, with its message and sender, the oldest first.
+
+        Args:
+            user_id: the user.
+            size: how many at most, then the newest; None for all.
+        """
+        return find_newest(user_id, size)[::-1]
 
     def acknowledge(self, user_id: Any, message_ids: list[Any], room_ids: list[Any]) -> None:
         """Take a user, who has acknowledged messages in these rooms, out of the recipients.
@@ -130,32 +133,6 @@ def _select_finished(*conditions: Any) -> Any:
     ).exclude(user_id=OuterRef("actor_id"))
     notifications = get_model("ChatNotification").objects
     return notifications.filter(*conditions, ~Exists(waiting), recipient=None)
-
-
-def _select_pending_messages(user_id: Any) -> Any:
-    delivered = Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id)
-    notifications = get_model("ChatNotification").objects
-    here, members = notifications.model._meta.db_table, Membership._meta.db_table
-    return (
-        notifications.filter(recipient=None)
-        .exclude(actor_id=user_id)
-        .exclude(Exists(delivered))
-        .select_related("message", "message__sender")
-        # The ORM joins memberships through the room, and would look up each room of the user.
-        .extra(
-            tables=[members],
-            where=[
-                f'"{members}"."room_id" = "{here}"."room_id"',
-                f'"{members}"."pending_from" <= "{here}"."created_at"',
-            ],
-        )
-        .filter(Exact(RawSQL(f'"{members}"."user_id"', (), _user_key()[0].field), user_id))
-    )
-
-
-def _select_pending_reactions(user_id: Any) -> Any:
-    mine = get_model("ChatNotification").objects.filter(recipient_id=user_id)
-    return mine.select_related("message", "message__sender")
 
 
 def _user_key() -> list[One | Many]:
@@ -226,8 +203,6 @@ _reactions_for: Statement[Any] = Statement(
     _select_reactions_for, _user_and("ChatNotification", "message_id")
 )
 _pending_marks = Update(_move_pending_mark, _user_and("ChatNotification", "room_id"))
-_pending_messages: Statement[Any] = Statement(_select_pending_messages, _user_key)
-_pending_reactions: Statement[Any] = Statement(_select_pending_reactions, _user_key)
 
 
 class AbstractChatNotification(KeptInsert):
@@ -271,7 +246,7 @@ class AbstractChatNotification(KeptInsert):
             models.Index(fields=["room", "created_at"]),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            partial_index("recipient", "mine"),
+            partial_index("recipient", "mine", "created_at"),
         ]
 
     def __str__(self) -> str:

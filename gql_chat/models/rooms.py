@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, models, router, transaction
+from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
 from ..compatibility import CheckConstraint
@@ -26,6 +27,7 @@ from ..rooms import (
     room_model,
     room_types,
 )
+from .constraints import partial_index
 from .links import LINK_LENGTH, check_link
 from .positions import MarkField, PositionField
 from .registry import get_model
@@ -143,8 +145,11 @@ class PairManager(RoomManager[RoomT]):
 
     def between(self, first: Any, second: Any) -> RoomT | None:
         """Return the chat of two users (or their ids), or None."""
-        chats = self.using(router.db_for_write(self.model))
-        return chats.filter(pair=pair_key(first, second)).first()
+        one, other = _different(first, second)
+        either_way = models.Q(pair_first=one, pair_second=other) | models.Q(
+            pair_first=other, pair_second=one
+        )
+        return self.using(router.db_for_write(self.model)).filter(either_way).first()
 
     def start(self, first: Any, second: Any) -> RoomT:
         """Return the chat of two users (or their ids); make it where there is none yet.
@@ -176,22 +181,23 @@ class PairManager(RoomManager[RoomT]):
         from .memberships import Membership
 
         with transaction.atomic():
-            chat = self.create(pair=pair_key(first, second))
-            ids = [getattr(user, "pk", user) for user in (first, second)]
+            ids = _different(first, second)
+            chat = self.create(pair_first_id=ids[0], pair_second_id=ids[1])
             Membership.objects.enter(chat, ids)
         return chat
 
 
-def pair_key(first: Any, second: Any) -> str:
-    """Return the key under which the chat of two users (or their ids) is unique.
+def _different(first: Any, second: Any) -> tuple[Any, Any]:
+    """Return the keys of two users (or their ids).
 
     Raises:
         Invalid: both are the same user.
     """
-    keys = sorted(str(getattr(user, "pk", user)) for user in (first, second))
-    if keys[0] == keys[1]:
+    field: Any = get_user_model()._meta.pk
+    one, other = (field.to_python(getattr(user, "pk", user)) for user in (first, second))
+    if one == other:
         raise Invalid("A one-to-one chat needs two different users.")
-    return ":".join(key.replace("%", "%25").replace(":", "%3A") for key in keys)
+    return one, other
 
 
 class AbstractRoom(models.Model):
@@ -205,7 +211,8 @@ class AbstractRoom(models.Model):
         seq: position of the newest frame in the room's stream. The database counts it up:
             saving an instance never writes it.
         last_activity: when the newest message was written, or the room was created; likewise.
-        pair: the two users of a one-to-one chat, as `pair_key` writes them.
+        pair_first, pair_second: the two users of a one-to-one chat. Whichever is named first, they
+            have one chat.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -227,7 +234,24 @@ class AbstractRoom(models.Model):
     group_locked = models.BooleanField(null=True, blank=True)
     max_subscribers = models.PositiveIntegerField(null=True, blank=True)
     is_public = models.BooleanField(null=True, blank=True)
-    pair = models.CharField(max_length=255, null=True, blank=True, editable=False)
+    pair_first = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,  # a partial index serves it
+    )
+    pair_second = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,  # a partial index serves it
+    )
     seq = PositionField(default=0, editable=False)
     last_activity = MarkField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -245,10 +269,24 @@ class AbstractRoom(models.Model):
         abstract = True
         permissions = PERMISSIONS
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["pair"], name="%(app_label)s_%(class)s_pair"),
+            # Whichever of the two is named first: users' keys may differ from one database to
+            # another, and with them their order.
+            models.UniqueConstraint(
+                Least("pair_first", "pair_second"),
+                Greatest("pair_first", "pair_second"),
+                name="%(app_label)s_%(class)s_pair",
+            ),
+            partial_index("pair_first", "pair_first"),
+            partial_index("pair_second", "pair_second"),
             CheckConstraint(
-                condition=models.Q(type=OneToOneRules.name, pair__isnull=False)
-                | (~models.Q(type=OneToOneRules.name) & models.Q(pair__isnull=True)),
+                condition=models.Q(
+                    type=OneToOneRules.name, pair_first__isnull=False, pair_second__isnull=False
+                )
+                | models.Q(
+                    ~models.Q(type=OneToOneRules.name),
+                    pair_first__isnull=True,
+                    pair_second__isnull=True,
+                ),
                 name="%(app_label)s_%(class)s_pair_type",
             ),
             CheckConstraint(

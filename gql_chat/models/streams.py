@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.utils import timezone
 
@@ -43,6 +44,15 @@ class StreamEvent(models.Model):
         return f"{self.stream} {self.seq} {self.kind}"
 
 
+class UserStreamManager(models.Manager["UserStream"]):
+    """The streams of users, by who they are."""
+
+    def get_by_natural_key(self, *key: Any) -> UserStream:
+        """Return the stream of a user, by the user's natural key."""
+        users: Any = get_user_model()._default_manager
+        return self.get(user=users.get_by_natural_key(*key))
+
+
 class UserStream(models.Model):
     """How far the stream of a user has come; that of a room stands on the room."""
 
@@ -51,5 +61,17 @@ class UserStream(models.Model):
     )
     seq = PositionField(default=0)
 
+    objects: ClassVar[UserStreamManager] = UserStreamManager()
+
     def __str__(self) -> str:
         return f"user {self.pk} at {self.seq}"
+
+    def natural_key(self) -> Any:
+        """Return the natural key of the user, whose key may differ in another database."""
+        return self.user.natural_key()
+
+
+# Django leaves the primary key out of the fields that are dumped. This one is a user, and what
+# stands in the dump's `pk` is nobody anywhere else.
+_user: Any = UserStream._meta.pk
+_user.serialize = True

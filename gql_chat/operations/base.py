@@ -16,7 +16,7 @@ from .. import streams
 from ..columns import clean_columns, declared_columns, own_columns
 from ..compatibility import check_range
 from ..conf import chat_settings
-from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
+from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied, quote
 from ..models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
 from ..models.statements import Among, Keys, Many, One, Statement, find_among, find_by
 from ..permissions import PermissionHandler, unrestricted
@@ -360,7 +360,7 @@ class Operations:
             try:
                 value = key.to_python(user_id)
             except ValidationError:
-                raise Invalid({field: f"{user_id!r} is not a user id."}) from None
+                raise Invalid({field: f"{quote(user_id)} is not a user id."}) from None
             try:
                 key.run_validators(value)
                 check_range(key, value)

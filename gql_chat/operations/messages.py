@@ -15,7 +15,7 @@ from .. import streams
 from ..columns import ON_CREATE, ON_EDIT
 from ..conf import chat_settings
 from ..deletions import told_by_operation
-from ..errors import Invalid, NotFound, PermissionDenied
+from ..errors import ECHO_LENGTH, Invalid, NotFound, PermissionDenied, shorten
 from ..events import MessageEdited, MessagesDeleted, MessageSent, Typing
 from ..models import (
     MEDIA_TYPES,
@@ -286,7 +286,8 @@ class MessageOperations(Operations):
         if item.get("media_type") not in MEDIA_TYPES:
             problems["media_type"] = f"One of {', '.join(MEDIA_TYPES)} is needed."
         if item.get("mime_type") not in MIME_TYPES:
-            problems["mime_type"] = f"{item.get('mime_type')} is not an allowed type."
+            found = shorten(str(item.get("mime_type")), ECHO_LENGTH)
+            problems["mime_type"] = f"{found} is not an allowed type."
         if len(item.get("caption") or "") > CAPTION_LENGTH:
             problems["caption"] = f"At most {CAPTION_LENGTH} characters are allowed."
         if item.get("metadata", {}) is None:

@@ -3,25 +3,94 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 from ..conf import chat_settings
+from ..errors import Invalid, NotFound
 from ..models import get_model
+from ..models.pending import find_for, find_newest, find_older
 from ..relations import load_messages
-from .base import Operations
+from .base import Operations, check_active
+
+
+@dataclass(slots=True)
+class NotificationPage:
+    """A page of what waits for a user, the newest first.
+
+    Attributes:
+        notifications: the notifications, their messages with what frames show of them.
+        has_next: whether older ones wait.
+        has_previous: whether it is not the first page.
+        size: how many a page holds at most.
+    """
+
+    notifications: list[Any]
+    has_next: bool
+    has_previous: bool
+    size: int
 
 
 class NotificationOperations(Operations):
     """What waits for a user."""
 
     def pending_notifications(self) -> dict[Any, list[Any]]:
-        """Return what waits for the user, by room, the oldest first."""
+        """Return the newest of what waits for the user, by room, the oldest first.
+
+        They are at most `MAX_NOTIFICATIONS`; `list_notifications` pages the rest.
+        """
         by_room: dict[Any, list[Any]] = defaultdict(list)
         if chat_settings.ENABLE_NOTIFICATION:
-            pending = get_model("ChatNotification").objects.pending_for(self.user_id)
-            messages = {notification.message_id: notification.message for notification in pending}
-            load_messages(messages.values())
-            for notification in pending:
-                notification.message = messages[notification.message_id]
+            notifications = get_model("ChatNotification").objects
+            pending = notifications.pending_for(self.user_id, chat_settings.MAX_NOTIFICATIONS)
+            for notification in _load(pending):
                 by_room[notification.room_id].append(notification)
         return dict(by_room)
+
+    def list_notifications(
+        self, *, before: Any = None, size: int | None = None
+    ) -> NotificationPage:
+        """Return a page of what waits for the user, over all rooms, the newest first.
+
+        With `ENABLE_NOTIFICATION` off nothing waits.
+
+        Args:
+            before: the id of a notification: those older than it follow. It need not wait any
+                more. At one cost, however deep.
+            size: how many at most; capped at `MAX_PAGE_SIZE`. Left out, as many as a socket is
+                told when it opens.
+
+        Raises:
+            NotFound: there is no such notification, or it was not for the user.
+            Invalid: the size is not from 1 up.
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        if size is not None and size < 1:
+            raise Invalid({"paginate": {"size": "A whole number from 1 up is needed."}})
+        wanted = chat_settings.MAX_NOTIFICATIONS if size is None else size
+        limit = chat_settings.MAX_PAGE_SIZE
+        size = min((each for each in (wanted, limit) if each is not None), default=None)
+        check_active(self.user)
+        if not chat_settings.ENABLE_NOTIFICATION:
+            return NotificationPage([], False, False, size or 0)
+        # One more than is shown tells whether there are more.
+        count = None if size is None else size + 1
+        if before is None:
+            found = find_newest(self.user_id, count)
+        else:
+            cursor = find_for(self.user_id, before)
+            if cursor is None:
+                raise NotFound("There is no such notification.")
+            found = find_older(self.user_id, count, cursor)
+        has_next = size is not None and len(found) > size
+        shown = _load(found[:size])
+        return NotificationPage(shown, has_next, before is not None, size or len(shown))
+
+
+def _load(notifications: list[Any]) -> list[Any]:
+    """Load what frames show of notifications; a message that several are about is loaded once."""
+    messages = {notification.message_id: notification.message for notification in notifications}
+    load_messages(messages.values())
+    for notification in notifications:
+        notification.message = messages[notification.message_id]
+    return notifications

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT, own_columns
 from ..departures import keep_property
-from ..errors import Conflict, Invalid, PermissionDenied
+from ..errors import Conflict, Invalid, PermissionDenied, quote
 from ..events import (
     MembersAdded,
     MembersRemoved,
@@ -394,7 +394,8 @@ class RoomOperations(Operations):
                 raise Invalid({"permission": "Name at least one permission."})
             for codename in codenames:
                 if codename not in room.rules.permissions:
-                    raise Invalid({"permission": f"{codename!r} is no permission of this room."})
+                    problem = f"{quote(codename)} is no permission of this room."
+                    raise Invalid({"permission": problem})
             load_rooms([room])
             members = [
                 membership.user_id

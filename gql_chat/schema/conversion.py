@@ -28,6 +28,8 @@ from strawberry.types.base import (
     StrawberryOptional,
 )
 
+from .counts import Counts
+
 
 class SchemaConfig(StrawberryConfig):
     """The configuration of the package's schemas, by which a conversion knows them."""
@@ -62,6 +64,7 @@ class Conversion:
             if field.default_value is MISSING and field.default_factory is MISSING
         }
         self._definition = definition
+        self._counts = Counts(kind)
         self._fields: list[tuple[str, str, Any]] = []
         """The name in the schema, the name in Python, and the type of what needs converting."""
         by_python_name = {field.python_name: field for field in definition.fields}
@@ -79,6 +82,7 @@ class Conversion:
             value: the values by their names in the schema, as graphql-core coerced them.
             context: converts what stands inside.
         """
+        self._counts.check(value)
         is_ours = isinstance(context.config, SchemaConfig)
         given: dict[str, Any] = self._defaults.copy()
         for name, python_name, expected in self._fields if is_ours else self._look_up(context):

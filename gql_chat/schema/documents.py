@@ -31,6 +31,7 @@ from .. import streams
 from ..errors import Invalid
 from ..streams import Envelope
 from .coercion import coercer
+from .counts import Counts
 from .plans import Planner, Scope
 from .validation import describe
 
@@ -70,6 +71,7 @@ class Document:
             for definition in self._operation.variable_definitions or ()
         ]
         self._variables = [(signature, coercer(signature.type)) for signature in signatures]
+        self._counts = [(signature.name, Counts(signature.type)) for signature in signatures]
         self.writes = self._operation.operation is OperationType.MUTATION
         self._planner = Planner(schema, self.node)
         self._plan = self._planner.plan()
@@ -83,9 +85,15 @@ class Document:
             Invalid: a variable has the wrong type; the detail names the field.
             Exception: whatever a resolver raised, as it was.
         """
+        self._count(variables or {})
         coerced = self._coerce(variables or {})
         data: dict[str, Any] = self._plan(root, Scope(root, context, coerced))
         return data
+
+    def _count(self, variables: dict[str, Any]) -> None:
+        """Refuse lists that are too long, before anything costs by the item."""
+        for name, counts in self._counts:
+            counts.check(variables.get(name))
 
     def _coerce(self, variables: dict[str, Any]) -> VariableValues:
         """Return the variables as resolvers take them.

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+from ..conf import chat_settings
 from ..models import MEDIA_TYPES, MIME_TYPES
 from ..models.links import LINK_LENGTH
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
@@ -27,6 +28,19 @@ _NAME = keywords(type="string", pattern=r"\S", maxLength=NAME_LENGTH)
 _CAP = keywords(type="integer", minimum=1, maximum=2**31 - 1)
 _FLAG = keywords(type="boolean")
 _FROM_ONE = keywords(minimum=1)
+
+
+def _max_ids() -> int | None:
+    limit: int | None = chat_settings.MAX_IDS
+    return limit
+
+
+def _max_media() -> int | None:
+    limit: int | None = chat_settings.MAX_MEDIA_ITEMS
+    return limit
+
+
+_COUNTED = keywords(maxItems=_max_ids)
 
 
 def _unset(metadata: dict[str, Any]) -> Any:
@@ -55,7 +69,9 @@ class MessageFieldsInput:
 
     parent_message_id: UUID | None = None
     forwarded_from_id: UUID | None = None
-    media: Optional[list[_Media]] = None
+    media: Optional[list[_Media]] = strawberry.field(
+        default=None, metadata=keywords(maxItems=_max_media)
+    )
 
 
 @strawberry.input
@@ -88,7 +104,7 @@ class MessageChangesInput:
 class EditMessageInput:
     """A message to change."""
 
-    message_id: list[UUID]
+    message_id: list[UUID] = strawberry.field(metadata=_COUNTED)
     extra_fields: _MessageEdit
 
 
@@ -96,21 +112,21 @@ class EditMessageInput:
 class DeleteMessagesInput:
     """Messages to delete, all of one room."""
 
-    message_id: list[UUID]
+    message_id: list[UUID] = strawberry.field(metadata=_COUNTED)
 
 
 @strawberry.input
 class AcknowledgeInput:
     """Messages that have arrived."""
 
-    message_id: list[UUID]
+    message_id: list[UUID] = strawberry.field(metadata=_COUNTED)
 
 
 @strawberry.input
 class ReadInput:
     """Messages that have been read."""
 
-    message_id: list[UUID]
+    message_id: list[UUID] = strawberry.field(metadata=_COUNTED)
     once: bool = strawberry.field(
         default=False, description="Whether having read one before is an error."
     )
@@ -173,8 +189,8 @@ class CreateRoomInput:
     type: str = strawberry.field(metadata=keywords(enum=_room_types))
     name: str | None = None
     description: str | None = None
-    participants: list[UserID] | None = None
-    subscribers: list[UserID] | None = None
+    participants: list[UserID] | None = strawberry.field(default=None, metadata=_COUNTED)
+    subscribers: list[UserID] | None = strawberry.field(default=None, metadata=_COUNTED)
     extra_fields: Optional[_RoomFields] = None
 
 
@@ -204,11 +220,26 @@ class RoomMessagesInput:
 
 
 @strawberry.input
+class NotificationPaginateInput:
+    """Which page: the newest, or from a notification on."""
+
+    size: int = strawberry.field(metadata=_FROM_ONE)
+    before: UUID | None = None
+
+
+@strawberry.input
+class NotificationsInput:
+    """Which of the notifications that wait."""
+
+    paginate: NotificationPaginateInput | None = None
+
+
+@strawberry.input
 class MembersInput:
     """Users to bring into a room, or to put out of it."""
 
     room_id: UUID
-    members: list[UserID]
+    members: list[UserID] = strawberry.field(metadata=_COUNTED)
 
 
 @strawberry.input
@@ -236,7 +267,7 @@ class UpdateRoomInput:
 class UsersInput:
     """Which members."""
 
-    users: list[UserID]
+    users: list[UserID] = strawberry.field(metadata=_COUNTED)
 
 
 @strawberry.input
@@ -251,8 +282,8 @@ class LeadersInput:
 class PermissionsDataInput:
     """Which members, and which permissions."""
 
-    users: list[UserID]
-    permission: list[str]
+    users: list[UserID] = strawberry.field(metadata=_COUNTED)
+    permission: list[str] = strawberry.field(metadata=_COUNTED)
 
 
 @strawberry.input

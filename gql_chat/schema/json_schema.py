@@ -49,15 +49,25 @@ def keywords(**words: Any) -> dict[str, Any]:
 
     Args:
         words: keywords beside the field's type (`maxLength=64`). With `const` or `type` they
-            stand in its place. A function is called when the schema is written.
+            stand in its place. A function is called when the schema is written; where it
+            returns None the keyword is left out.
     """
     return {_KEYWORDS: words}
 
 
-def _keywords_of(field: GraphQLField | GraphQLInputField) -> JsonSchema:
+def keywords_of(field: GraphQLField | GraphQLInputField, *, called: bool = True) -> JsonSchema:
+    """Return what a field says of itself in JSON Schema's words.
+
+    Args:
+        field: the field.
+        called: whether functions among the words are called.
+    """
     definition = field.extensions.get("strawberry-definition")
-    words = getattr(definition, "metadata", {}).get(_KEYWORDS, {})
-    return {name: word() if callable(word) else word for name, word in words.items()}
+    words: JsonSchema = getattr(definition, "metadata", {}).get(_KEYWORDS, {})
+    if not called:
+        return words
+    found = {name: word() if callable(word) else word for name, word in words.items()}
+    return {name: word for name, word in found.items() if word is not None}
 
 
 def nullable(shape: JsonSchema) -> JsonSchema:
@@ -223,11 +233,11 @@ class Shapes:
         found = field.type
         item = found.of_type if isinstance(found, GraphQLNonNull) else found
         if name in self._bare and isinstance(item, GraphQLList):
-            shape = any_of([self._input(item.of_type), self._taken(item)])
-            shape = shape if item is not found else nullable(shape)
+            # What the field says is about the list.
+            shape = any_of([self._input(item.of_type), {**self._taken(item), **keywords_of(field)}])
+            shape = _described_by(field, shape if item is not found else nullable(shape))
         else:
-            shape = self._input(found)
-        shape = _refined(shape, field)
+            shape = _refined(self._input(found), field)
         if field.default_value is not Undefined and isinstance(
             field.default_value, str | int | float
         ):
@@ -280,7 +290,7 @@ def _described(found: GraphQLNamedType) -> JsonSchema:
 
 def _refined(shape: JsonSchema, field: GraphQLField | GraphQLInputField) -> JsonSchema:
     """Return a field's schema with the field's own keywords and description."""
-    words = _keywords_of(field)
+    words = keywords_of(field)
     if "const" in words or "type" in words:
         shape = words
     elif words and "anyOf" in shape:
@@ -289,6 +299,10 @@ def _refined(shape: JsonSchema, field: GraphQLField | GraphQLInputField) -> Json
         shape = {"anyOf": [{**first, **words}, *others]}
     else:
         shape = {**shape, **words}
+    return _described_by(field, shape)
+
+
+def _described_by(field: GraphQLField | GraphQLInputField, shape: JsonSchema) -> JsonSchema:
     if field.description and "$ref" not in shape:
         shape = {**shape, "description": field.description}
     return shape

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import strawberry
 
-from ..errors import Invalid
+from ..errors import ECHO_LENGTH, Invalid, shorten
 from ..rooms import MEMBERS, room_model
 from .context import Info
 from .inputs import (
@@ -126,7 +126,7 @@ class Mutation:
         members = model.rules.members if model is not None else "participants"
         for other in set(MEMBERS) - {members}:
             if getattr(input, other):
-                raise Invalid({other: f"A {input.type} has {members}."})
+                raise Invalid({other: f"A {shorten(input.type, ECHO_LENGTH)} has {members}."})
         room: Any = info.context.handler.create_room(
             input.type,
             name=input.name,

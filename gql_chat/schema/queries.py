@@ -5,12 +5,19 @@ from typing import Any
 import strawberry
 
 from .context import Info
-from .inputs import RoomInput, RoomMessagesInput
-from .types import MessagePage, Position, Room, RoomNotifications, RoomSummary
+from .inputs import NotificationsInput, RoomInput, RoomMessagesInput
+from .types import (
+    MessagePage,
+    NotificationPage,
+    Position,
+    Room,
+    RoomNotifications,
+    RoomSummary,
+)
 
 
 def list_notifications(info: Info) -> list[RoomNotifications]:
-    """Return what waits for the user, by room."""
+    """Return the newest of what waits for the user, by room."""
     return [
         RoomNotifications(room_id=room_id, notifications=notifications)
         for room_id, notifications in info.context.handler.pending_notifications().items()
@@ -40,8 +47,15 @@ class Query:
 
     @strawberry.field
     def notifications(self, info: Info) -> list[RoomNotifications]:
-        """What waits for the user, by room."""
+        """The newest of what waits for the user, by room."""
         return list_notifications(info)
+
+    @strawberry.field
+    def notification_page(self, info: Info, input: NotificationsInput) -> NotificationPage:
+        """What waits for the user, over all rooms, the newest first."""
+        paginate = vars(input.paginate) if input.paginate is not None else {}
+        page: Any = info.context.handler.list_notifications(**paginate)
+        return page  # type: ignore[no-any-return]
 
     @strawberry.field
     def positions(self, info: Info) -> list[Position]:

@@ -350,8 +350,8 @@ class MessageList:
     messages: list[MessageRef]
 
 
-def _page_data(root: Any) -> MessageList:
-    return root  # type: ignore[no-any-return]
+def _page_data(root: Any) -> Any:
+    return root
 
 
 @strawberry.type
@@ -365,6 +365,23 @@ class MessagePage:
     page: int | None
     size: int
     data: MessageList = derived(_page_data)
+
+
+@strawberry.type
+class NotificationList:
+    """Notifications, whatever their rooms."""
+
+    notifications: list[Annotated["Notification", strawberry.lazy(_MODULE)]]
+
+
+@strawberry.type
+class NotificationPage:
+    """A page of what waits for the user, the newest first."""
+
+    has_next: bool
+    has_previous: bool
+    size: int
+    data: NotificationList = derived(_page_data)
 
 
 @strawberry.type

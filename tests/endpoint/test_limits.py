@@ -230,6 +230,37 @@ def test_a_page_is_no_larger_than_allowed(
     assert len(tool.ask(query)["room_messages"]["data"]["messages"]) == 3
 
 
+def test_a_list_of_ids_is_no_longer_than_allowed(tool: Tool, limit: Any) -> None:
+    limit(MAX_IDS=3)
+    ids = [NOWHERE] * 4
+    users = ", ".join(["1"] * 4)
+
+    for query, variables, field in (
+        (
+            "mutation ($input: ReadInput!) { read_messages(input: $input) }",
+            {"input": {"message_id": ids}},
+            "message_id",
+        ),
+        (
+            f'mutation {{ add_leaders(leaders: "admins", input: {{room_id: "{NOWHERE}", '
+            f"data: {{users: [{users}]}}}}) }}",
+            None,
+            "data.users",
+        ),
+        (
+            f'mutation {{ add_members(input: {{room_id: "{NOWHERE}", members: [{users}]}}) }}',
+            None,
+            "members",
+        ),
+    ):
+        assert refused(tool, query, variables) == f"{field}: At most 3 items are allowed."
+
+
+def test_what_graphql_says_of_a_long_value_shows_its_start(tool: Tool) -> None:
+    name = 3000 * "x"
+    assert len(refused(tool, f"{{ {name} }}")) <= 200
+
+
 # Subscriptions
 
 

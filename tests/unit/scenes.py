@@ -30,6 +30,7 @@ class Scene:
             members but the newest (`reader`), and many reacted.
         channel: the owner's; `public`: somebody else's, with subscribers.
         mine, theirs: messages in the group, by the owner and by a member.
+        newest: the newest notification that waits for the owner.
         strangers: users who share no room with the owner.
     """
 
@@ -46,13 +47,15 @@ class Scene:
         self.public = Channel.objects.create(name="all", creator=self.members[0], is_public=True)
         self.public.subscribers.add(*self.members[1:])
         self.alone = GroupChat.objects.create(name="alone", creator=self.owner)
-        self.mine = self._write(self.group, self.owner, size)
-        self.theirs = self._write(self.group, self.members[0], size)
         for number, stranger in enumerate(self.members):
             self._write(OneToOneChat.objects.start(self.owner, stranger), stranger, 2)
             room = GroupChat.objects.create(name=f"group {number}", creator=stranger)
             room.participants.add(self.owner)
             self._write(room, stranger, 2)
+        # Last, so that it is among the newest of all that waits.
+        self.mine = self._write(self.group, self.owner, size)
+        self.theirs = self._write(self.group, self.members[0], size)
+        self.newest = str(ChatNotification.objects.get(message=self.theirs[-1]).pk)
         Reaction.objects.create(
             message=self.theirs[1], user=self.owner, reaction_content="as before"
         )
@@ -256,6 +259,17 @@ CASES: dict[str, tuple[str, str, Data]] = {
         lambda s: {
             "room_id": str(s.group.pk),
             "paginate": {"before": str(s.theirs[-1].pk), "size": 100},
+        },
+    ),
+    "notification.list": ("owner", "notification.list", lambda s: {}),
+    "notification.list before": (
+        "owner",
+        "notification.list",
+        lambda s: {
+            "paginate": {
+                "before": s.newest,
+                "size": 2,
+            }
         },
     ),
     "room.join": ("joiner", "room.join", lambda s: {"room_id": str(s.public.pk)}),

@@ -43,6 +43,8 @@ QUERIES = {
     "room.messages": 7,
     "room.messages page": 7,
     "room.messages before": 8,
+    "notification.list": 7,
+    "notification.list before": 8,
     "room.join": 10,
     "room.leave": 16,
     "room.leave last": 27,
@@ -56,7 +58,7 @@ QUERIES = {
     "room.modify remove_moderator": 12,
     "room.modify add_permission": 11,
     "room.modify remove_permission": 10,
-    "open": 12,
+    "open": 11,
     "close": 3,
     "heartbeat": 9,
 }

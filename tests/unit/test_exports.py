@@ -276,7 +276,8 @@ def test_every_event_that_clients_may_send_is_there() -> None:
 
 def test_every_event_that_clients_may_receive_is_there() -> None:
     dispatches = {dispatch.name for dispatch in protocol.DISPATCHES.values()}
-    answers = {"roomlist.dispatch", "roominfo.dispatch", "roommessages.dispatch"}
+    answers = {f"{name}.dispatch" for name in ("roomlist", "roominfo", "roommessages")}
+    answers.add("notificationlist.dispatch")
     own = {"chat.notifications", "session.resumed"}
     assert tags("ServerEvent", "eventType") == dispatches | answers | own
 
@@ -293,8 +294,11 @@ def test_a_message_id_is_an_id_or_a_list_and_other_lists_are_lists() -> None:
     read = found["MessageReadEvent"]["properties"]["data"]
     members = found["RoomAddMembersEvent"]["properties"]["data"]["properties"]["members"]
 
-    assert read["properties"] == {"message_id": {"anyOf": [uuid, {"type": "array", "items": uuid}]}}
+    assert read["properties"] == {
+        "message_id": {"anyOf": [uuid, {"type": "array", "items": uuid, "maxItems": 500}]}
+    }
     assert members["type"] == "array"
+    assert members["maxItems"] == 500
     assert members["items"] == {"anyOf": [{"type": "integer"}, {"type": "string"}]}
 
 

@@ -28,12 +28,19 @@ from gql_chat.models import (
     Session,
     StreamEvent,
 )
-from gql_chat.models.rooms import pair_key
 from gql_chat.operations import EventHandler
 from gql_chat.rooms import Role
+from tests.conftest import Users
 
 GROUP = {"max_participants": 100, "join_approval_required": False, "group_locked": False}
 CHANNEL = {"max_subscribers": 300, "is_public": False}
+PAIR = {"pair_first": "alice", "pair_second": "bob"}
+
+
+def room_of(users: Users, columns: dict[str, Any]) -> Room:
+    """Return a room with these columns, in which a user stands by name."""
+    made = {name: users(name) for name in PAIR.values()}
+    return Room(**{name: made[value] if name in PAIR else value for name, value in columns.items()})
 
 
 def insert(*rows: models.Model) -> None:
@@ -53,15 +60,15 @@ def refused(*rows: models.Model) -> None:
 @pytest.mark.parametrize(
     "columns",
     [
-        {"type": "OneToOneChat", "pair": "1:2"},
+        {"type": "OneToOneChat", **PAIR},
         {"type": "GroupChat", **GROUP},
         {"type": "Channel", **CHANNEL},
         {"type": "Workshop"},
         {"type": "Workshop", "max_participants": 3, "is_public": True},
     ],
 )
-def test_a_room_of_its_type_is_taken(db: None, columns: dict[str, Any]) -> None:
-    insert(Room(**columns))
+def test_a_room_of_its_type_is_taken(db: None, users: Users, columns: dict[str, Any]) -> None:
+    insert(room_of(users, columns))
 
     assert Room.objects.get().type == columns["type"]
 
@@ -70,9 +77,11 @@ def test_a_room_of_its_type_is_taken(db: None, columns: dict[str, Any]) -> None:
     "columns",
     [
         {"type": "OneToOneChat"},
-        {"type": "GroupChat", **GROUP, "pair": "1:2"},
-        {"type": "Channel", **CHANNEL, "pair": "1:2"},
-        {"type": "Workshop", "pair": "1:2"},
+        {"type": "OneToOneChat", "pair_first": "alice"},
+        {"type": "OneToOneChat", "pair_second": "bob"},
+        {"type": "GroupChat", **GROUP, **PAIR},
+        {"type": "Channel", **CHANNEL, **PAIR},
+        {"type": "Workshop", "pair_second": "bob"},
         *({"type": "GroupChat", **GROUP, name: None} for name in GROUP),
         *({"type": "GroupChat", **GROUP, name: value} for name, value in CHANNEL.items()),
         *({"type": "Channel", **CHANNEL, name: None} for name in CHANNEL),
@@ -80,13 +89,21 @@ def test_a_room_of_its_type_is_taken(db: None, columns: dict[str, Any]) -> None:
     ],
     ids=lambda columns: " ".join(f"{name}={value}" for name, value in columns.items()),
 )
-def test_a_room_with_columns_of_another_type_is_refused(db: None, columns: dict[str, Any]) -> None:
-    refused(Room(**columns))
+def test_a_room_with_columns_of_another_type_is_refused(
+    db: None, users: Users, columns: dict[str, Any]
+) -> None:
+    refused(room_of(users, columns))
 
 
-def test_two_users_have_one_chat(db: None) -> None:
-    pairs = [Room(type="OneToOneChat", pair="1:2") for _ in range(2)]
-    refused(*pairs)
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_users_have_one_chat_whoever_is_named_first(turned: bool, alice: Any, bob: Any) -> None:
+    first, second = (bob, alice) if turned else (alice, bob)
+    refused(
+        Room(type="OneToOneChat", pair_first=alice, pair_second=bob),
+        Room(type="OneToOneChat", pair_first=first, pair_second=second),
+    )
+    insert(Room(type="OneToOneChat", pair_first=first, pair_second=second))
+    assert OneToOneChat.objects.between(alice, bob) is not None
 
 
 def test_each_type_begins_with_its_own_defaults(db: None) -> None:
@@ -209,22 +226,6 @@ def test_a_member_is_found_by_user_and_by_id(group: GroupChat, alice: Any, carol
 # Pairs
 
 
-def test_a_pair_has_one_key_whoever_comes_first(alice: Any, bob: Any) -> None:
-    assert pair_key(alice, bob) == pair_key(bob, alice) == pair_key(alice.pk, str(bob.pk))
-
-
-@pytest.mark.parametrize(("one", "other"), [(1, 1), (1, "1"), ("a", "a")])
-def test_nobody_is_a_pair_alone(one: Any, other: Any) -> None:
-    with pytest.raises(Invalid):
-        pair_key(one, other)
-
-
-def test_keys_of_different_pairs_differ() -> None:
-    assert pair_key(1, 23) != pair_key(12, 3)
-    assert pair_key(9, 10) == pair_key(10, 9)
-    assert pair_key("a:b", "c") != pair_key("a", "b:c")
-
-
 def test_starting_a_chat_again_finds_it(pair: OneToOneChat, alice: Any, bob: Any) -> None:
     assert OneToOneChat.objects.start(bob, alice) == pair
     assert OneToOneChat.objects.start(bob.pk, alice.pk) == pair
@@ -237,9 +238,18 @@ def test_who_has_no_chat_has_none_between(alice: Any, carol: Any) -> None:
 
 
 def test_nobody_chats_alone(alice: Any) -> None:
-    with pytest.raises(Invalid):
-        OneToOneChat.objects.start(alice, alice)
+    for other in (alice, alice.pk, str(alice.pk)):
+        with pytest.raises(Invalid):
+            OneToOneChat.objects.start(alice, other)
     assert not Room.objects.exists()
+
+
+def test_a_chat_goes_with_the_account_of_either(pair: OneToOneChat, bob: Any, carol: Any) -> None:
+    kept = OneToOneChat.objects.start(carol, pair.participants.all()[0])
+
+    bob.delete()
+
+    assert list(Room.objects.all()) == [kept]
 
 
 # Once

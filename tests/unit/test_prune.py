@@ -86,3 +86,8 @@ def test_notifications_that_wait_for_nobody_go(users: Users) -> None:
 def test_a_batch_has_at_least_one_row() -> None:
     with pytest.raises(CommandError, match="--batch"):
         prune(batch=0)
+
+
+def test_a_batch_fits_into_a_statement_of_any_sqlite() -> None:
+    with pytest.raises(CommandError, match="from 1 to 30000"):
+        prune(batch=30_001)

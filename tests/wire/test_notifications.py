@@ -1,13 +1,18 @@
 """PROTOCOL of notifications: which rows there are, for whom, and what a new socket is told."""
 
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from gql_chat.models import Delivery, get_model
 from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
+    NOWHERE,
     Message,
     Person,
     Room,
@@ -349,3 +354,129 @@ async def test_without_notifications_none_are_made_or_sent(
     assert not orm(rows.exists)
     late = await connect(bob.user, greeted=False)
     await late.nothing()
+
+
+# More than a frame holds
+
+
+def write_waiting(person: Person, room: Room, count: int, content: str) -> list[str]:
+    """Write messages as an operation does, but for the events; to be called through ``orm``."""
+    at = timezone.now()
+    messages = get_model("Message").objects.bulk_create(
+        get_model("Message")(
+            room_id=room["id"],
+            sender=person.user,
+            content=content,
+            created_at=at + timedelta(microseconds=number),
+        )
+        for number in range(count)
+    )
+    rows = get_model("ChatNotification")
+    made = rows.objects.bulk_create(
+        rows(
+            notification_type="NEW_MESSAGE",
+            message=message,
+            room_id=room["id"],
+            actor=person.user,
+            created_at=message.created_at,
+        )
+        for message in messages
+    )
+    return [str(row.pk) for row in made]
+
+
+async def pages(person: Person, size: int) -> AsyncIterator[list[Any]]:
+    """The pages of all that waits for somebody."""
+    paginate: dict[str, Any] = {"size": size}
+    while True:
+        page = await person.ask("notification.list", {"paginate": paginate})
+        shown = page["data"]["notifications"]
+        yield shown
+        assert page == {
+            "has_next": page["has_next"],
+            "has_previous": "before" in paginate,
+            "size": min(size, 100),
+            "data": {"notifications": shown},
+        }
+        if not page["has_next"]:
+            return
+        paginate = {"before": shown[-1]["id"], "size": size}
+
+
+async def test_however_much_waits_a_frame_holds_the_newest(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    room, quiet = await group(alice, bob), await one_to_one(carol, bob)
+    await say(carol, quiet, "long ago", bob)
+    ids = orm(write_waiting, alice, room, 2300, 2000 * "x")
+    await say(carol, quiet, "just now", bob)
+
+    late = Person(bob.user, await connect(bob.user))
+
+    told = late.client.notifications
+    assert len(json.dumps(told)) < 300_000
+    assert [each["message"]["content"] for each in told.pop(quiet["id"])] == ["just now"]
+    assert [each["id"] for each in told.pop(room["id"])] == ids[-99:]
+    assert told == {}
+
+    listed: list[Any] = []
+    async for page in pages(late, 500):
+        assert len(page) <= 100
+        listed += page
+        if len(listed) == 500:
+            await say(carol, quiet, "meanwhile", bob, late)
+    contents = [each["message"]["content"] for each in listed]
+    assert contents == ["just now", *[2000 * "x"] * 2300, "long ago"]
+    assert [each["id"] for each in listed[1:-1]] == ids[::-1]
+    assert {each["message"]["room"]["id"] for each in listed} == {room["id"], quiet["id"]}
+
+
+async def test_without_a_page_the_newest_are_listed(connect: Connect, users: Users) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await one_to_one(alice, bob)
+    for name in ("one", "two", "three"):
+        await say(alice, room, name, bob)
+
+    for data in ({}, {"paginate": None}):
+        page = await bob.ask("notification.list", data)
+        shown = page["data"]["notifications"]
+        assert [each["message"]["content"] for each in shown] == ["three", "two", "one"]
+        assert (page["has_next"], page["has_previous"], page["size"]) == (False, False, 100)
+
+
+async def test_a_page_that_cannot_be_is_refused(connect: Connect, users: Users, orm: Orm) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await one_to_one(alice, bob)
+    message = await say(alice, room, "hello", bob)
+    rows = get_model("ChatNotification").objects
+    mine = str(orm(rows.get, message_id=message["id"]).pk)
+
+    for paginate, field in (
+        ({}, "paginate.size"),
+        ({"size": 0}, "paginate.size"),
+        ({"size": "1"}, "paginate.size"),
+        ({"size": 1, "before": "x"}, "paginate.before"),
+        ({"size": 1, "before": 5}, "paginate.before"),
+        ({"size": 1, "after": mine}, "paginate.after"),
+        (5, "paginate"),
+    ):
+        detail = await bob.refused(4003, "notification.list", {"paginate": paginate})
+        assert list(detail) == [field], detail
+    assert "data" in await bob.refused(4003, "notification.list", [1])
+    for person, before in ((bob, NOWHERE), (alice, mine)):
+        data = {"paginate": {"size": 1, "before": before}}
+        await person.refused(4004, "notification.list", data)
+
+
+async def test_nothing_is_listed_while_notifications_are_off(
+    connect: Connect, users: Users, settings: Settings
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    await say(alice, await one_to_one(alice, bob), "hello", bob)
+    settings.REALTIME_CHAT_MESSAGING = {"ENABLE_NOTIFICATION": False}
+
+    page = await bob.ask("notification.list", {})
+
+    assert page["data"] == {"notifications": []}
+    assert (page["has_next"], page["has_previous"]) == (False, False)

@@ -13,6 +13,9 @@ from gql_chat.conf import chat_settings
 from gql_chat.models import StreamEvent, get_model
 from gql_chat.sessions import find_dead
 
+_LARGEST_BATCH = 30_000
+"""SQLite takes 32,766 parameters in a statement, unless it was built to take more."""
+
 
 class Command(BaseCommand):
     """Prunes the event log, sessions whose sockets are gone, and finished notifications."""
@@ -28,8 +31,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Delete, telling the progress."""
         batch: int = options["batch"]
-        if batch < 1:
-            raise CommandError("--batch is a whole number from 1 up.")
+        if not 1 <= batch <= _LARGEST_BATCH:
+            raise CommandError(f"--batch is a whole number from 1 to {_LARGEST_BATCH}.")
         retention = chat_settings.EVENT_LOG_RETENTION
         if retention is None:
             self.stdout.write("event log: kept for ever (EVENT_LOG_RETENTION is None)")
