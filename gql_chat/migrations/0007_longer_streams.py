@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gql_chat", "0003_act_as"),
+        ("gql_chat", "0006_waiting"),
     ]
 
     operations = [

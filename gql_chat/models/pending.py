@@ -24,8 +24,8 @@ class Pending(models.Lookup):
 
     Args:
         lhs: the notification's key.
-        rhs: placeholders, or values, of the user and of how many are wanted; and, for those before
-            a place, of its time and its key.
+        rhs: placeholders of the user and of how many are wanted; and, for those before a place, of
+            its time and its key.
     """
 
     lookup_name = "pending"
@@ -34,7 +34,7 @@ class Pending(models.Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Return the condition in the words of the database."""
         column, _ = self.process_lhs(compiler, connection)
-        user, size, *place = self.rhs
+        user, size, *place = [compiler.compile(given)[1][0] for given in self.rhs]
         before = ""
         if place:
             # The first of the two says no more than the second, but is what an index serves.
