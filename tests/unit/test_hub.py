@@ -1,13 +1,14 @@
 """The hub as a state machine: whatever way frames come, everybody gets what they may, once."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -15,7 +16,8 @@ from event_bridge import hub as hub_module
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub
 from gql_chat import sessions, streams
-from gql_chat.streams import Envelope, Position
+from gql_chat.models import Epoch
+from gql_chat.streams import Envelope, Position, Positions
 
 USERS = ("1", "2", "3")
 ROOMS = ("room:a", "room:b")
@@ -27,19 +29,37 @@ User = st.sampled_from(USERS)
 
 
 class Socket:
-    """A listener that keeps what it gets."""
+    """A listener that keeps what it gets, as a socket that opens and does not resume."""
 
     def __init__(self, user: str, heads: dict[str, int]) -> None:
         self.user_key = user
+        self.held: list[tuple[str, int]] | None = []
+        #: Up to where it leaves aside what the hub brings, as it is older than the socket.
+        self.reached: dict[str, int] = {}
         self.channel_name = f"socket of {user}"
         #: Where every stream stood when this socket's streams were read.
         self.heads = heads
+        #: Where those stood that were its user's.
+        self.places: dict[str, int] = {}
         self.got: list[tuple[str, int]] = []
         self.dismissed: list[str | None] = []
         self.interrupted = False
 
     def deliver(self, frame: Delivered) -> None:
-        self.got.append((frame.envelope.stream, frame.envelope.seq))
+        self._take((frame.envelope.stream, frame.envelope.seq))
+
+    def open(self, reached: dict[str, int]) -> None:
+        """Let what was held back go."""
+        self.reached = reached
+        held, self.held = self.held or [], None
+        for place in held:
+            self._take(place)
+
+    def _take(self, place: tuple[str, int]) -> None:
+        if self.held is not None:
+            self.held.append(place)
+        elif not 0 < place[1] <= self.reached.get(place[0], 0):
+            self.got.append(place)
 
     def dismiss(self, login: str | None = None) -> None:
         self.dismissed.append(login)
@@ -90,17 +110,21 @@ class World:
         looked_at: the streams whose heads the hub asked for last.
         pruned: how many frames of each stream the log has no more.
         inactive: the users who may not be here.
+        epoch: the epoch of the database.
         sockets: those that were opened with nothing between.
     """
 
     def __init__(self) -> None:
         self.log: dict[str, list[Envelope]] = {name: [] for name in STREAMS}
         self.members: dict[str, dict[str, int]] = {name: {} for name in ROOMS}
+        #: Who joined a room with no frame, and at which places.
+        self.silent: dict[tuple[str, str], set[int]] = defaultdict(set)
         self.closed: set[str] = set()
         self.slowness = 0
         self.looked_at: list[str] = []
         self.pruned = 0
         self.inactive: list[str] = []
+        self.epoch = "first"
         self.sockets: list[Socket] = []
         self.loop = Loop()
         self.hub: Any = Hub(self.loop)  # type: ignore[arg-type]
@@ -109,7 +133,9 @@ class World:
             patch.object(hub_module, "LOOK_SECONDS", 10_000),
             patch.object(streams, "reaches_other_processes", lambda: False),
             patch.object(streams, "read_log", self._read_log),
+            patch.object(streams, "read_changes", self._read_changes),
             patch.object(streams, "heads", self._heads),
+            patch.object(type(Epoch.objects), "read", lambda manager: self.epoch),
             patch.object(streams, "members_of", self._members_of),
             patch.object(streams, "find_joined", self._find_joined),
             patch.object(sessions, "find_inactive", lambda users: self.inactive),
@@ -138,16 +164,20 @@ class World:
     def _read_log(self, stream: str, after: int, limit: int) -> list[Envelope]:
         return self.log[stream][max(after, self.pruned) :][:limit]
 
+    def _read_changes(self, stream: str, after: int) -> list[Mapping[str, Any]]:
+        return [envelope.change or {} for envelope in self.log[stream][max(after, self.pruned) :]]
+
     def _heads(self, places: dict[str, int]) -> dict[str, int]:
         self.looked_at = list(places)
         heads = {name: len(self.log[name]) for name in places}
         return {name: seq for name, seq in heads.items() if seq > places[name]}
 
-    def _members_of(self, room_id: str, users: list[str]) -> tuple[int | None, set[str]]:
+    def _members_of(self, room_id: str, users: list[str]) -> tuple[int | None, dict[str, int]]:
         name = f"room:{room_id}"
         if name in self.closed:
-            return None, set()
-        return len(self.log[name]), set(self.members[name]) & set(users)
+            return None, {}
+        members = self.members[name]
+        return len(self.log[name]), {user: members[user] for user in users if user in members}
 
     def _find_joined(self, users: list[str], since: datetime) -> list[tuple[str, Position]]:
         # All that happens in a test has happened lately.
@@ -172,10 +202,15 @@ class World:
             self.closed.add(stream)
         return envelope
 
+    def join_silently(self, room: str, user: str) -> None:
+        """Make a user a member as plain code does, without a frame."""
+        self.members[room][user] = len(self.log[room]) + 1
+        self.silent[room, user].add(self.members[room][user])
+
     def refresh(self, stream: str, *users: str) -> Envelope:
         return Envelope(stream, 0, "", "", {"refresh": True, "joined": list(users)})
 
-    def read(self, user: str) -> tuple[Socket, list[Position]]:
+    def read(self, user: str) -> tuple[Socket, Positions]:
         """A socket and its positions, as an opening consumer reads them."""
         places = [(f"user:{user}", 1)]
         places += [
@@ -184,7 +219,9 @@ class World:
             if user in self.members[room] and room not in self.closed
         ]
         positions = [(name, len(self.log[name]), joined) for name, joined in places]
-        return Socket(user, {name: len(log) for name, log in self.log.items()}), positions
+        socket = Socket(user, {name: len(log) for name, log in self.log.items()})
+        socket.places = {name: seq for name, seq, _ in positions}
+        return socket, Positions(self.epoch, positions)
 
     def open(self, user: str) -> Socket:
         """A socket that opens with nothing between."""
@@ -192,8 +229,9 @@ class World:
         self.hub.register(socket)
         return self.enter(socket, positions)
 
-    def enter(self, socket: Socket, positions: list[Position]) -> Socket:
-        self.hub.enter(socket, positions)
+    def enter(self, socket: Socket, positions: Positions) -> Socket:
+        heard = {stream for stream, _ in socket.held or ()}
+        socket.open(self.hub.enter(socket, positions, heard))
         self.sockets.append(socket)
         return socket
 
@@ -228,18 +266,22 @@ class World:
         inside = stream == f"user:{user}" or user in self.members.get(stream, ())
         return inside and stream not in self.closed
 
-    def entitled(self, user: str, stream: str) -> set[int]:
-        """The places of a stream at which the user is entitled to the frame."""
-        inside = stream == f"user:{user}"
-        places = set()
+    def entitled(self, user: str, stream: str) -> list[set[int]]:
+        """The places of a stream at which the user is entitled to the frame, by membership.
+
+        The last ones, perhaps none, are those of the present one. Who left without a frame may
+        hear the stream until the word of it has come.
+        """
+        inside, memberships = stream == f"user:{user}", [set[int]()]
         for envelope in self.log[stream]:
             change = envelope.change or {}
-            inside = (inside or user in change.get("joined", ())) and user not in change.get(
-                "left", ()
-            )
+            joins = user in change.get("joined", ()) or envelope.seq in self.silent[stream, user]
+            inside = (inside or joins) and user not in change.get("left", ())
             if inside:
-                places.add(envelope.seq)
-        return places
+                memberships[-1].add(envelope.seq)
+            elif memberships[-1]:
+                memberships.append(set())
+        return memberships
 
 
 class Frames(RuleBasedStateMachine):
@@ -250,7 +292,7 @@ class Frames(RuleBasedStateMachine):
         self.world = World()
         self.hub = self.world.hub
         self.wire: list[Envelope] = []
-        self.opening: list[tuple[Socket, list[Position]]] = []
+        self.opening: list[tuple[Socket, Positions]] = []
         self.sockets: list[Socket] = []
         # A room that everybody is in already, so that its frames matter to all.
         self.world.commit(ROOMS[0], joined=list(USERS))
@@ -309,7 +351,8 @@ class Frames(RuleBasedStateMachine):
         # Sockets of one user enter in the order in which they opened.
         index = [socket.user_key for socket, _ in self.opening].index(chosen.user_key)
         socket, positions = self.opening.pop(index)
-        self.hub.enter(socket, positions)
+        self.world.enter(socket, positions)
+        self.world.sockets.remove(socket)
         self.sockets.append(socket)
 
     @precondition(lambda self: self.opening)
@@ -350,16 +393,27 @@ class Frames(RuleBasedStateMachine):
         for stream in STREAMS:
             got = socket.of(stream)
             assert got == sorted(set(got)), (stream, got)
-            assert set(got) <= self.world.entitled(socket.user_key, stream), (stream, got)
+            entitled = set().union(*self.world.entitled(socket.user_key, stream))
+            assert set(got) <= entitled, (stream, got)
+        self.check_nothing_old(socket)
+
+    def check_nothing_old(self, socket: Socket) -> None:
+        """Nothing from before the socket's streams were read, of those that were."""
+        for stream, seq in socket.got:
+            assert seq > socket.places.get(stream, 0), (stream, seq)
 
     def check_nothing_missing(self, socket: Socket) -> None:
         """Everything that came after the socket's streams were read."""
         user = socket.user_key
         for stream in STREAMS:
-            if not self.world.is_in(user, stream) and not socket.of(stream):
-                continue  # a membership that was over before any word of it came is not found
-            due = {seq for seq in self.world.entitled(user, stream) if seq > socket.heads[stream]}
-            assert due <= set(socket.of(stream)), (stream, due, socket.of(stream))
+            got, (*over, present) = set(socket.of(stream)), self.world.entitled(user, stream)
+            # A membership that was over before any word of it came is not found.
+            heard = [places for places in over if places & got]
+            if self.world.is_in(user, stream) or present & got:
+                heard.append(present)
+            for places in heard:
+                due = {seq for seq in places if seq > socket.heads[stream]}
+                assert due <= got, (stream, due, got)
 
     def teardown(self) -> None:
         try:
@@ -397,7 +451,7 @@ class Refreshes(Frames):
         if user in members:
             del members[user]
         else:
-            members[user] = len(self.world.log[room]) + 1
+            self.world.join_silently(room, user)
         self.wire.append(self.world.refresh(room, user))
 
     @precondition(lambda self: self.wire)
@@ -407,15 +461,20 @@ class Refreshes(Frames):
         if envelope.kind:
             self.wire.remove(envelope)
 
-    def check_nothing_wrong(self, socket: Socket) -> None:
-        for stream in STREAMS:
-            got = socket.of(stream)
-            assert got == sorted(set(got)), (stream, got)
+    def check_nothing_missing(self, socket: Socket) -> None:
+        """Everything since the user's last join and since the socket's streams were read."""
+        user = socket.user_key
+        for room in ROOMS:
+            if self.world.is_in(user, room):
+                first = max(self.world.members[room][user], socket.heads[room] + 1)
+                due = set(range(first, len(self.world.log[room]) + 1))
+                assert due <= set(socket.of(room)), (room, due, socket.of(room))
 
     def check(self) -> None:
         """Once it is quiet, a frame reaches exactly the members."""
         for socket in self.sockets:
             self.check_nothing_wrong(socket)
+            self.check_nothing_missing(socket)
         for room in ROOMS:
             if room in self.world.closed:
                 continue
@@ -428,7 +487,8 @@ class Refreshes(Frames):
 
 
 RUNS = settings(
-    max_examples=40,
+    phases=[Phase.generate],
+    max_examples=int(__import__("os").environ.get("EX", "40")),
     stateful_step_count=25,
     derandomize=True,
     deadline=None,
