@@ -98,6 +98,8 @@ class Hub:
         self._stash: deque[tuple[int, Envelope]] = deque()
         # Where users left by a frame, for good, as far as it is remembered.
         self._parted: dict[tuple[str, str], int] = {}
+        # Whom a frame has let in since the last look: its word may be late, and they be out again.
+        self._let_in: set[tuple[str, str]] = set()
         self._epoch: str | None = None
         self._layer = LayerLink(self.name, loop, self.take, self.look)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -366,6 +368,7 @@ class Hub:
         for user in (envelope.change or {}).get("joined", ()):
             new = self._is_new(envelope.stream, user, envelope.seq)
             if new and not stream.follows(user):
+                self._let_in.add((envelope.stream, user))
                 self._bring_up(envelope.stream, stream, user, envelope.seq - 1)
 
     def _bring_up(self, name: str, stream: Stream, user: str, after: int) -> None:
@@ -396,6 +399,7 @@ class Hub:
             if user not in asked and self._is_new(name, user, seq):
                 later = stream.entering.get(user, 0)
                 self._note_follower(stream, user)
+                self._let_in.add((name, user))
                 stream.drop(user)
                 stream.add(user)
                 if later > seq:
@@ -647,6 +651,7 @@ class Hub:
     async def look_for_joins(self) -> None:
         """Look whether local users came into rooms with no bell heard. One query."""
         now, reading = timezone.now(), object()
+        let_in, self._let_in = self._let_in, set()
         self._begin_reading(reading)
         try:
             joined = await self.threads.run(
@@ -655,8 +660,14 @@ class Hub:
             for user, place in joined:
                 if self._is_here(user) and not self._follows(user, place[0]):
                     self._admit(user, place, unheard=True)
+        except BaseException:
+            self._let_in |= let_in
+            raise
         finally:
             self._end_reading(reading)
+        for name, user in let_in - {(place[0], user) for user, place in joined}:
+            if self._follows(user, name):
+                self._ask(name)
         self._joins_known_until = now - CLOCK_DIFFERENCE
 
     async def look_for_epoch(self) -> None:
@@ -741,6 +752,7 @@ class Hub:
         for name in list(self._streams):
             self._untrack(name)
         self._parted.clear()
+        self._let_in.clear()
         self._asking.clear()  # of tasks that had not begun
         self._epoch = None
         self.threads.close()

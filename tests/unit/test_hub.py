@@ -1071,6 +1071,22 @@ def test_words_that_come_while_members_are_read_are_read_once_more_in_order(
     assert socket.of(A) == [2]
 
 
+def test_the_late_word_of_a_join_that_is_over_lets_nobody_stay(world: World) -> None:
+    """Plain code removed the user again, and the word of that came before they were here."""
+    joined = world.commit(A, joined=["1"])
+    del world.members[A]["1"]
+    second = world.commit(A)
+    socket = world.open("1")
+    world.hub.take([joined, second])
+
+    world.loop.real.run_until_complete(world.hub.look_for_joins())
+    world.loop.turn(10)
+    world.tell(A)
+
+    assert 3 not in socket.of(A)
+    assert world.followed() == ["user:1"]
+
+
 # What is remembered
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from event_bridge.resume import MAX_STREAMS
 from gql_chat.models import StreamEvent
 from tests.conftest import Connect, Orm, Users
 from tests.wire.resuming import brief, follow, of_room, of_user, reached, resume
@@ -353,6 +354,8 @@ async def test_a_log_that_is_empty_recovers_who_missed_nothing(
         {"streams": []},
         {"streams": "all"},
         {"streams": 1},
+        {"streams": dict.fromkeys(map(str, range(MAX_STREAMS + 1)), 0)},
+        *({"streams": {}, "epoch": epoch} for epoch in (None, 1, True, [], {}, "x" * 65)),
         *({"streams": {"x": seq}} for seq in (None, "1", -1, 1.5, True, [], {}, 2**63, 10**30)),
         [],
         "streams",
@@ -367,6 +370,8 @@ async def test_malformed_data_is_a_validation_error_and_changes_nothing(
 
     await bob.client.send_raw(json.dumps({"event_type": "session.resume", "data": data}))
 
-    assert await bob.error(4003)
+    detail = await bob.error(4003)
+    if isinstance(data, dict) and "epoch" in data:
+        assert detail.keys() == {"epoch"}
     await alice.send("message.send", {"room_id": room["id"], "content": "hello"})
     assert (await bob.next()).keys() == {"eventType", "data"}

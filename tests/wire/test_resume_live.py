@@ -65,11 +65,15 @@ async def test_what_the_server_has_not_heard_of_yet_comes_without_a_replay_too(
 
     frames, answer = await resume(bob, {})
 
-    # An open socket gets everything: what its client would take for seen comes before the answer.
-    assert [frame["data"]["content"] for frame in frames] == ["unheard"]
-    assert answer[of_room(room)] == {"seq": 2, "recovered": True}
+    # An open socket gets everything: what the server had not brought by then comes after the
+    # answer. It may have noticed by itself in between; then it was live before.
+    place = 1 + len(frames)
+    assert not any("seq" in frame for frame in frames)
+    assert answer[of_room(room)] == {"seq": place, "recovered": True}
     await alice.send("message.send", {"room_id": room["id"], "content": "heard"})
-    assert brief([await bob.next()]) == [("message.dispatch", of_room(room), 3)]
+    assert brief([await bob.next() for _ in range(3 - place)]) == [
+        ("message.dispatch", of_room(room), seq) for seq in range(place + 1, 4)
+    ]
     await bob.nothing()
 
 
