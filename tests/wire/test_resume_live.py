@@ -119,6 +119,74 @@ async def test_there_is_no_gap_and_no_repeat_while_others_write(
             assert after[name] == list(range(end[name] + 1, written + 2))
 
 
+LOADS = 60
+
+
+async def test_a_page_that_loads_in_the_midst_of_it_gets_nothing_old_and_loses_nothing(
+    connect: Connect, users: Users
+) -> None:
+    """A room in which much is written, and one page after the other that asks for no replay.
+
+    Where the server is ahead of what it read for a new socket, it brings the user up.
+    """
+    alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
+    room = await group(alice, bob, carol, dave)
+    await follow(alice)
+    await bob.close()
+    places: dict[str, int] = {}
+    told, done = [2], asyncio.Event()
+
+    async def watch() -> None:
+        """Note the place of each message, and how far things have certainly come."""
+        while (frame := await alice.next())["data"].get("content") != "the end":
+            places[frame["data"]["id"]] = frame["seq"]
+            told[0] = frame["seq"]
+        places[frame["data"]["id"]] = frame["seq"]
+
+    def place_of(frame: Frame) -> int:
+        return places[frame["data"]["id"]]
+
+    async def load() -> None:
+        begun = told[0]
+        page = await another_socket(connect, bob)
+        before, answer = await resume(page, {})
+        start = answer[of_room(room)]["seq"]
+        after = [await page.next() for _ in range(5)]
+        await page.close()
+        visits.append((begun, before, start, after))
+
+    visits: list[tuple[int, list[Frame], int, list[Frame]]] = []
+
+    async def come_and_go() -> None:
+        for _ in range(LOADS):
+            await load()
+        done.set()
+
+    watching = asyncio.create_task(watch())
+    writers = [await another_socket(connect, person) for person in (carol, dave)]
+    await asyncio.gather(*(chat_alone(writer, room, done) for writer in writers), come_and_go())
+    await carol.send("message.send", {"room_id": room["id"], "content": "the end"})
+    await watching
+
+    for begun, before, start, after in visits:
+        assert not any("seq" in frame for frame in before)
+        assert start >= begun
+        # What came before the answer was live: nothing older than the page, and without a gap.
+        seen = [place_of(frame) for frame in before]
+        assert seen == list(range(start - len(seen) + 1, start + 1))
+        assert all(place > begun for place in seen)
+        assert [frame["seq"] for frame in after] == list(range(start + 1, start + 6))
+        assert [place_of(frame) for frame in after] == [frame["seq"] for frame in after]
+
+
+async def chat_alone(sender: Person, room: Room, done: asyncio.Event) -> None:
+    """Send one message after the other, each when the one before has come back."""
+    while not done.is_set():
+        await sender.send("message.send", {"room_id": room["id"], "content": sender.name})
+        while (await sender.next())["data"]["content"] != sender.name:
+            pass
+
+
 async def test_all_sockets_see_one_order(connect: Connect, users: Users) -> None:
     everybody = await people(connect, users, "alice", "bob", "carol", "dave")
     room = await group(*everybody)
