@@ -134,7 +134,7 @@ async def test_a_page_that_loads_in_the_midst_of_it_gets_nothing_old_and_loses_n
     await follow(alice)
     await bob.close()
     places: dict[str, int] = {}
-    told, done = [2], asyncio.Event()
+    told, done = [1], asyncio.Event()
 
     async def watch() -> None:
         """Note the place of each message, and how far things have certainly come."""
