@@ -487,6 +487,10 @@ export interface SessionResumeEvent {
     streams: {
       [k: string]: number;
     };
+    /**
+     * The history of the database that the places belong to.
+     */
+    epoch?: string;
   };
   request_id?: RequestId | null;
 }
@@ -1001,6 +1005,10 @@ export interface SessionResumed {
     streams: {
       [k: string]: StreamPosition | StreamGone;
     };
+    /**
+     * The history of the database that the places belong to.
+     */
+    epoch: string;
   };
   request_id?: RequestId;
 }
