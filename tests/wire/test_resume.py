@@ -9,8 +9,6 @@ from django.core.management import call_command
 
 from event_bridge.resume import MAX_STREAMS
 from gql_chat.models import StreamEvent, get_model
-from gql_chat.operations import EventHandler
-from gql_chat.streams import capture
 from tests.conftest import Connect, Orm, Users
 from tests.wire.resuming import (
     brief,
@@ -32,6 +30,7 @@ from tests.wire.rooms import (
     one_to_one,
     people,
     say,
+    write_unheard,
 )
 
 
@@ -360,10 +359,9 @@ async def test_a_log_that_is_empty_recovers_who_missed_nothing(
 
 
 def write(sender: Person, room: Room, count: int) -> None:
-    """Store messages as another process does, of which this one hears nothing."""
-    with capture():
-        for number in range(count):
-            EventHandler(sender.id).send_message(room["id"], f"new {number}")
+    """Store messages of which this process hears nothing."""
+    for number in range(count):
+        write_unheard(sender, room, f"new {number}")
 
 
 def set_back(room: Room, place: int) -> None:

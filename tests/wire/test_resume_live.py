@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-from gql_chat.operations import EventHandler
-from gql_chat.streams import capture
 from tests.client import Frame
 from tests.conftest import Connect, Orm, Users
 from tests.wire.resuming import (
@@ -24,13 +22,8 @@ from tests.wire.rooms import (
     another_socket,
     group,
     people,
+    write_unheard,
 )
-
-
-def write_unheard(sender: Person, room: Room, content: str) -> None:
-    """Send a message of which this process hears nothing: the bell of another one got lost."""
-    with capture():
-        EventHandler(sender.id).send_message(room["id"], content)
 
 
 async def test_what_the_server_has_not_heard_of_yet_comes_once(
