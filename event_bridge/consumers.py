@@ -77,7 +77,8 @@ class ChatConsumer:
         self._receive = receive
         self._send = send
         self._held: list[Delivered] = []
-        # Whether frames go out as they come: the socket is open, and never resumed.
+        # Whether frames go out as they come: the socket is open, never resumed, and none of what
+        # the hub brings is older than it.
         self._in_step = False
 
     @classmethod
@@ -187,7 +188,8 @@ class ChatConsumer:
                     raise
                 await self._refuse(self._explain(error))
                 return False
-            self.hub.enter(self, positions)
+            heard = {frame.envelope.stream for frame in self._held}
+            self.reached = self.hub.enter(self, positions, heard)
         await self.hub.subscribed()
         if chat_settings.ENABLE_NOTIFICATION:
             pending = {room["room_id"]: room["notifications"] for room in notifications}
@@ -198,7 +200,8 @@ class ChatConsumer:
         held, self._held = self._held, []
         for frame in held:
             self.deliver(frame)
-        self._in_step = True
+        self._catch_up()
+        self._in_step = not self.reached
         return True
 
     async def _turn_away(self) -> None:
@@ -385,10 +388,9 @@ class ChatConsumer:
         self.hub.spawn(self.close(protocol.CLOSE_TOO_SLOW))
 
     async def _resume(self, frame: Frame) -> None:
+        resumption = Resumption.parse(frame.data, self._delivered())
         self._in_step = False
-        delivered = self.hub.positions(self.user_key)
-        delivered = {name: max(seq, self.reached.get(name, 0)) for name, seq in delivered.items()}
-        resumption = self.resumption = Resumption.parse(frame.data, delivered)
+        self.resumption = resumption
         try:
             replay = await self.hub.threads.run(resumption.read, self.user_id)
         except BaseException:
@@ -396,17 +398,33 @@ class ChatConsumer:
             for held in resumption.held:
                 self.deliver(held)
             raise
+        self.hub.doubt(replay.epoch)
         for missed in replay.frames:
             self.outbox.write(missed.placed)
             await self.outbox.drain()
         self.reached = replay.reached
-        self.outbox.write(
-            protocol.event("session.resumed", {"streams": replay.answer}, frame.request_id)
-        )
+        data = {"streams": replay.answer, "epoch": replay.epoch}
+        self.outbox.write(protocol.event("session.resumed", data, frame.request_id))
         self.resumed = True
         self.resumption = None
         for held in resumption.held:
             self.deliver(held)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Forget where there is nothing to leave aside any more: the hub has come so far."""
+        if self.reached:
+            brought = self.hub.positions(self.user_key)
+            self.reached = {
+                name: seq for name, seq in self.reached.items() if brought.get(name, -1) < seq
+            }
+
+    def _delivered(self) -> dict[str, int]:
+        """Return the place of each stream up to which this socket was given it, or is older."""
+        places = dict(self.reached)
+        for name, seq in self.hub.positions(self.user_key).items():
+            places[name] = max(seq, places.get(name, 0))
+        return places
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

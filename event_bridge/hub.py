@@ -13,8 +13,9 @@ import asyncio
 import itertools
 import logging
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -24,12 +25,13 @@ from django.utils import timezone
 
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
-from gql_chat.streams import Envelope, Position
+from gql_chat.models import Epoch
+from gql_chat.streams import Envelope, Position, Positions
 from gql_chat.threads import DatabaseThreads, default_size, default_together
 
 from .delivery import Delivered, Listener
 from .layer import LayerLink
-from .stream import Stream
+from .stream import Late, Stream
 
 logger = logging.getLogger("event_bridge")
 
@@ -54,6 +56,17 @@ GONE = 2**63
 """A place after all others: where a room that is deleted was left."""
 
 
+@dataclass(slots=True, eq=False)
+class _Question:
+    """Who is in a room, which is read just now.
+
+    Attributes:
+        again: whether it is to be read once more: the members changed meanwhile.
+    """
+
+    again: bool = True
+
+
 class Hub:
     """Delivers the streams to the sockets of this process.
 
@@ -71,16 +84,23 @@ class Hub:
         self._streams: dict[str, Stream] = {}
         # Lists, since a set is nine times as large; a name is in it while its stream is followed.
         self._streams_of: dict[str, list[str]] = defaultdict(list)
-        self._opening = 0
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # Of which rooms the members are read just now, how often: their frames wait for it.
-        self._asking: Counter[str] = Counter()
-        # Who left what, and where: kept while memberships are read, since what is read may be
-        # older than what the hub knows by then.
-        self._left: dict[tuple[str, str], int] = {}
-        # The same for good, as far as it is remembered, of those who left by a frame.
+        # Of which rooms the members are read just now: their frames wait for it.
+        self._asking: dict[str, _Question] = {}
+        # What is read of memberships may be older than what the hub knows by then. So it keeps
+        # what happens meanwhile: each such reading, the oldest first, with its number.
+        self._readings: dict[object, int] = {}
+        self._reading_numbers = itertools.count(1)
+        self._newest_reading = 0
+        # Who left what, and where; and frames of streams that nobody here follows yet. Each with
+        # the number of the newest reading that needs it: those that begin later do not.
+        self._left: dict[tuple[str, str], tuple[int, int]] = {}
+        self._stash: deque[tuple[int, Envelope]] = deque()
+        # Where users left by a frame, for good, as far as it is remembered.
         self._parted: dict[tuple[str, str], int] = {}
-        self._stash: list[Envelope] = []
+        # Whom a frame has let in since the last look: its word may be late, and they be out again.
+        self._let_in: set[tuple[str, str]] = set()
+        self._epoch: str | None = None
         self._layer = LayerLink(self.name, loop, self.take, self.look)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running = False
@@ -96,7 +116,7 @@ class Hub:
         """
         if not self._running:
             self._start()
-        self._opening += 1
+        self._begin_reading(listener)
         self._listeners[listener.user_key].add(listener)
         self._forget_audiences(listener.user_key)
 
@@ -112,30 +132,55 @@ class Hub:
         """
         return self._turns.setdefault(user, asyncio.Lock())
 
-    def enter(self, listener: Listener, positions: Iterable[Position]) -> None:
+    def enter(
+        self, listener: Listener, positions: Positions, heard: Collection[str] = ()
+    ) -> dict[str, int]:
         """Let a registered socket hear its user's streams.
 
         Args:
             listener: the socket.
             positions: where each stands, read after `register`.
+            heard: the streams of which it was given frames since then.
+
+        Returns:
+            The streams of which the socket has been given frames, or will be, that are older than
+            what was read for it: each with the place up to which they are.
         """
-        user = listener.user_key
+        if self._epoch is None:
+            self._epoch = positions.epoch
+        elif self._epoch != positions.epoch:
+            # One of the two is out of date. The socket comes again when that is settled.
+            listener.interrupt()
+            self.doubt(positions.epoch)
+            self._end_reading(listener)
+            return {}
+        user, places = listener.user_key, iter(positions)
         here_before = self._is_here(user)
         if not here_before and not self._left:
-            positions = self._admit_plainly(user, positions)
-        for place in positions:
+            places = iter(self._admit_plainly(user, places, heard))
+        ahead: dict[str, int] = {}
+        for place in places:
+            name, seq, _ = place
             # A socket of the user that was here before may not have heard yet of a room: it
             # shall hear of it from the join on.
-            self._admit(user, place, unheard=here_before and not self._follows(user, place))
-        self._opened()
+            self._admit(user, place, unheard=here_before and not self._follows(user, name))
+            stream = self._streams.get(name)
+            behind = stream and stream.follows(user) and stream.place_of(user) < seq
+            if behind or name in heard:
+                ahead[name] = seq
+        self._end_reading(listener)
+        return ahead
 
-    def _admit_plainly(self, user: str, positions: Iterable[Position]) -> list[Position]:
+    def _admit_plainly(
+        self, user: str, positions: Iterable[Position], heard: Collection[str]
+    ) -> list[Position]:
         """Entitle a user to the streams that are where they were read; return the others."""
         followed, others = self._streams_of[user], []
         for place in positions:
             name, seq, joined_seq = place
             stream = self._streams.get(name) or self._track(name, seq)
-            if stream.position != seq or joined_seq > seq or stream.entering or stream.late:
+            moved = stream.position != seq or joined_seq > seq or name in heard
+            if moved or stream.entering or stream.late:
                 others.append(place)
             elif user not in stream.users:
                 stream.users[user] = None
@@ -152,18 +197,19 @@ class Hub:
             unheard: whether an open socket of the user has missed the join, if it is over.
         """
         name, seq, joined_seq = place
-        if self._left and self._left.get((name, user), 0) > seq:
+        if self._left and self._left.get((name, user), (0, 0))[0] > seq:
             return
         # What was read may be older than what others here have had already.
-        after = joined_seq - 1 if unheard or joined_seq > seq else seq
+        after = max(joined_seq - 1, self._parted.get((name, user), 0)) if unheard else seq
+        first = after + 1 if unheard else joined_seq
         stream = self._streams.get(name)
         if stream is None:
             stream = self._track(name, after if unheard else seq)
         elif user in stream.late:
             return
         self._note_follower(stream, user)
-        if joined_seq > stream.position + 1:
-            stream.add_later(user, joined_seq)
+        if first > stream.position + 1:
+            stream.add_later(user, first)
         elif after < stream.position and user not in stream.users:
             self._bring_up(name, stream, user, after)
         else:
@@ -180,16 +226,17 @@ class Hub:
         """Tell whether a socket of the user has entered, with the user's own stream."""
         return streams.user_stream(user) in self._streams
 
-    def _follows(self, user: str, place: Position) -> bool:
-        name, _, _ = place
+    def _follows(self, user: str, name: str) -> bool:
         stream = self._streams.get(name)
         return stream is not None and stream.follows(user)
 
     def positions(self, user: str) -> dict[str, int]:
-        """Return the place up to which each stream has been delivered to a local user."""
+        """Return the place up to which a local user has been given each stream."""
         followed = [(name, self._streams.get(name)) for name in self._streams_of.get(user, ())]
         return {
-            name: stream.position for name, stream in followed if stream and user in stream.users
+            name: stream.place_of(user)
+            for name, stream in followed
+            if stream is not None and stream.follows(user)
         }
 
     async def subscribed(self) -> None:
@@ -198,19 +245,36 @@ class Hub:
 
     def cancel(self, listener: Listener) -> None:
         """Take back a `register` that no `enter` will follow."""
-        self._opened()
+        self._end_reading(listener)
         self.leave(listener)
 
-    def _opened(self) -> None:
+    def _begin_reading(self, reading: object) -> None:
+        """Keep from now on what may be newer than memberships that are about to be read."""
+        self._newest_reading = self._readings[reading] = next(self._reading_numbers)
+
+    def _end_reading(self, reading: object) -> None:
         """Go on after a read of memberships: what arrived meanwhile is taken in now."""
-        self._opening -= 1
-        self.take([envelope for envelope in self._stash if envelope.stream in self._streams])
-        if self._opening:
+        self._readings.pop(reading, None)
+        if self._stash:
+            self.take([envelope for _, envelope in self._stash if envelope.stream in self._streams])
+        oldest = next(iter(self._readings.values()), None)
+        if oldest is not None:
+            self._forget_before(oldest)
             return
-        self._stash = []
+        self._stash.clear()
         self._left.clear()
         if self._running and not self._listeners:
             self._stop()
+
+    def _forget_before(self, oldest: int) -> None:
+        """Drop what no reading needs that goes on: there may be one at all times."""
+        while self._stash and self._stash[0][0] < oldest:
+            self._stash.popleft()
+        while self._left:
+            key = next(iter(self._left))
+            if self._left[key][1] >= oldest:
+                return
+            del self._left[key]
 
     def leave(self, listener: Listener) -> None:
         """Forget a socket."""
@@ -225,7 +289,7 @@ class Hub:
             del self._listeners[user]
             for name in self._streams_of.pop(user, ()):
                 self._drop_user(name, user)
-        if not self._listeners and self._opening == 0:
+        if not self._listeners and not self._readings:
             self._stop()
 
     def _drop_user(self, name: str, user: str) -> None:
@@ -274,8 +338,8 @@ class Hub:
             if stream is None:
                 stream = self._begin(envelope)
             if stream is None:
-                if self._opening and envelope.seq:
-                    self._stash.append(envelope)
+                if self._readings and envelope.seq:
+                    self._stash.append((self._newest_reading, envelope))
             elif envelope.seq == 0:
                 if envelope.stream not in self._asking:
                     self._deliver(stream, envelope)
@@ -291,31 +355,33 @@ class Hub:
     def _begin(self, envelope: Envelope) -> Stream | None:
         """Start to follow a stream that a local user joins with this very frame."""
         joined = (envelope.change or {}).get("joined", ())
-        if any(self._is_new(user, envelope) for user in joined):
+        if any(self._is_new(envelope.stream, user, envelope.seq) for user in joined):
             return self._track(envelope.stream, envelope.seq - 1)
         return None
 
-    def _is_new(self, user: str, envelope: Envelope) -> bool:
-        """Tell whether a frame by which a user joins is no late repeat of one they have had."""
-        parted = self._parted.get((envelope.stream, user), 0)
-        return user in self._listeners and envelope.seq > parted
+    def _is_new(self, name: str, user: str, seq: int) -> bool:
+        """Tell whether a frame by which a local user joins is no repeat of one they have had."""
+        return user in self._listeners and seq > self._parted.get((name, user), 0)
 
     def _join_late(self, stream: Stream, envelope: Envelope) -> None:
         """Take a join of which the word came after that of what followed it."""
         for user in (envelope.change or {}).get("joined", ()):
-            if self._is_new(user, envelope) and not stream.follows(user):
+            new = self._is_new(envelope.stream, user, envelope.seq)
+            if new and not stream.follows(user):
+                self._let_in.add((envelope.stream, user))
                 self._bring_up(envelope.stream, stream, user, envelope.seq - 1)
 
     def _bring_up(self, name: str, stream: Stream, user: str, after: int) -> None:
         self._note_follower(stream, user)
-        stream.late |= {user}
-        self.spawn(self._catch_up(name, stream, user, after))
+        self.spawn(self._catch_up(name, stream, user, stream.add_late(user, after)))
 
     def _apply(self, name: str, stream: Stream, envelope: Envelope) -> None:
         stream.position = envelope.seq
         change = envelope.change or {}
-        if envelope.seq > stream.settled:
+        if change:
             self._change_members(name, stream, envelope.seq, change)
+        if stream.asked and stream.position >= stream.settled:
+            stream.asked = frozenset()
         if stream.entering:
             stream.add_due()
         self._deliver(stream, envelope)
@@ -327,14 +393,21 @@ class Hub:
     def _change_members(
         self, name: str, stream: Stream, seq: int, change: Mapping[str, Any]
     ) -> None:
+        # What was read of the members after this frame holds for those who were asked for.
+        asked = stream.asked
         for user in change.get("joined", ()):
-            if user in self._listeners:
+            if user not in asked and self._is_new(name, user, seq):
+                later = stream.entering.get(user, 0)
                 self._note_follower(stream, user)
+                self._let_in.add((name, user))
                 stream.drop(user)
                 stream.add(user)
+                if later > seq:
+                    stream.add_later(user, later)
                 self._left.pop((name, user), None)
         for user in change.get("left", ()):
-            self._forget(name, stream, user, seq)
+            if user not in asked:
+                self._part(name, stream, user, seq)
 
     def _apply_early(self, name: str) -> None:
         stream = self._streams.get(name)
@@ -345,21 +418,36 @@ class Hub:
             self._apply(name, stream, envelope)
             stream = self._streams.get(name)
 
+    def _part(self, name: str, stream: Stream, user: str, seq: int) -> None:
+        """End what a user is entitled to, from a place on, up to where they are known to return."""
+        later = stream.entering.get(user, 0)
+        self._forget(name, stream, user, seq)
+        if later > seq:
+            self._note_follower(stream, user)
+            stream.add_later(user, later)
+
     def _forget(self, name: str, stream: Stream, user: str, seq: int) -> None:
         """End what a user is entitled to of a stream, from a place on."""
+        self._end(name, stream, user)
+        self._note_left(name, user, seq)
+
+    def _end(self, name: str, stream: Stream, user: str) -> None:
         if stream.follows(user):
             stream.drop(user)
             self._streams_of[user].remove(name)
-        self._note_left(name, user, seq)
 
     def _note_left(self, name: str, user: str, seq: int) -> None:
-        if self._opening:
-            self._left[name, user] = seq
+        if self._readings:
+            self._keep_left(name, user, seq)
         if user in self._listeners:
-            self._parted.pop((name, user), None)
-            self._parted[name, user] = seq
+            # A stream may be followed once more from further back.
+            self._parted[name, user] = max(seq, self._parted.pop((name, user), 0))
             if len(self._parted) > REMEMBERED:
                 del self._parted[next(iter(self._parted))]
+
+    def _keep_left(self, name: str, user: str, seq: int) -> None:
+        before, _ = self._left.pop((name, user), (0, 0))
+        self._left[name, user] = (max(seq, before), self._newest_reading)
 
     def _close(self, name: str, stream: Stream) -> None:
         for user in stream.followers():
@@ -389,7 +477,9 @@ class Hub:
 
     def _heal_gap(self, name: str) -> None:
         stream = self._streams.get(name)
-        if stream is not None and stream.early and name not in self._asking:
+        if stream is None or name in self._asking:
+            return
+        if stream.early or stream.position < stream.settled:
             self._heal(name)
 
     def _heal(self, name: str) -> None:
@@ -406,17 +496,21 @@ class Hub:
                 envelopes, gone = await self.threads.run(
                     streams.read_on, name, place, REPLAY_SIZE, list(stream.users)
                 )
-                # Where the stream went on meanwhile, so may have they.
-                for user in gone if stream.position == place else ():
-                    self._forget(name, stream, user, place)
+                if self._streams.get(name) is not stream or name in self._asking:
+                    return
+                if gone and stream.position != place:
+                    continue  # where the stream went on meanwhile, so may have they
+                for user in gone:
+                    self._part(name, stream, user, place)
                 if not stream.is_followed():
                     self._untrack(name)
                     return
                 if envelopes and envelopes[0].seq > stream.position + 1:
                     # The log was pruned further than this hub has come: what is lost here is
                     # for the clients to fetch, as resuming will tell them.
-                    stream.position = envelopes[0].seq - 1
-                    self._interrupt(stream)
+                    stream.skip_to(envelopes[0].seq - 1)
+                    for user in stream.users:
+                        self._interrupt(user)
                 self.take(envelopes)
                 self._apply_early(name)
                 if len(envelopes) < REPLAY_SIZE:
@@ -424,27 +518,31 @@ class Hub:
         finally:
             stream.healing = False
 
-    async def _catch_up(self, name: str, stream: Stream, user: str, after: int) -> None:
+    async def _catch_up(self, name: str, stream: Stream, user: str, late: Late) -> None:
         """Give a user what others here have had since a place, then let them follow."""
-        while user in stream.late:
-            if after >= stream.position:
-                stream.late -= {user}
+        while stream.late.get(user) is late:
+            if late.place >= stream.position:
+                stream.end_late(user)
                 stream.add(user)
                 return
-            read = partial(self.threads.run, streams.read_log, name, after, REPLAY_SIZE)
+            read = partial(self.threads.run, streams.read_log, name, late.place, REPLAY_SIZE)
             found = await self._insist(read)
+            if stream.late.get(user) is not late:
+                return
             due = [envelope for envelope in found if envelope.seq <= stream.position]
+            if not due or due[0].seq > late.place + 1:
+                # The log was pruned meanwhile: what is lost here is for the client to fetch.
+                self._interrupt(user)
             for envelope in due:
-                if user not in stream.late:
-                    break
                 if user in (envelope.change or {}).get("left", ()):
-                    self._forget(name, stream, user, envelope.seq)
-                else:
-                    frame = Delivered(envelope)
-                    for listener in tuple(self._listeners.get(user, ())):
-                        listener.deliver(frame)
-            # Where the log was pruned there is nothing to give.
-            after = due[-1].seq if due else stream.position
+                    self._part(name, stream, user, envelope.seq)
+                    if not stream.is_followed() and self._streams.get(name) is stream:
+                        self._untrack(name)
+                    return
+                frame = Delivered(envelope)
+                for listener in tuple(self._listeners.get(user, ())):
+                    listener.deliver(frame)
+            late.place = due[-1].seq if due else stream.position
 
     def _obey(self, envelope: Envelope) -> None:
         """Follow words between hubs."""
@@ -454,39 +552,47 @@ class Hub:
         elif envelope.stream in self._streams or any(
             user in self._listeners for user in change.get("joined", ())
         ):
-            self._asking[envelope.stream] += 1
-            self.spawn(self._read_members(envelope.stream))
+            self._ask(envelope.stream)
 
-    def _interrupt(self, stream: Stream) -> None:
-        for user in stream.users:
-            for listener in tuple(self._listeners.get(user, ())):
-                listener.interrupt()
+    def _ask(self, name: str) -> None:
+        """Read who is in a room, after all that has been said of it."""
+        question = self._asking.get(name)
+        if question is None:
+            question = self._asking[name] = _Question()
+            self.spawn(self._read_members(name, question))
+        else:
+            question.again = True
+
+    def _interrupt(self, user: str) -> None:
+        for listener in tuple(self._listeners.get(user, ())):
+            listener.interrupt()
 
     def _dismiss(self, user: str, login: str | None = None) -> None:
         for listener in tuple(self._listeners.get(user, ())):
             listener.dismiss(login)
 
-    async def _read_members(self, name: str) -> None:
+    async def _read_members(self, name: str, question: _Question) -> None:
         """Read who is in a room; its stream goes on when that is known."""
         try:
-            if name not in self._streams:
-                # What follows a join may have come before this word of it.
-                await self._insist(self.look_for_joins)
-            room_id, users = name.partition(":")[2], list(self._listeners)
-            read = partial(self.threads.run, streams.members_of, room_id, users)
-            position, members = await self._insist(read)
-            self._settle_members(name, position, members, set(users))
-            if self._opening:
-                # A socket may be opening that was read as a member before.
-                ended = GONE if position is None else position + 1
-                for user in set(users) - members:
-                    self._left[name, user] = ended
+            while question.again:
+                question.again = False
+                if name not in self._streams:
+                    # What follows a join may have come before this word of it.
+                    await self._insist(self.look_for_joins)
+                room_id, users = name.partition(":")[2], list(self._listeners)
+                read = partial(self.threads.run, streams.members_of, room_id, users)
+                position, members = await self._insist(read)
+                self._settle_members(name, position, members, frozenset(users))
+                if self._readings:
+                    # A socket may be opening that was read as a member before.
+                    ended = GONE if position is None else position + 1
+                    for user in set(users) - members.keys():
+                        self._keep_left(name, user, ended)
         finally:
-            self._asking[name] -= 1
-            if self._asking[name] <= 0:
+            if self._asking.get(name) is question:
                 del self._asking[name]
-            self._apply_early(name)
-            self._heal_gap(name)
+                self._apply_early(name)
+                self._heal_gap(name)
 
     async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the database until it answers."""
@@ -498,28 +604,37 @@ class Hub:
                 await asyncio.sleep(LOOK_SECONDS)
 
     def _settle_members(
-        self, name: str, position: int | None, members: set[str], asked: set[str]
+        self, name: str, position: int | None, members: Mapping[str, int], asked: frozenset[str]
     ) -> None:
-        """Let a room's members hear it, and others not, of those who were asked for."""
+        """Let a room's members hear it, and others not, of those who were asked for.
+
+        Args:
+            name: the room's stream.
+            position: where it stood when they were read; None where the room is gone.
+            members: who of them are members, and the first place that each is entitled to.
+            asked: those who were asked for.
+        """
         stream = self._streams.get(name)
         if position is None:
             if stream is not None:
                 self._close(name, stream)
             return
-        if stream is None:
-            if not members:
-                return
-            stream = self._track(name, position)
-        stream.settled = position
-        for user in asked & stream.followers() - members:
-            self._forget(name, stream, user, position)
-        for user in members & self._listeners.keys():
-            if not stream.follows(user):
-                self._note_follower(stream, user)
-                stream.add(user)
-        for user in stream.users:
+        if stream is not None:
+            if stream.position < position:
+                stream.settled, stream.asked = position, asked
+            for user in asked & stream.followers():
+                if user not in members:
+                    self._forget(name, stream, user, position)
+                elif members[user] > stream.place_of(user) + 1:
+                    # Another membership than the one that the hub knows of, which is over.
+                    self._end(name, stream, user)
+        for user, joined_seq in members.items():
             self._left.pop((name, user), None)
-        if not stream.is_followed():
+            # Sockets that are opening are about to bring what was read for them.
+            if self._is_here(user) and not self._follows(user, name):
+                self._admit(user, (name, position, joined_seq), unheard=True)
+        stream = self._streams.get(name)
+        if stream is not None and not stream.is_followed():
             self._untrack(name)
 
     async def look(self) -> None:
@@ -535,18 +650,50 @@ class Hub:
 
     async def look_for_joins(self) -> None:
         """Look whether local users came into rooms with no bell heard. One query."""
-        now = timezone.now()
-        self._opening += 1
+        now, reading = timezone.now(), object()
+        let_in, self._let_in = self._let_in, set()
+        self._begin_reading(reading)
         try:
             joined = await self.threads.run(
                 streams.find_joined, list(self._listeners), self._joins_known_until
             )
             for user, place in joined:
-                if self._is_here(user) and not self._follows(user, place):
+                if self._is_here(user) and not self._follows(user, place[0]):
                     self._admit(user, place, unheard=True)
+        except BaseException:
+            self._let_in |= let_in
+            raise
         finally:
-            self._opened()
+            self._end_reading(reading)
+        for name, user in let_in - {(place[0], user) for user, place in joined}:
+            if self._follows(user, name):
+                self._ask(name)
         self._joins_known_until = now - CLOCK_DIFFERENCE
+
+    async def look_for_epoch(self) -> None:
+        """Look whether the database was set back. If so, all begin afresh. One query."""
+        epoch = await self.threads.run(Epoch.objects.read)
+        if self._epoch is not None and epoch != self._epoch:
+            self._begin_again(epoch)
+
+    def doubt(self, epoch: str) -> None:
+        """Look at once, where something of another epoch than the hub's was read."""
+        if epoch != self._epoch:
+            self.spawn(self._insist(self.look_for_epoch))
+
+    def _begin_again(self, epoch: str) -> None:
+        """Forget all places, which are those of another history; clients resume in this one."""
+        logger.warning("The epoch was renewed: all sockets are closed, so that clients resume.")
+        self._epoch = epoch
+        for name, stream in list(self._streams.items()):
+            stream.clear()
+            self._untrack(name)
+        self._streams_of.clear()
+        self._left.clear()
+        self._parted.clear()
+        self._stash.clear()
+        for user in list(self._listeners):
+            self._interrupt(user)
 
     async def keep(self) -> None:
         """Dismiss users who may not be here any more; vouch for the sockets of those who may."""
@@ -568,6 +715,7 @@ class Hub:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
+                await self.look_for_epoch()
                 await self.look()
                 await self.look_for_joins()
                 await self.keep()
@@ -604,7 +752,9 @@ class Hub:
         for name in list(self._streams):
             self._untrack(name)
         self._parted.clear()
+        self._let_in.clear()
         self._asking.clear()  # of tasks that had not begun
+        self._epoch = None
         self.threads.close()
 
 

@@ -14,17 +14,27 @@ from .delivery import Delivered
 REPLAY_LIMIT = 5000
 """How many missed frames are replayed at most; who missed more fetches afresh."""
 
+MAX_STREAMS = 10_000
+"""How many streams a client may name: far more than a user is in."""
+
+EPOCH_LENGTH = 64
+
+SHOWN = 100
+"""How many letters of a stream's name an error repeats."""
+
 
 @dataclass(slots=True)
 class Replay:
     """What is replayed.
 
     Attributes:
+        epoch: the history that the places belong to.
         frames: the missed frames, in order.
         answer: what `session.resumed` says of each stream.
-        reached: where each stream stood; what is live goes on from there.
+        reached: where each stream stands for the client; what is live goes on from there.
     """
 
+    epoch: str
     frames: list[Delivered]
     answer: dict[str, dict[str, Any]]
     reached: dict[str, int]
@@ -37,11 +47,13 @@ class Resumption:
     Attributes:
         wanted: for each stream that the client knows, the last place it has.
         delivered: for each stream that the socket hears, the last place it was given.
+        epoch: the history that the client's places belong to; None where it does not say.
         held: what arrived meanwhile.
     """
 
     wanted: Mapping[str, int]
     delivered: Mapping[str, int]
+    epoch: str | None = None
     held: list[Delivered] = field(default_factory=list)
 
     @classmethod
@@ -56,22 +68,35 @@ class Resumption:
         wanted = data.get("streams")
         if not isinstance(wanted, dict):
             raise Invalid({"streams": "An object of streams and their last places is needed."})
+        if len(wanted) > MAX_STREAMS:
+            raise Invalid({"streams": f"At most {MAX_STREAMS} streams may be named."})
         for name, seq in wanted.items():
             if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq < 2**63:
-                raise Invalid({f"streams.{name}": "A whole number from 0 up is needed."})
-        return cls(wanted, delivered)
+                field_name = f"streams.{name[:SHOWN]}"
+                raise Invalid({field_name: "A whole number from 0 up is needed."})
+        epoch = data.get("epoch")
+        if "epoch" in data and not (isinstance(epoch, str) and len(epoch) <= EPOCH_LENGTH):
+            raise Invalid({"epoch": f"A string of at most {EPOCH_LENGTH} letters is needed."})
+        return cls(wanted, delivered, epoch)
 
     def read(self, user_id: Any) -> Replay:
         """Read what a user missed. Runs on a database thread."""
         answer: dict[str, dict[str, Any]] = {name: {"gone": True} for name in self.wanted}
         ranges: dict[str, tuple[int, int]] = {}
-        reached: dict[str, int] = {}
-        for name, seq, joined_seq in streams.positions(user_id):
-            reached[name] = seq
-            after = self._last_place(name, seq, joined_seq)
-            answer[name] = {"seq": seq, "recovered": after <= seq}
-            if after < seq:
-                ranges[name] = (after, seq)
+        positions = streams.positions(user_id)
+        same_history = self.epoch is None or self.epoch == positions.epoch
+        for name, seq, joined_seq in positions:
+            after = self._last_place(name, joined_seq)
+            if not same_history:
+                answer[name] = {"seq": seq, "recovered": False}
+            elif after is None:
+                # What the server itself has not brought yet is about to come.
+                place = min(seq, self.delivered.get(name, joined_seq - 1))
+                answer[name] = {"seq": place, "recovered": True}
+            else:
+                answer[name] = {"seq": seq, "recovered": after <= seq}
+                if after < seq:
+                    ranges[name] = (after, seq)
         envelopes = streams.missed(ranges, REPLAY_LIMIT + 1)
         counts = dict.fromkeys(ranges, 0)
         for envelope in envelopes:
@@ -84,13 +109,13 @@ class Resumption:
         for name in ranges.keys() - whole:
             answer[name]["recovered"] = False
         frames = [Delivered(envelope) for envelope in envelopes if envelope.stream in whole]
-        return Replay(frames, answer, reached)
+        reached = {name: found["seq"] for name, found in answer.items() if "seq" in found}
+        return Replay(positions.epoch, frames, answer, reached)
 
-    def _last_place(self, name: str, seq: int, joined_seq: int) -> int:
-        """Return the place after which a stream is replayed."""
+    def _last_place(self, name: str, joined_seq: int) -> int | None:
+        """Return the place after which a stream is replayed; None where it is not."""
         if name in self.wanted:
             return max(self.wanted[name], joined_seq - 1)
         if self.wanted and name.startswith("room:"):
             return joined_seq - 1
-        # What the server itself has not heard of yet: the socket is entitled to it.
-        return min(seq, self.delivered.get(name, joined_seq - 1))
+        return None

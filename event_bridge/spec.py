@@ -28,6 +28,7 @@ from .operations import (
     events,
     no_reply,
 )
+from .resume import EPOCH_LENGTH
 
 CLIENT_EVENT = "ClientEvent"
 SERVER_EVENT = "ServerEvent"
@@ -195,8 +196,13 @@ class Contract:
             object_of({}), needs_data=False, description="Tell the server that the client is there."
         )
         streams = {"type": "object", "additionalProperties": _PLACE}
+        epoch: JsonSchema = {
+            "type": "string",
+            "maxLength": EPOCH_LENGTH,
+            "description": "The history of the database that the places belong to.",
+        }
         self.sent["session.resume"] = Sent(
-            object_of({"streams": streams}),
+            object_of({"streams": streams, "epoch": epoch}, required=["streams"]),
             description="Ask for what was stored since the last place of each stream.",
             answers=("session.resumed",),
             confirmed=False,
@@ -211,9 +217,8 @@ class Contract:
         places = [self._shapes.define("StreamPosition", recovered)]
         places.append(self._shapes.define("StreamGone", gone))
         resumed = self._received("session.resumed", "The replay is done.")
-        resumed.data = [
-            object_of({"streams": {"type": "object", "additionalProperties": any_of(places)}})
-        ]
+        answer: JsonSchema = {"type": "object", "additionalProperties": any_of(places)}
+        resumed.data = [object_of({"streams": answer, "epoch": epoch})]
         resumed.answers = True
         kind = self._schema.type_map["RoomNotifications"]
         assert isinstance(kind, GraphQLObjectType)

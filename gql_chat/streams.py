@@ -37,10 +37,11 @@ from django.utils import timezone
 
 from .errors import RETRY_AFTER, Unavailable, refers_to_nothing
 from .events import Event
-from .models import Membership, StreamEvent, UserStream, driver, get_model
+from .models import Epoch, Membership, StreamEvent, UserStream, driver, get_model
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models import QuerySet
 
     from .models import AbstractRoom
 
@@ -640,12 +641,13 @@ def parse_payload(payload: str) -> Any:
 def heads(places: Mapping[str, int]) -> dict[str, int]:
     """Return the newest logged places of those streams that have one after a place of theirs.
 
-    One query, however many streams, and as many rows as have moved on.
+    One query, however many streams, and as many rows as have moved on. Like all that keeps sockets
+    and streams together, it asks the primary database: the log of a replica may be behind.
 
     Args:
         places: the place of each stream.
     """
-    connection = connections[router.db_for_read(StreamEvent)]
+    connection = connections[router.db_for_write(StreamEvent)]
     log = StreamEvent._meta.db_table
     if connection.vendor == "postgresql":
         source = "unnest(%s::text[], %s::bigint[]) AS wanted(key, value)"
@@ -663,10 +665,24 @@ def heads(places: Mapping[str, int]) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
+def _log() -> QuerySet[StreamEvent]:
+    return StreamEvent.objects.using(router.db_for_write(StreamEvent))
+
+
+def _envelope(row: StreamEvent) -> Envelope:
+    return Envelope(row.stream, row.seq, row.kind, row.payload, row.change)
+
+
 def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
     """Return up to `limit` logged envelopes of a stream after the place `after`, in order."""
-    rows = StreamEvent.objects.filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
-    return [Envelope(row.stream, row.seq, row.kind, row.payload, row.change) for row in rows]
+    rows = _log().filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
+    return [_envelope(row) for row in rows]
+
+
+def read_changes(stream: str, after: int) -> list[Mapping[str, Any]]:
+    """Return how logged frames of a stream after a place change who is entitled to it, in order."""
+    rows = _log().filter(stream=stream, seq__gt=after, change__isnull=False).order_by("seq")
+    return [change or {} for change in rows.values_list("change", flat=True)]
 
 
 def read_on(
@@ -681,43 +697,67 @@ def read_on(
         users: the ids of users who are entitled to what comes after that place.
 
     Returns:
-        The envelopes, in order; and those of the users who are no members any more though no
-        frame has said so: plain code removed them, and the word of it is late or lost.
+        The envelopes, in order; and those of the users who are not entitled to them though no
+        frame has said so: plain code removed them, and the word of it is late or lost. Whoever
+        came back since then is among them.
     """
     kind, _, key = stream.partition(":")
     gone: set[str] = set()
     if kind == "room":
         # Before the log is read: a frame by which one of them left is in it then.
-        gone = set(users) - members_of(key, users)[1]
+        _, members = members_of(key, users)
+        gone = {user for user in users if members.get(user, after + 2) > after + 1}
     envelopes = read_log(stream, after, limit)
-    if len(envelopes) == limit:
-        return envelopes, set()  # such a frame may follow
-    for change in (envelope.change or {} for envelope in envelopes):
-        gone = set() if change.get("closed") else gone.difference(change.get("left", ()))
+    if gone:
+        changes = [envelope.change or {} for envelope in envelopes]
+        if len(envelopes) == limit:
+            changes += read_changes(stream, envelopes[-1].seq)
+        for change in changes:
+            gone = set() if change.get("closed") else gone.difference(change.get("left", ()))
     return envelopes, gone
 
 
-def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, set[str]]:
-    """Return a room's position and which of these users are its members, in one read.
+def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, dict[str, int]]:
+    """Return a room's position and who of these users is its member, in one read.
 
-    The position is None where the room is gone.
+    Returns:
+        The position, None where the room is gone; and for each member, by id as a string, the
+        first place that they are entitled to.
     """
     room = get_model("Room")
     # A replica may not know yet who has just joined.
     rooms = room.objects.using(router.db_for_write(room)).filter(pk=room_id)
     user_ids = list(user_ids)
     if not user_ids:  # which Django takes for a query with no result
-        return rooms.values_list("seq", flat=True).first(), set()
+        return rooms.values_list("seq", flat=True).first(), {}
     local = FilteredRelation("memberships", condition=Q(memberships__user_id__in=user_ids))
-    rows = list(rooms.annotate(local=local).values_list("seq", "local__user_id"))
+    found = rooms.annotate(local=local).values_list("seq", "local__user_id", "local__joined_seq")
+    rows = list(found)
     if not rows:
-        return None, set()
-    return rows[0][0], {str(user_id) for _, user_id in rows if user_id is not None}
+        return None, {}
+    return rows[0][0], {str(user_id): seq for _, user_id, seq in rows if user_id is not None}
 
 
 Position = tuple[str, int, int]
 """Where a stream stands for a user: its name, the place of its newest frame, and the first place
 that the user is entitled to."""
+
+
+@dataclass(slots=True, frozen=True)
+class Positions:
+    """Where all streams of a user stand, as they were read together: iterating gives each, once.
+
+    Attributes:
+        epoch: the history that the places belong to.
+        places: them. They come one by one: hundreds for each of many sockets that wait would keep
+            Python's garbage collector busy.
+    """
+
+    epoch: str
+    places: Iterable[Position]
+
+    def __iter__(self) -> Iterator[Position]:
+        return iter(self.places)
 
 
 def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Position]]:
@@ -726,7 +766,7 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Pos
     Each is the user's id as a string, and where the room's stream stands for the user.
     """
     # Few have joined just now and many are here: to ask for all of them by id costs more.
-    rows = Membership.objects.filter(joined_at__gt=since)
+    rows = Membership.objects.using(router.db_for_write(Membership)).filter(joined_at__gt=since)
     wanted = set(user_ids)
     return [
         (str(user_id), (room_stream(room_id), seq, joined_seq))
@@ -737,22 +777,22 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Pos
     ]
 
 
-def positions(user_id: Any) -> Iterator[Position]:
+def positions(user_id: Any) -> Positions:
     """Return where all streams of a user stand: their own, and those of their rooms.
 
-    All are read at once, in one statement, so they belong together. What is returned gives them one
-    by one: hundreds for each of many sockets that wait would keep Python's garbage collector busy.
+    All are read at once, with the epoch, in one statement, so they belong together.
     """
     room = get_model("Room")
     connection = connections[router.db_for_write(StreamEvent)]
     user = UserStream._meta.get_field("user").target_field
     key = user.get_db_prep_value(user_id, connection)
     sql = _select_positions(connection.vendor, room._meta.db_table)
-    own_seq, *columns = driver.fetch(connection, sql, [key, key])[0]
+    epoch, own_seq, *columns = driver.fetch(connection, sql, [key, key])[0]
     # PostgreSQL collects nothing to NULL.
     names, seqs, joined_seqs = (orjson.loads(column or "[]") for column in columns)
     own = (user_stream(user_id), own_seq or 0, 1)
-    return chain([own], zip(names, seqs, joined_seqs, strict=True))
+    rooms = zip(names, seqs, joined_seqs, strict=True)
+    return Positions(epoch or Epoch.objects.read(), chain([own], rooms))
 
 
 @cache
@@ -769,7 +809,8 @@ def _select_positions(vendor: str, rooms: str) -> driver.SQL:
     wanted = (f"'{room_stream('')}' || {key}", "room.seq", "member.joined_seq")
     columns = [collect.format(each) for each in wanted]
     return driver.SQL(
-        f"SELECT (SELECT seq FROM {UserStream._meta.db_table} WHERE user_id = %s), "
+        f"SELECT (SELECT value FROM {Epoch._meta.db_table} WHERE id = {Epoch.ROW}), "
+        f"(SELECT seq FROM {UserStream._meta.db_table} WHERE user_id = %s), "
         f"{', '.join(columns)} "
         f'FROM {Membership._meta.db_table} member JOIN "{rooms}" room '
         f"ON room.id = member.room_id WHERE member.user_id = %s"
@@ -790,6 +831,6 @@ def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
         for name in names[start : start + _STREAMS_AT_ONCE]:
             after, until = ranges[name]
             wanted |= Q(stream=name, seq__gt=after, seq__lte=until)
-        found += StreamEvent.objects.filter(wanted).order_by("pk")[: limit - len(found)]
+        found += _log().filter(wanted).order_by("pk")[: limit - len(found)]
     found.sort(key=lambda row: row.pk)
-    return [Envelope(row.stream, row.seq, row.kind, row.payload, row.change) for row in found]
+    return [_envelope(row) for row in found]

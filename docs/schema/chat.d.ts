@@ -524,6 +524,10 @@ export interface SessionResumeEvent {
     streams: {
       [k: string]: number;
     };
+    /**
+     * The history of the database that the places belong to.
+     */
+    epoch?: string;
   };
   request_id?: RequestId | null;
 }
@@ -1069,6 +1073,10 @@ export interface SessionResumed {
     streams: {
       [k: string]: StreamPosition | StreamGone;
     };
+    /**
+     * The history of the database that the places belong to.
+     */
+    epoch: string;
   };
   request_id?: RequestId;
 }

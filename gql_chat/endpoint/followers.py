@@ -18,7 +18,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, router
 
 from .. import streams
 from ..errors import ChatError, Invalid, NotFound, PermissionDenied
@@ -73,11 +73,13 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
     user = context.handler.user
     may_hear_all = context.handler.permissions.can_inspect(user)
     kind, _, key = stream.partition(":")
+    primary = router.db_for_write(Membership)
     if kind == "user":
         (user_id,) = context.handler.find_users("user_id", [key])
         if not may_hear_all and user_id != user.pk:
             raise PermissionDenied("You may not follow other users.")
-        seq = UserStream.objects.filter(pk=user_id).values_list("seq", flat=True).first()
+        own = UserStream.objects.using(primary).filter(pk=user_id)
+        seq = own.values_list("seq", flat=True).first()
         return Entitlement(streams.user_stream(user_id), seq or 0)
     try:
         room = context.handler.find_room(key)
@@ -88,7 +90,7 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
         return Entitlement(stream, last, gone=True)
     if may_hear_all:
         return Entitlement(stream, room.seq)
-    joined = Membership.objects.filter(room_id=room.pk, user_id=user.pk)
+    joined = Membership.objects.using(primary).filter(room_id=room.pk, user_id=user.pk)
     first = joined.values_list("joined_seq", flat=True).first()
     if first is None:
         raise PermissionDenied("You are not a member of this room.")

@@ -25,7 +25,7 @@ def pair_field() -> Any:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gql_chat", "0003_act_as"),
+        ("gql_chat", "0004_epoch"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -2,6 +2,7 @@
 
 from ..conf import is_swapped as _is_swapped
 from . import bulk
+from .epochs import Epoch
 from .memberships import Membership, members_changed
 from .messages import (
     MEDIA_TYPES,
@@ -55,6 +56,7 @@ __all__ = [
     "ChatNotification",
     "ClientMessage",
     "Delivery",
+    "Epoch",
     "GroupChat",
     "GroupChatMixin",
     "Members",

@@ -1,13 +1,15 @@
 """The hub as a state machine: whatever way frames come, everybody gets what they may, once."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import permutations
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -15,7 +17,8 @@ from event_bridge import hub as hub_module
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub
 from gql_chat import sessions, streams
-from gql_chat.streams import Envelope, Position
+from gql_chat.models import Epoch
+from gql_chat.streams import Envelope, Position, Positions
 
 USERS = ("1", "2", "3")
 ROOMS = ("room:a", "room:b")
@@ -27,19 +30,37 @@ User = st.sampled_from(USERS)
 
 
 class Socket:
-    """A listener that keeps what it gets."""
+    """A listener that keeps what it gets, as a socket that opens and does not resume."""
 
     def __init__(self, user: str, heads: dict[str, int]) -> None:
         self.user_key = user
+        self.held: list[tuple[str, int]] | None = []
+        #: Up to where it leaves aside what the hub brings, as it is older than the socket.
+        self.reached: dict[str, int] = {}
         self.channel_name = f"socket of {user}"
         #: Where every stream stood when this socket's streams were read.
         self.heads = heads
+        #: Where those stood that were its user's.
+        self.places: dict[str, int] = {}
         self.got: list[tuple[str, int]] = []
         self.dismissed: list[str | None] = []
         self.interrupted = False
 
     def deliver(self, frame: Delivered) -> None:
-        self.got.append((frame.envelope.stream, frame.envelope.seq))
+        self._take((frame.envelope.stream, frame.envelope.seq))
+
+    def open(self, reached: dict[str, int]) -> None:
+        """Let what was held back go."""
+        self.reached = reached
+        held, self.held = self.held or [], None
+        for place in held:
+            self._take(place)
+
+    def _take(self, place: tuple[str, int]) -> None:
+        if self.held is not None:
+            self.held.append(place)
+        elif not 0 < place[1] <= self.reached.get(place[0], 0):
+            self.got.append(place)
 
     def dismiss(self, login: str | None = None) -> None:
         self.dismissed.append(login)
@@ -90,17 +111,21 @@ class World:
         looked_at: the streams whose heads the hub asked for last.
         pruned: how many frames of each stream the log has no more.
         inactive: the users who may not be here.
+        epoch: the epoch of the database.
         sockets: those that were opened with nothing between.
     """
 
     def __init__(self) -> None:
-        self.log: dict[str, list[Envelope]] = {name: [] for name in STREAMS}
+        self.log: dict[str, list[Envelope]] = defaultdict(list)
         self.members: dict[str, dict[str, int]] = {name: {} for name in ROOMS}
+        #: Who joined a room with no frame, and at which places.
+        self.silent: dict[tuple[str, str], set[int]] = defaultdict(set)
         self.closed: set[str] = set()
         self.slowness = 0
         self.looked_at: list[str] = []
         self.pruned = 0
         self.inactive: list[str] = []
+        self.epoch = "first"
         self.sockets: list[Socket] = []
         self.loop = Loop()
         self.hub: Any = Hub(self.loop)  # type: ignore[arg-type]
@@ -109,7 +134,9 @@ class World:
             patch.object(hub_module, "LOOK_SECONDS", 10_000),
             patch.object(streams, "reaches_other_processes", lambda: False),
             patch.object(streams, "read_log", self._read_log),
+            patch.object(streams, "read_changes", self._read_changes),
             patch.object(streams, "heads", self._heads),
+            patch.object(type(Epoch.objects), "read", lambda manager: self.epoch),
             patch.object(streams, "members_of", self._members_of),
             patch.object(streams, "find_joined", self._find_joined),
             patch.object(sessions, "find_inactive", lambda users: self.inactive),
@@ -138,16 +165,20 @@ class World:
     def _read_log(self, stream: str, after: int, limit: int) -> list[Envelope]:
         return self.log[stream][max(after, self.pruned) :][:limit]
 
+    def _read_changes(self, stream: str, after: int) -> list[Mapping[str, Any]]:
+        return [envelope.change or {} for envelope in self.log[stream][max(after, self.pruned) :]]
+
     def _heads(self, places: dict[str, int]) -> dict[str, int]:
         self.looked_at = list(places)
         heads = {name: len(self.log[name]) for name in places}
         return {name: seq for name, seq in heads.items() if seq > places[name]}
 
-    def _members_of(self, room_id: str, users: list[str]) -> tuple[int | None, set[str]]:
+    def _members_of(self, room_id: str, users: list[str]) -> tuple[int | None, dict[str, int]]:
         name = f"room:{room_id}"
         if name in self.closed:
-            return None, set()
-        return len(self.log[name]), set(self.members[name]) & set(users)
+            return None, {}
+        members = self.members[name]
+        return len(self.log[name]), {user: members[user] for user in users if user in members}
 
     def _find_joined(self, users: list[str], since: datetime) -> list[tuple[str, Position]]:
         # All that happens in a test has happened lately.
@@ -172,10 +203,15 @@ class World:
             self.closed.add(stream)
         return envelope
 
+    def join_silently(self, room: str, user: str) -> None:
+        """Make a user a member as plain code does, without a frame."""
+        self.members[room][user] = len(self.log[room]) + 1
+        self.silent[room, user].add(self.members[room][user])
+
     def refresh(self, stream: str, *users: str) -> Envelope:
         return Envelope(stream, 0, "", "", {"refresh": True, "joined": list(users)})
 
-    def read(self, user: str) -> tuple[Socket, list[Position]]:
+    def read(self, user: str) -> tuple[Socket, Positions]:
         """A socket and its positions, as an opening consumer reads them."""
         places = [(f"user:{user}", 1)]
         places += [
@@ -184,7 +220,9 @@ class World:
             if user in self.members[room] and room not in self.closed
         ]
         positions = [(name, len(self.log[name]), joined) for name, joined in places]
-        return Socket(user, {name: len(log) for name, log in self.log.items()}), positions
+        socket = Socket(user, {name: len(self.log[name]) for name in STREAMS})
+        socket.places = {name: seq for name, seq, _ in positions}
+        return socket, Positions(self.epoch, positions)
 
     def open(self, user: str) -> Socket:
         """A socket that opens with nothing between."""
@@ -192,8 +230,9 @@ class World:
         self.hub.register(socket)
         return self.enter(socket, positions)
 
-    def enter(self, socket: Socket, positions: list[Position]) -> Socket:
-        self.hub.enter(socket, positions)
+    def enter(self, socket: Socket, positions: Positions) -> Socket:
+        heard = {stream for stream, _ in socket.held or ()}
+        socket.open(self.hub.enter(socket, positions, heard))
         self.sockets.append(socket)
         return socket
 
@@ -228,18 +267,22 @@ class World:
         inside = stream == f"user:{user}" or user in self.members.get(stream, ())
         return inside and stream not in self.closed
 
-    def entitled(self, user: str, stream: str) -> set[int]:
-        """The places of a stream at which the user is entitled to the frame."""
-        inside = stream == f"user:{user}"
-        places = set()
+    def entitled(self, user: str, stream: str) -> list[set[int]]:
+        """The places of a stream at which the user is entitled to the frame, by membership.
+
+        The last ones, perhaps none, are those of the present one. Who left without a frame may
+        hear the stream until the word of it has come.
+        """
+        inside, memberships = stream == f"user:{user}", [set[int]()]
         for envelope in self.log[stream]:
             change = envelope.change or {}
-            inside = (inside or user in change.get("joined", ())) and user not in change.get(
-                "left", ()
-            )
+            joins = user in change.get("joined", ()) or envelope.seq in self.silent[stream, user]
+            inside = (inside or joins) and user not in change.get("left", ())
             if inside:
-                places.add(envelope.seq)
-        return places
+                memberships[-1].add(envelope.seq)
+            elif memberships[-1]:
+                memberships.append(set())
+        return memberships
 
 
 class Frames(RuleBasedStateMachine):
@@ -250,7 +293,7 @@ class Frames(RuleBasedStateMachine):
         self.world = World()
         self.hub = self.world.hub
         self.wire: list[Envelope] = []
-        self.opening: list[tuple[Socket, list[Position]]] = []
+        self.opening: list[tuple[Socket, Positions]] = []
         self.sockets: list[Socket] = []
         # A room that everybody is in already, so that its frames matter to all.
         self.world.commit(ROOMS[0], joined=list(USERS))
@@ -309,7 +352,8 @@ class Frames(RuleBasedStateMachine):
         # Sockets of one user enter in the order in which they opened.
         index = [socket.user_key for socket, _ in self.opening].index(chosen.user_key)
         socket, positions = self.opening.pop(index)
-        self.hub.enter(socket, positions)
+        self.world.enter(socket, positions)
+        self.world.sockets.remove(socket)
         self.sockets.append(socket)
 
     @precondition(lambda self: self.opening)
@@ -350,16 +394,27 @@ class Frames(RuleBasedStateMachine):
         for stream in STREAMS:
             got = socket.of(stream)
             assert got == sorted(set(got)), (stream, got)
-            assert set(got) <= self.world.entitled(socket.user_key, stream), (stream, got)
+            entitled = set().union(*self.world.entitled(socket.user_key, stream))
+            assert set(got) <= entitled, (stream, got)
+        self.check_nothing_old(socket)
+
+    def check_nothing_old(self, socket: Socket) -> None:
+        """Nothing from before the socket's streams were read, of those that were."""
+        for stream, seq in socket.got:
+            assert seq > socket.places.get(stream, 0), (stream, seq)
 
     def check_nothing_missing(self, socket: Socket) -> None:
         """Everything that came after the socket's streams were read."""
         user = socket.user_key
         for stream in STREAMS:
-            if not self.world.is_in(user, stream) and not socket.of(stream):
-                continue  # a membership that was over before any word of it came is not found
-            due = {seq for seq in self.world.entitled(user, stream) if seq > socket.heads[stream]}
-            assert due <= set(socket.of(stream)), (stream, due, socket.of(stream))
+            got, (*over, present) = set(socket.of(stream)), self.world.entitled(user, stream)
+            # A membership that was over before any word of it came is not found.
+            heard = [places for places in over if places & got]
+            if self.world.is_in(user, stream) or present & got:
+                heard.append(present)
+            for places in heard:
+                due = {seq for seq in places if seq > socket.heads[stream]}
+                assert due <= got, (stream, due, got)
 
     def teardown(self) -> None:
         try:
@@ -397,7 +452,7 @@ class Refreshes(Frames):
         if user in members:
             del members[user]
         else:
-            members[user] = len(self.world.log[room]) + 1
+            self.world.join_silently(room, user)
         self.wire.append(self.world.refresh(room, user))
 
     @precondition(lambda self: self.wire)
@@ -407,15 +462,20 @@ class Refreshes(Frames):
         if envelope.kind:
             self.wire.remove(envelope)
 
-    def check_nothing_wrong(self, socket: Socket) -> None:
-        for stream in STREAMS:
-            got = socket.of(stream)
-            assert got == sorted(set(got)), (stream, got)
+    def check_nothing_missing(self, socket: Socket) -> None:
+        """Everything since the user's last join and since the socket's streams were read."""
+        user = socket.user_key
+        for room in ROOMS:
+            if self.world.is_in(user, room):
+                first = max(self.world.members[room][user], socket.heads[room] + 1)
+                due = set(range(first, len(self.world.log[room]) + 1))
+                assert due <= set(socket.of(room)), (room, due, socket.of(room))
 
     def check(self) -> None:
         """Once it is quiet, a frame reaches exactly the members."""
         for socket in self.sockets:
             self.check_nothing_wrong(socket)
+            self.check_nothing_missing(socket)
         for room in ROOMS:
             if room in self.world.closed:
                 continue
@@ -428,7 +488,8 @@ class Refreshes(Frames):
 
 
 RUNS = settings(
-    max_examples=40,
+    phases=[Phase.generate],  # to shrink what fails takes minutes
+    max_examples=100,
     stateful_step_count=25,
     derandomize=True,
     deadline=None,
@@ -703,6 +764,439 @@ def test_a_room_deleted_without_a_frame_is_followed_no_more(world: World) -> Non
     world.loop.turn(20)
 
     assert world.followed() == ["user:1"]
+
+
+# Where a user stands
+
+
+def test_who_is_brought_up_stands_where_they_have_been_brought(world: World) -> None:
+    """The hub is ahead of what was read for the socket, as in a room where much is written."""
+    world.commit(A, joined=["1", "2"])
+    world.open("2")
+    socket, positions = world.read("1")
+    world.hub.register(socket)
+    world.tell(A)
+    world.tell(A)
+
+    world.enter(socket, positions)
+    assert world.hub.positions("1") == {"user:1": 0, A: 1}
+    world.loop.turn(10)
+
+    assert socket.of(A) == [2, 3]
+    assert world.hub.positions("1") == {"user:1": 0, A: 3}
+
+
+def test_who_is_brought_up_stands_there_batch_by_batch(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("2")
+    socket, positions = world.read("1")
+    world.hub.register(socket)
+    for _ in range(3 * hub_module.REPLAY_SIZE):
+        world.tell(A)
+    world.slowness = 1
+
+    world.enter(socket, positions)
+    for _ in range(20):
+        world.loop.turn(1)
+        assert socket.of(A) == list(range(2, world.hub.positions("1")[A] + 1))
+
+    assert len(socket.of(A)) == 3 * hub_module.REPLAY_SIZE
+
+
+def test_who_enters_later_stands_before_that_place(world: World) -> None:
+    world.commit(A, joined=["2"])
+    other = world.open("2")
+    world.commit(A)
+    world.commit(A, joined=["1"])  # of both no bell has been heard
+
+    socket = world.open("1")
+    assert world.hub.positions("1") == {"user:1": 0, A: 2}
+    world.settle()
+
+    assert (socket.of(A), other.of(A)) == ([], [2, 3])
+    assert world.hub.positions("1") == {"user:1": 0, A: 3}
+
+
+def test_a_socket_hears_nothing_that_is_older_than_itself_though_the_hub_is_behind(
+    world: World,
+) -> None:
+    world.commit(A, joined=["1", "2"])
+    phone, other = world.open("1"), world.open("2")
+    for _ in range(3):
+        world.commit(A)  # no bell has been heard
+
+    laptop, stranger = world.open("1"), world.open("2")
+    world.commit(A)
+    world.settle()
+
+    assert (phone.of(A), other.of(A)) == ([2, 3, 4, 5], [2, 3, 4, 5])
+    assert (laptop.of(A), stranger.of(A)) == ([5], [5])
+
+
+def test_a_socket_hears_nothing_older_while_another_of_its_user_is_brought_up(
+    world: World,
+) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("2")
+    phone, positions = world.read("1")
+    world.hub.register(phone)
+    world.tell(A)
+    world.slowness = 5
+    world.enter(phone, positions)
+
+    laptop = world.open("1")
+    world.tell(A)
+    world.settle()
+
+    assert (phone.of(A), laptop.of(A)) == ([2, 3], [3])
+
+
+def test_who_is_brought_up_in_a_log_that_was_pruned_is_interrupted(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    other = world.open("2")
+    socket, positions = world.read("1")
+    world.hub.register(socket)
+    for _ in range(3):
+        world.tell(A)
+    world.pruned = 3
+
+    world.enter(socket, positions)
+    world.loop.turn(10)
+
+    assert (socket.interrupted, other.interrupted) == (True, False)
+    assert world.hub.positions("1")[A] == 4
+
+
+def test_who_leaves_and_comes_back_while_they_are_brought_up_gets_nothing_twice(
+    world: World,
+) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("2")
+    socket, positions = world.read("1")
+    world.hub.register(socket)
+    world.tell(A)
+    world.slowness = 8
+    world.enter(socket, positions)
+    world.loop.turn(1)  # the log is asked
+
+    world.tell(A, left=["1"])
+    world.tell(A)
+    joined = world.commit(A, joined=["1"])
+    world.tell(A)
+    world.hub.take([joined])
+    world.settle()
+
+    assert socket.of(A) == sorted(set(socket.of(A)))
+    assert socket.of(A)[-2:] == [5, 6]
+    assert set(socket.of(A)) <= {2, 5, 6}
+
+
+def test_who_has_left_in_the_log_that_brings_them_up_follows_nothing(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    other = world.open("2")
+    socket, positions = world.read("1")
+    world.commit(A)
+    left, last = world.commit(A, left=["1"]), world.commit(A, left=["2"])
+    world.hub.take(world.log[A][1:3])
+    world.hub.register(socket)
+
+    world.enter(socket, positions)
+    world.hub.take([left, last])
+    world.settle()
+
+    assert (socket.of(A), other.of(A)) == ([2], [2, 3])
+    assert world.followed() == ["user:1", "user:2"]
+
+
+# Members that no frame tells of
+
+
+def test_a_join_without_a_frame_brings_nothing_from_before(world: World) -> None:
+    """The word of it comes to a hub that has yet to hear of what was written before."""
+    world.commit(A, joined=["1"])
+    one, socket = world.open("1"), world.open("2")
+    before = [world.commit(A) for _ in range(3)]
+    world.join_silently(A, "2")
+    word, after = world.refresh(A, "2"), world.commit(A)
+
+    world.hub.take([word])
+    world.loop.turn(20)
+    world.hub.take([*before, after])
+    world.settle()
+
+    assert (one.of(A), socket.of(A)) == ([2, 3, 4, 5], [5])
+
+
+def test_a_join_without_a_frame_brings_what_came_since_though_the_word_is_late(
+    world: World,
+) -> None:
+    world.commit(A, joined=["1"])
+    one, socket = world.open("1"), world.open("2")
+    world.tell(A)
+    world.join_silently(A, "2")
+    world.tell(A)
+    world.tell(A)
+
+    world.hub.take([world.refresh(A, "2")])
+    world.loop.turn(20)
+    world.tell(A)
+
+    assert (one.of(A), socket.of(A)) == ([2, 3, 4, 5], [3, 4, 5])
+
+
+def test_who_came_back_without_a_frame_gets_nothing_of_the_time_between(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    one, socket = world.open("1"), world.open("2")
+    del world.members[A]["2"]
+    world.commit(A)
+    world.join_silently(A, "2")
+    world.commit(A)
+
+    world.hub.take([world.refresh(A, "2")])
+    world.settle()
+
+    assert (one.of(A), socket.of(A)) == ([2, 3], [3])
+
+
+def test_who_came_back_is_found_when_the_log_is_read(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    one, socket = world.open("1"), world.open("2")
+    del world.members[A]["2"]
+    world.commit(A)
+    world.join_silently(A, "2")
+    world.commit(A)
+
+    world.settle()  # no word of either
+
+    assert (one.of(A), socket.of(A)) == ([2, 3], [3])
+
+
+def test_a_socket_that_opens_while_its_user_joins_without_a_frame_gets_no_history(
+    world: World,
+) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("1")
+    for _ in range(3):
+        world.tell(A)
+    socket, positions = world.read("2")
+    world.hub.register(socket)
+    world.tell(A)
+
+    world.hub.take([world.refresh(A, "3")])
+    world.loop.turn(20)
+    world.enter(socket, positions)
+    world.tell(A)
+    world.settle()
+
+    assert socket.of(A) == [5, 6]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_transaction_of_several_words_settles_those_whom_each_names(
+    order: tuple[int, ...], behind: bool, world: World
+) -> None:
+    """An event removes "1", and in its transaction plain code removes "2" and adds "3"."""
+    world.commit(A, joined=["1", "2", "4"])
+    sockets = [world.open(user) for user in ("1", "2", "3", "4")]
+    before = world.commit(A)
+    if not behind:
+        world.hub.take([before])
+    words = [world.commit(A, left=["1"]), world.commit(A, left=["2"])]
+    world.join_silently(A, "3")
+    words.append(world.refresh(A, "3"))
+
+    for index in order:
+        world.hub.take([words[index]])
+        world.loop.turn(20)
+    world.settle()
+    world.tell(A)
+
+    one, two, three, four = (socket.of(A) for socket in sockets)
+    assert four == [2, 3, 4, 5]
+    assert three == [5]
+    # Who was removed may lose what came before the removal, and hears nothing of what came after.
+    assert set(one) <= {2}
+    assert set(two) <= {2, 3}
+    if not behind:
+        assert (one, 2 in two) == ([2], True)
+
+
+def test_who_leaves_by_a_frame_that_is_still_to_come_leaves_though_members_were_read(
+    world: World,
+) -> None:
+    """A socket that opened after the members were asked for is told by the frame alone."""
+    world.commit(A, joined=["1", "2"])
+    world.open("1")
+    socket, positions = world.read("2")
+    left = world.commit(A, left=["2"])
+    word = world.refresh(A, "1")
+    world.slowness = 5
+    world.hub.take([word])
+    world.loop.turn(2)  # the members are asked for, of those who are here
+
+    world.hub.register(socket)
+    world.enter(socket, positions)
+    world.settle()
+    world.hub.take([left])
+    world.tell(A)
+
+    assert socket.of(A) == []
+
+
+def test_words_that_come_while_members_are_read_are_read_once_more_in_order(
+    world: World,
+) -> None:
+    """Two threads may answer in any order: the older answer must not be the last."""
+    world.commit(A, joined=["1"])
+    world.open("1")
+    socket = world.open("2")
+    slow = iter([20, 0, 0, 0, 0])
+
+    async def run(function: Any, *args: Any) -> Any:
+        result = function(*args)
+        for _ in range(next(slow)):
+            await asyncio.sleep(0)
+        return result
+
+    world.hub.threads.run = run
+    world.hub.take([world.refresh(A, "3")])
+    world.loop.turn(2)
+    world.join_silently(A, "2")
+    world.hub.take([world.refresh(A, "2")])
+    world.loop.turn(40)
+    world.hub.threads.run = world._run
+    world.tell(A)
+
+    assert socket.of(A) == [2]
+
+
+def test_the_late_word_of_a_join_that_is_over_lets_nobody_stay(world: World) -> None:
+    """Plain code removed the user again, and the word of that came before they were here."""
+    joined = world.commit(A, joined=["1"])
+    del world.members[A]["1"]
+    second = world.commit(A)
+    socket = world.open("1")
+    world.hub.take([joined, second])
+
+    world.loop.real.run_until_complete(world.hub.look_for_joins())
+    world.loop.turn(10)
+    world.tell(A)
+
+    assert 3 not in socket.of(A)
+    assert world.followed() == ["user:1"]
+
+
+# What is remembered
+
+
+def test_sockets_that_open_all_the_time_leave_nothing_behind(world: World) -> None:
+    world.commit(A, joined=["1"])
+    world.open("1")
+    socket, positions = world.read("2")
+    world.hub.register(socket)
+    for _ in range(200):
+        # One opens before the other has entered: there is no moment with none.
+        world.tell("room:b")
+        world.tell(A, joined=["3"])
+        world.tell(A, left=["3"])
+        following, read = world.read("2")
+        world.hub.register(following)
+        world.enter(socket, positions)
+        world.hub.leave(socket)
+        socket, positions = following, read
+
+    assert len(world.hub._stash) <= 2
+    assert len(world.hub._left) <= 2
+    world.hub.cancel(socket)
+
+
+def test_frames_that_were_passed_over_are_not_kept(world: World) -> None:
+    world.commit(A, joined=["1"])
+    world.open("1")
+    frames = [world.commit(A) for _ in range(5)]
+    world.pruned = 5
+
+    world.hub.take(frames[1:3])
+    world.settle()
+
+    assert not world.hub._streams[A].early
+
+
+# The epoch
+
+
+def renew(world: World, count: int) -> None:
+    """Set the database back to the first frame of A, and let other frames follow."""
+    world.epoch = "second"
+    del world.log[A][1:]
+    for _ in range(count):
+        world.commit(A)
+
+
+def test_a_renewed_epoch_interrupts_every_socket_and_all_begins_afresh(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    one, two = world.open("1"), world.open("2")
+    for _ in range(8):
+        world.tell(A)
+    renew(world, 3)
+
+    world.loop.real.run_until_complete(world.hub.look_for_epoch())
+    assert (one.interrupted, two.interrupted) == (True, True)
+    assert world.hub.positions("1") == {}
+    back = world.open("1")
+    world.hub.leave(one)
+    assert world.hub.positions("1") == {"user:1": 0, A: 4}
+    for _ in range(8):
+        world.tell(A)
+    world.settle()
+
+    assert back.of(A) == list(range(5, 13))
+    assert not back.interrupted
+    assert one.of(A) == two.of(A) == list(range(2, 10))
+
+
+def test_a_socket_that_brings_another_epoch_comes_again(world: World) -> None:
+    """It may have read before the epoch was renewed, or be the first to know of that."""
+    world.commit(A, joined=["1", "2"])
+    one = world.open("1")
+    world.tell(A)
+    late, positions = world.read("2")
+    world.hub.register(late)
+    renew(world, 5)
+    first = world.open("2")
+    assert (first.interrupted, one.interrupted) == (True, False)
+
+    world.loop.turn(10)
+    assert one.interrupted
+    world.enter(late, positions)
+    assert late.interrupted
+    world.loop.turn(10)
+    back = world.open("1")
+    world.tell(A)
+
+    assert not back.interrupted
+    assert back.of(A) == [7]
+
+
+def test_who_was_being_brought_up_is_not_in_another_epoch(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    world.open("2")
+    socket, positions = world.read("1")
+    world.hub.register(socket)
+    for _ in range(3):
+        world.tell(A)
+    world.slowness = 5
+    world.enter(socket, positions)
+    world.loop.turn(1)  # the log is asked
+    renew(world, 7)
+    world.slowness = 0
+
+    world.loop.real.run_until_complete(world.hub.look_for_epoch())
+    world.settle()
+
+    assert socket.interrupted
+    assert socket.of(A) == []
 
 
 def test_streams_are_followed_while_somebody_listens(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,18 +11,30 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 from django.db import connections, transaction
 from django.db.models.signals import post_delete
+from django.utils import timezone
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from event_bridge.resume import Resumption
 from gql_chat import streams
 from gql_chat.errors import Invalid, NotFound
 from gql_chat.events import RoomUpdated
-from gql_chat.models import Delivery, GroupChat, Membership, Message, Room, StreamEvent, UserStream
+from gql_chat.models import (
+    Delivery,
+    Epoch,
+    GroupChat,
+    Membership,
+    Message,
+    Room,
+    StreamEvent,
+    UserStream,
+)
 from gql_chat.operations import EventHandler
 from gql_chat.relations import load_rooms
 from gql_chat.streams import Envelope, group_name, room_stream, user_stream
 from tests.conftest import Users
 from tests.unit.making import race
+from tests.unit.replicas import behind
 
 
 class Failure(Exception):
@@ -496,9 +509,13 @@ def log(db: None) -> str:
 
 
 def write(stream: str, *places: int) -> None:
-    StreamEvent.objects.bulk_create(
-        StreamEvent(stream=stream, seq=seq, kind="Typing", payload=f"{seq}", change={"left": ["1"]})
-        for seq in places
+    for seq in places:
+        write_change(stream, seq, {"left": ["1"]})
+
+
+def write_change(stream: str, seq: int, change: Any) -> None:
+    StreamEvent.objects.create(
+        stream=stream, seq=seq, kind="Typing", payload=f"{seq}", change=change
     )
 
 
@@ -573,12 +590,14 @@ def test_members_are_read_with_the_rooms_position(
     group: GroupChat, alice: Any, bob: Any, carol: Any, django_assert_num_queries: Any
 ) -> None:
     Room.objects.filter(pk=group.pk).update(seq=7)
-    keys = [str(user.pk) for user in (alice, carol)]
+    Membership.objects.filter(room=group, user=bob).update(joined_seq=4)
+    keys = [str(user.pk) for user in (alice, bob, carol)]
 
     with django_assert_num_queries(1):
-        assert streams.members_of(group.pk, keys) == (7, {str(alice.pk)})
-    assert streams.members_of(str(group.pk), [str(carol.pk)]) == (7, set())
-    assert streams.members_of(group.pk, []) == (7, set())
+        members = streams.members_of(group.pk, keys)
+    assert members == (7, {str(alice.pk): 1, str(bob.pk): 4})
+    assert streams.members_of(str(group.pk), [str(carol.pk)]) == (7, {})
+    assert streams.members_of(group.pk, []) == (7, {})
 
 
 def test_who_reads_on_learns_whom_plain_code_removed(
@@ -604,7 +623,26 @@ def test_who_reads_on_learns_whom_plain_code_removed(
         [],
         {str(bob.pk), str(carol.pk)},
     )
-    assert streams.read_on(stream, 0, 1, followers) == (envelopes[:1], set())
+    # However little is read, and wherever the frame stands that removed Bob.
+    assert streams.read_on(stream, 0, 1, followers) == (envelopes[:1], {str(carol.pk)})
+
+
+def test_who_reads_on_learns_who_came_back_with_no_frame(
+    group: GroupChat, alice: Any, bob: Any, carol: Any
+) -> None:
+    """Both were out for a while. Of Bob frames tell."""
+    group.participants.add(bob, carol)
+    stream, followers = room_stream(group.pk), [str(user.pk) for user in (alice, bob, carol)]
+    act = EventHandler(alice.pk)
+    act.remove_members(group.pk, [bob.pk])
+    group.participants.remove(carol)
+    act.send_message(group.pk, "between")
+    act.add_members(group.pk, [bob.pk])
+    group.participants.add(carol)
+    act.send_message(group.pk, "after")
+
+    assert streams.read_on(stream, 0, 10, followers)[1] == {str(carol.pk)}
+    assert streams.read_on(stream, 3, 10, followers)[1] == set()
 
 
 @pytest.mark.parametrize("by", ["an event", "plain code"])
@@ -634,4 +672,56 @@ def test_nobody_is_removed_from_a_users_stream(
 
 
 def test_a_room_that_is_gone_has_no_position(alice: Any) -> None:
-    assert streams.members_of(uuid4(), [str(alice.pk)]) == (None, set())
+    assert streams.members_of(uuid4(), [str(alice.pk)]) == (None, {})
+
+
+def test_what_keeps_sockets_and_streams_together_is_read_from_the_primary(world: Any) -> None:
+    """A replica that is behind loses nobody a frame, and gives a removed user none."""
+    alice, bob, group = world.alice, world.bob, world.group
+    since = timezone.now() - timedelta(minutes=1)
+    EventHandler(alice.pk).send_message(group.pk, "hello")
+    stream, keys = room_stream(group.pk), [str(alice.pk), str(bob.pk)]
+
+    def read() -> list[Any]:
+        positions = streams.positions(alice.pk)
+        return [
+            (positions.epoch, list(positions)),
+            streams.heads({stream: 0}),
+            streams.read_log(stream, 0, 10),
+            streams.read_changes(stream, 0),
+            streams.read_on(stream, 0, 10, [*keys, "0"]),
+            streams.members_of(group.pk, keys),
+            sorted(streams.find_joined(keys, since)),
+            streams.missed({stream: (0, 1)}, 10),
+            Epoch.objects.read(),
+        ]
+
+    on_the_primary = read()
+    with behind():
+        assert not StreamEvent.objects.exists()
+        assert read() == on_the_primary
+    assert on_the_primary[1] == {stream: 1}
+    assert len(on_the_primary[6]) == 2
+
+
+def test_who_resumes_gets_everything_though_reads_go_to_a_replica_that_is_behind(
+    world: Any,
+) -> None:
+    stream, act, bob = world.stream, EventHandler(world.alice.pk), world.bob
+    for number in range(5):
+        act.send_message(world.group.pk, str(number))
+
+    with behind():
+        replay = Resumption({stream: 2}, {}).read(bob.pk)
+
+    assert [frame.envelope.seq for frame in replay.frames] == [3, 4, 5]
+    assert replay.answer[stream] == {"seq": 5, "recovered": True}
+
+
+def test_changes_are_read_in_order(log: str) -> None:
+    write_change(log, 9, {"joined": ["2"]})
+    write_change(log, 10, None)
+
+    write_change(log, 11, {"closed": True})
+
+    assert streams.read_changes(log, 4) == [{"left": ["1"]}, {"joined": ["2"]}, {"closed": True}]

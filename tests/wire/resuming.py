@@ -30,15 +30,28 @@ def brief(frames: Iterable[Frame]) -> list[tuple[str, str, int]]:
     return [(frame["eventType"], frame["stream"], frame["seq"]) for frame in frames]
 
 
-async def resume(socket: Person, streams: Places) -> tuple[list[Frame], dict[str, Any]]:
-    """Resume; returns the frames that come before the answer, and the answer's streams."""
-    await socket.send("session.resume", {"streams": streams})
+async def resume_with_epoch(
+    socket: Person, streams: Places, **more: Any
+) -> tuple[list[Frame], dict[str, Any], str]:
+    """Resume; returns the frames before the answer, the answer's streams, and its epoch."""
+    await socket.send("session.resume", {"streams": streams, **more})
     frames = []
     while (frame := await socket.next()).get("eventType") != "session.resumed":
         frames.append(frame)
     assert frame.keys() == {"eventType", "data"}
-    assert frame["data"].keys() == {"streams"}
-    return frames, frame["data"]["streams"]
+    assert frame["data"].keys() == {"streams", "epoch"}
+    epoch = frame["data"]["epoch"]
+    assert isinstance(epoch, str)
+    assert 0 < len(epoch) <= 64
+    return frames, frame["data"]["streams"], epoch
+
+
+async def resume(
+    socket: Person, streams: Places, **more: Any
+) -> tuple[list[Frame], dict[str, Any]]:
+    """Resume; returns the frames that come before the answer, and the answer's streams."""
+    frames, answer, _ = await resume_with_epoch(socket, streams, **more)
+    return frames, answer
 
 
 async def follow(socket: Person) -> Places:

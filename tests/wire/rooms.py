@@ -9,6 +9,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import IntegerField
 
 from gql_chat.models import Membership, StreamEvent, get_model
+from gql_chat.operations import EventHandler
+from gql_chat.streams import capture
 from tests.client import Client
 from tests.conftest import Connect, Orm, Users
 
@@ -130,6 +132,12 @@ async def say(sender: Person, room: Room, content: str, *others: Person, **data:
     await sender.send("message.send", {"room_id": room["id"], "content": content, **data})
     message: Message = await everybody_gets("message.dispatch", sender, *others)
     return message
+
+
+def write_unheard(sender: Person, room: Room, content: str) -> None:
+    """Send a message of which this process hears nothing: the bell of another one got lost."""
+    with capture():
+        EventHandler(sender.id).send_message(room["id"], content)
 
 
 async def another_socket(connect: Connect, person: Person) -> Person:

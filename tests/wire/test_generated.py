@@ -421,7 +421,7 @@ EVENTS = [
         "remove_permission", {"users": [Named("bob")], "permission": ["can_remove_participants"]}
     ),
     event("session.heartbeat", {}, optional=[("channel_name",)]),
-    event("session.resume", {"streams": {}}, answer=["session.resumed"]),
+    event("session.resume", {"streams": {}}, answer=["session.resumed"], optional=[("epoch",)]),
 ]
 """Every event of the protocol, each choice of its data by itself."""
 
@@ -600,6 +600,7 @@ PLACES = [
     ("room.messages", ("paginate", "size")),
     ("room.create", ("participants", 0)),
     ("session.resume", ("streams", "room:x")),
+    ("session.resume", ("epoch",)),
 ]
 
 

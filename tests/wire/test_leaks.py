@@ -31,6 +31,7 @@ from tests.wire.rooms import (
     room_of_type,
     say,
     stored,
+    write_unheard,
 )
 
 SECRET = "the launch is at dawn"
@@ -480,6 +481,27 @@ async def test_who_is_out_of_a_room_keeps_no_role_and_no_permission_also_if_they
     if room_type == CHANNEL:
         await bob.refused(4002, "message.send", {**named, "content": "hello"})
     await nobody_gets_anything(alice, bob, carol)
+
+
+# Members whom plain code makes
+
+
+async def test_who_is_made_a_member_by_plain_code_hears_nothing_from_before(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    """The server has yet to hear of what was written before."""
+    alice, bob = await people(connect, users, "alice", "bob")
+    for _ in range(3):
+        room = await group(alice)
+        for number in range(3):
+            orm(write_unheard, alice, room, f"{SECRET} {number}")
+        orm(Membership.objects.create, room_id=room["id"], user=bob.user)
+        await alice.send("message.send", {"room_id": room["id"], "content": "after"})
+
+        heard = [await alice.expect("message.dispatch") for _ in range(4)]
+        assert [message["content"] for message in heard][3] == "after"
+        assert (await bob.expect("message.dispatch"))["content"] == "after"
+    await nobody_gets_anything(alice, bob)
 
 
 # Errors: their order, and that nothing comes of them

@@ -5,11 +5,23 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 
-from gql_chat.models import StreamEvent
+from event_bridge.resume import MAX_STREAMS
+from gql_chat.models import StreamEvent, get_model
 from tests.conftest import Connect, Orm, Users
-from tests.wire.resuming import brief, follow, of_room, of_user, reached, resume
+from tests.wire.resuming import (
+    brief,
+    follow,
+    of_room,
+    of_user,
+    reached,
+    resume,
+    resume_with_epoch,
+)
 from tests.wire.rooms import (
+    Person,
+    Room,
     another_socket,
     channel,
     everybody_gets,
@@ -18,6 +30,7 @@ from tests.wire.rooms import (
     one_to_one,
     people,
     say,
+    write_unheard,
 )
 
 
@@ -342,6 +355,111 @@ async def test_a_log_that_is_empty_recovers_who_missed_nothing(
     assert answer[of_room(room)] == {"seq": 2, "recovered": True}
 
 
+# After a restore from a backup
+
+
+def write(sender: Person, room: Room, count: int) -> None:
+    """Store messages of which this process hears nothing."""
+    for number in range(count):
+        write_unheard(sender, room, f"new {number}")
+
+
+def set_back(room: Room, place: int) -> None:
+    """Leave of a room what a backup had of it."""
+    StreamEvent.objects.filter(stream=of_room(room), seq__gt=place).delete()
+    get_model("Room").objects.filter(pk=room["id"]).update(seq=place)
+
+
+async def test_every_answer_carries_the_same_epoch(connect: Connect, users: Users) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    await group(alice, bob)
+
+    *_, first = await resume_with_epoch(alice, {})
+    *_, second = await resume_with_epoch(bob, {}, epoch=first)
+    _, answer, third = await resume_with_epoch(bob, {of_user(bob): 0}, epoch=first)
+
+    assert first == second == third
+    assert all(stream["recovered"] for stream in answer.values())
+
+
+async def test_after_a_restore_a_client_of_before_is_told_to_fetch_afresh(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    """The places that it has are those of other messages now; by them it would be up to date."""
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    for number in range(8):
+        await say(alice, room, str(number), bob)
+    await resume(alice, {})
+    *_, epoch = await resume_with_epoch(bob, {})
+    orm(set_back, room, 4)
+    orm(write, alice, room, 7)
+    orm(call_command, "renew_chat_epoch")
+
+    # Who is here is sent away to resume, by the next look of the process.
+    assert [await person.client.closed() for person in (alice, bob)] == [1012, 1012]
+    back = await another_socket(connect, bob)
+    frames, answer, renewed = await resume_with_epoch(back, {of_room(room): 9}, epoch=epoch)
+
+    assert frames == []
+    assert renewed != epoch
+    assert answer == {
+        of_room(room): {"seq": 11, "recovered": False},
+        of_user(bob): {"seq": 0, "recovered": False},
+    }
+    there = await another_socket(connect, alice)
+    await say(there, room, "live", back)
+    assert brief(back.client.taken[-1:]) == [("message.dispatch", of_room(room), 12)]
+    frames, answer = await resume(back, {of_room(room): 10}, epoch=renewed)
+    assert [frame["seq"] for frame in frames] == [11, 12]
+    assert answer[of_room(room)] == {"seq": 12, "recovered": True}
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_another_epoch_recovers_nothing_and_live_goes_on(
+    named: bool, connect: Connect, users: Users
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room, gone = await group(alice, bob), await group(alice)
+    await say(alice, room, "before", bob)
+    places = {of_room(room): 1, of_room(gone): 1} if named else {}
+
+    frames, answer = await resume(bob, places, epoch="of another history")
+
+    assert frames == []
+    expected: dict[str, Any] = {
+        of_room(room): {"seq": 2, "recovered": False},
+        of_user(bob): {"seq": 0, "recovered": False},
+    }
+    assert answer == expected | ({of_room(gone): {"gone": True}} if named else {})
+    await say(alice, room, "after", bob)
+    assert brief(bob.client.taken[-1:]) == [("message.dispatch", of_room(room), 3)]
+
+
+async def test_a_client_that_is_ahead_is_told_so_without_an_epoch_too(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    room = await group(alice, bob, carol)
+    for number in range(8):
+        await say(alice, room, str(number), bob, carol)
+    for person in (alice, bob, carol):
+        await person.close()
+    orm(set_back, room, 4)
+    orm(write, alice, room, 3)
+
+    # The log has all of 5 to 7 again; for who has 8 or 9 there is nothing that follows.
+    for seq, recovered in ((7, True), (8, False), (9, False)):
+        back = await another_socket(connect, bob)
+        frames, answer = await resume(back, {of_room(room): seq, of_user(bob): 5})
+        assert frames == []
+        assert answer == {
+            of_room(room): {"seq": 7, "recovered": recovered},
+            of_user(bob): {"seq": 0, "recovered": False},
+        }
+        await back.close()
+
+
 # What is no resumption
 
 
@@ -353,6 +471,8 @@ async def test_a_log_that_is_empty_recovers_who_missed_nothing(
         {"streams": []},
         {"streams": "all"},
         {"streams": 1},
+        {"streams": dict.fromkeys(map(str, range(MAX_STREAMS + 1)), 0)},
+        *({"streams": {}, "epoch": epoch} for epoch in (None, 1, True, [], {}, "x" * 65)),
         *({"streams": {"x": seq}} for seq in (None, "1", -1, 1.5, True, [], {}, 2**63, 10**30)),
         [],
         "streams",
@@ -367,6 +487,18 @@ async def test_malformed_data_is_a_validation_error_and_changes_nothing(
 
     await bob.client.send_raw(json.dumps({"event_type": "session.resume", "data": data}))
 
-    assert await bob.error(4003)
+    detail = await bob.error(4003)
+    if isinstance(data, dict) and "epoch" in data:
+        assert detail.keys() == {"epoch"}
     await alice.send("message.send", {"room_id": room["id"], "content": "hello"})
     assert (await bob.next()).keys() == {"eventType", "data"}
+
+
+async def test_an_error_repeats_no_more_than_the_beginning_of_a_name(
+    connect: Connect, users: Users
+) -> None:
+    (alice,) = await people(connect, users, "alice")
+
+    detail = await alice.refused(4003, "session.resume", {"streams": {"x" * 10_000: "no place"}})
+
+    assert list(detail) == ["streams." + "x" * 100]

@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-from gql_chat.operations import EventHandler
-from gql_chat.streams import capture
 from tests.client import Frame
 from tests.conftest import Connect, Orm, Users
 from tests.wire.resuming import (
@@ -24,13 +22,8 @@ from tests.wire.rooms import (
     another_socket,
     group,
     people,
+    write_unheard,
 )
-
-
-def write_unheard(sender: Person, room: Room, content: str) -> None:
-    """Send a message of which this process hears nothing: the bell of another one got lost."""
-    with capture():
-        EventHandler(sender.id).send_message(room["id"], content)
 
 
 async def test_what_the_server_has_not_heard_of_yet_comes_once(
@@ -65,11 +58,15 @@ async def test_what_the_server_has_not_heard_of_yet_comes_without_a_replay_too(
 
     frames, answer = await resume(bob, {})
 
-    # An open socket gets everything: what its client would take for seen comes before the answer.
-    assert [frame["data"]["content"] for frame in frames] == ["unheard"]
-    assert answer[of_room(room)] == {"seq": 2, "recovered": True}
+    # An open socket gets everything: what the server had not brought by then comes after the
+    # answer. It may have noticed by itself in between; then it was live before.
+    place = 1 + len(frames)
+    assert not any("seq" in frame for frame in frames)
+    assert answer[of_room(room)] == {"seq": place, "recovered": True}
     await alice.send("message.send", {"room_id": room["id"], "content": "heard"})
-    assert brief([await bob.next()]) == [("message.dispatch", of_room(room), 3)]
+    assert brief([await bob.next() for _ in range(3 - place)]) == [
+        ("message.dispatch", of_room(room), seq) for seq in range(place + 1, 4)
+    ]
     await bob.nothing()
 
 
@@ -113,6 +110,74 @@ async def test_there_is_no_gap_and_no_repeat_while_others_write(
             replayed = end[name] - start if name_streams else len(before[name])
             assert before[name] == list(range(end[name] - replayed + 1, end[name] + 1))
             assert after[name] == list(range(end[name] + 1, written + 2))
+
+
+LOADS = 60
+
+
+async def test_a_page_that_loads_in_the_midst_of_it_gets_nothing_old_and_loses_nothing(
+    connect: Connect, users: Users
+) -> None:
+    """A room in which much is written, and one page after the other that asks for no replay.
+
+    Where the server is ahead of what it read for a new socket, it brings the user up.
+    """
+    alice, bob, carol, dave = await people(connect, users, "alice", "bob", "carol", "dave")
+    room = await group(alice, bob, carol, dave)
+    await follow(alice)
+    await bob.close()
+    places: dict[str, int] = {}
+    told, done = [1], asyncio.Event()
+
+    async def watch() -> None:
+        """Note the place of each message, and how far things have certainly come."""
+        while (frame := await alice.next())["data"].get("content") != "the end":
+            places[frame["data"]["id"]] = frame["seq"]
+            told[0] = frame["seq"]
+        places[frame["data"]["id"]] = frame["seq"]
+
+    def place_of(frame: Frame) -> int:
+        return places[frame["data"]["id"]]
+
+    async def load() -> None:
+        begun = told[0]
+        page = await another_socket(connect, bob)
+        before, answer = await resume(page, {})
+        start = answer[of_room(room)]["seq"]
+        after = [await page.next() for _ in range(5)]
+        await page.close()
+        visits.append((begun, before, start, after))
+
+    visits: list[tuple[int, list[Frame], int, list[Frame]]] = []
+
+    async def come_and_go() -> None:
+        for _ in range(LOADS):
+            await load()
+        done.set()
+
+    watching = asyncio.create_task(watch())
+    writers = [await another_socket(connect, person) for person in (carol, dave)]
+    await asyncio.gather(*(chat_alone(writer, room, done) for writer in writers), come_and_go())
+    await carol.send("message.send", {"room_id": room["id"], "content": "the end"})
+    await watching
+
+    for begun, before, start, after in visits:
+        assert not any("seq" in frame for frame in before)
+        assert start >= begun
+        # What came before the answer was live: nothing older than the page, and without a gap.
+        seen = [place_of(frame) for frame in before]
+        assert seen == list(range(start - len(seen) + 1, start + 1))
+        assert all(place > begun for place in seen)
+        assert [frame["seq"] for frame in after] == list(range(start + 1, start + 6))
+        assert [place_of(frame) for frame in after] == [frame["seq"] for frame in after]
+
+
+async def chat_alone(sender: Person, room: Room, done: asyncio.Event) -> None:
+    """Send one message after the other, each when the one before has come back."""
+    while not done.is_set():
+        await sender.send("message.send", {"room_id": room["id"], "content": sender.name})
+        while (await sender.next())["data"]["content"] != sender.name:
+            pass
 
 
 async def test_all_sockets_see_one_order(connect: Connect, users: Users) -> None:

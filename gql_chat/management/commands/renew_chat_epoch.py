@@ -1,0 +1,22 @@
+"""`manage.py renew_chat_epoch`: tells clients that the database was set back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from gql_chat.models import Epoch
+
+
+class Command(BaseCommand):
+    """Begins another history, after a backup was restored."""
+
+    help = (
+        "Renew the epoch after a restore from a backup: clients that resume fetch afresh instead "
+        "of going on at places that the database has given to others."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Renew it, telling the new one."""
+        self.stdout.write(f"epoch: {Epoch.objects.renew()}")
