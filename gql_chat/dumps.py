@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import Signal, receiver
 
-from .models import Membership, StreamEvent, UserStream
+from .models import Epoch, Membership, StreamEvent, UserStream
 
 history_loaded = Signal()
 """Sent after the commit that brought in streams of another history, once, by `loaddata`.
@@ -35,7 +35,8 @@ class _Load:
         self.using = using
 
     def end(self) -> None:
-        """Say that it is done."""
+        """Say that it is done. Places that clients have are not those of this history."""
+        Epoch.objects.db_manager(self.using).renew()
         history_loaded.send(sender=UserStream, using=self.using)
 
 
