@@ -27,6 +27,7 @@ from gql_chat.conf import chat_settings
 from gql_chat.streams import Envelope, Position
 from gql_chat.threads import DatabaseThreads, default_size, default_together
 
+from .cleaning import Cleaning
 from .delivery import Delivered, Listener
 from .layer import LayerLink
 from .stream import Stream
@@ -59,6 +60,7 @@ class Hub:
 
     Attributes:
         threads: the database threads of this event loop.
+        cleaning: the thread on which contents are cleaned.
         name: the hub's name among all processes.
     """
 
@@ -66,6 +68,7 @@ class Hub:
         self.loop = loop
         self.name = uuid.uuid4().hex
         self.threads = DatabaseThreads(default_size(), default_together())
+        self.cleaning = Cleaning()
         self._numbers = itertools.count(1)
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._streams: dict[str, Stream] = {}
@@ -606,6 +609,7 @@ class Hub:
         self._parted.clear()
         self._asking.clear()  # of tasks that had not begun
         self.threads.close()
+        self.cleaning.close()
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
