@@ -35,7 +35,7 @@ MAX_REOPENED = 32
 WORK = 200
 """How much work a character may make: for each text at least that of 10,000."""
 
-ELEMENT_WORK = 300
+ELEMENT_WORK = 500
 """What making an element counts, beside comparing two attributes, or copying a character of one."""
 
 # Text with neither markup nor control characters has nothing that the cleaner would change.
