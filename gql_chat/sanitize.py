@@ -11,6 +11,7 @@ less than a tenth of a millisecond, and nothing of a text that was refused is le
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,7 @@ MAX_REOPENED = 32
 WORK = 200
 """How much work a character may make: for each text at least that of 10,000."""
 
-ELEMENT_WORK = 500
+ELEMENT_WORK = 600
 """What making an element counts, beside comparing two attributes, or copying a character of one."""
 
 # Text with neither markup nor control characters has nothing that the cleaner would change.
@@ -51,8 +52,20 @@ def needs_cleaning(content: str) -> bool:
     return _SUSPECT.search(content) is not None
 
 
-def clean(content: str) -> str:
+def clean(
+    content: str,
+    *,
+    tags: Iterable[str] = TAGS,
+    attributes: Any = ATTRIBUTES,
+    protocols: Iterable[str] = PROTOCOLS,
+) -> str:
     """Return `content` with the allowed tags only; other tags go, their text stays.
+
+    Args:
+        content: what somebody wrote.
+        tags: those that stay.
+        attributes: those that stay, by tag, or `*`, as bleach takes them.
+        protocols: those that links may have.
 
     Raises:
         Invalid: the markup would take too much work; the detail names `content`.
@@ -63,10 +76,10 @@ def clean(content: str) -> str:
         raise Invalid(
             {"content": f"At most {MARKUP_LIMIT} characters are allowed of a text with markup."}
         )
-    cleaner = bleach.Cleaner(tags=TAGS, attributes=ATTRIBUTES, protocols=PROTOCOLS, strip=True)
+    cleaner = bleach.Cleaner(tags=tags, attributes=attributes, protocols=protocols, strip=True)
     # `Cleaner.parser` is what bleach parses with. It is in bleach's type stubs, and nothing more
     # says that it stays: tests/unit/test_sanitize.py fails where it is not asked any more.
-    cleaner.parser = _Parser(len(content))
+    cleaner.parser = _Parser(tags, len(content))
     cleaned: str = cleaner.clean(_NO_CHARACTER.sub("&amp;", content))
     return cleaned
 
@@ -85,11 +98,12 @@ class _Parser(html5lib_shim.BleachHTMLParser):
     an html5lib of its own that is not developed further.
 
     Args:
+        tags: those that stay.
         length: how long the text is.
     """
 
-    def __init__(self, length: int) -> None:
-        super().__init__(tags=TAGS, strip=True, consume_entities=False, namespaceHTMLElements=False)
+    def __init__(self, tags: Iterable[str], length: int) -> None:
+        super().__init__(tags=tags, strip=True, consume_entities=False, namespaceHTMLElements=False)
         self.work = 0
         self.made = 0
         self._most = WORK * max(length, 10_000)
@@ -152,6 +166,11 @@ class _CountedElement(_Element):  # type: ignore[misc]
         """Remove a child, which is searched among all children."""
         self._parser.count(len(self.childNodes))
         super().removeChild(node)
+
+    def insertBefore(self, node: Any, sibling: Any) -> None:  # noqa: N802
+        """Insert a child before one that is searched among all children: what tables do."""
+        self._parser.count(len(self.childNodes))
+        super().insertBefore(node, sibling)
 
     def cloneNode(self) -> _CountedElement:  # noqa: N802
         """Return a copy without children. Its attributes are work: they are cleaned again."""

@@ -188,7 +188,7 @@ def test_no_markup_that_is_repeated_makes_more_work(pieces: list[str]) -> None:
 @settings(deadline=None, max_examples=100)
 def test_the_parser_counts_each_element_that_it_makes(pieces: list[str]) -> None:
     content = "".join(pieces).replace("{n}", "1")
-    parser = _Parser(len(content))
+    parser = _Parser(TAGS, len(content))
     try:
         tree = parser.parseFragment(content)
     except Invalid:
@@ -254,6 +254,16 @@ def test_a_scheme_is_not_hidden_behind_zeros() -> None:
     hidden = clean("<a href='&#" + "0" * 40 + "106;avascript:alert(1)'>x</a>")
 
     assert "&amp;#000" in hidden
+
+
+def test_a_project_may_have_tags_of_its_own() -> None:
+    own: dict[str, Any] = {"tags": {"pre", "code"}, "attributes": {"code": ["class"]}}
+
+    assert clean("<pre><code class=py id=x>1</code> <b>2</b>", **own) == (
+        '<pre><code class="py">1</code> 2</pre>'
+    )
+    with pytest.raises(Invalid, match="deep"):
+        clean("<code>" * 1000, **own)
 
 
 # Plain text
