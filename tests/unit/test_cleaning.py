@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from event_bridge.cleaning import Cleaning
+from event_bridge.hub import Hub
+from gql_chat import streams
 from gql_chat.errors import Unavailable
 from tests.timing import PATIENCE
 
@@ -72,3 +74,21 @@ async def test_who_waits_no_more_makes_room_for_another() -> None:
 
     assert context.cleaned[-1] == "b"
     cleaning.close()
+
+
+async def test_the_thread_ends_with_the_rest_of_its_hub() -> None:
+    class Context:
+        threads: list[threading.Thread] = []
+
+        def clean(self, content: str) -> None:
+            self.threads.append(threading.current_thread())
+
+    context: Any = Context()
+    hub = Hub(asyncio.get_running_loop())
+    await hub.cleaning.clean(context, "a")
+    streams.subscribe(hub.receive)
+    hub._stop()
+
+    (thread,) = context.threads
+    await asyncio.to_thread(thread.join, PATIENCE)
+    assert not thread.is_alive()
