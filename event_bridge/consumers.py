@@ -299,7 +299,8 @@ class ChatConsumer:
             await self._resume(frame)
         elif frame.event_type in table:
             event = table.find(frame.event_type, frame.data)
-            self._conclude(event, frame, await self._put(event, frame))
+            context = await self._prepare(event, frame)
+            self._conclude(event, frame, await self._put(event, frame, context))
         else:
             self.outbox.write(protocol.unknown_event(frame.request_id))
 
@@ -307,7 +308,8 @@ class ChatConsumer:
         """Queue the work of an event, to be answered when it is done; the next frame may come."""
         await self.intake.free()
         event = events().find(frame.event_type, frame.data)
-        self.intake.add(self._put(event, frame), partial(self._settle, event, frame))
+        context = await self._prepare(event, frame)
+        self.intake.add(self._put(event, frame, context), partial(self._settle, event, frame))
 
     def _takes_several(self) -> bool:
         """Tell whether the next frame may come while the work of one is queued.
@@ -316,11 +318,19 @@ class ChatConsumer:
         """
         return self.hub.threads.in_order and type(self).handle is ChatConsumer.handle
 
-    def _put(self, event: Prepared, frame: Frame) -> asyncio.Future[Performed]:
+    async def _prepare(self, event: Prepared, frame: Frame) -> Context:
+        """Return the context for the work of an event, in which its content is clean already."""
+        context = Context(self.user_id)
+        markup = event.find_markup(_fields(frame))
+        if markup is not None:
+            await self.hub.cleaning.clean(context, markup)
+        return context
+
+    def _put(self, event: Prepared, frame: Frame, context: Context) -> asyncio.Future[Performed]:
         """Hand the work of an event to the database threads."""
         threads = self.hub.threads
         queue = threads.commit if event.document.writes else threads.run
-        return queue(event.run, _fields(frame), Context(self.user_id))
+        return queue(event.run, _fields(frame), context)
 
     def _settle(self, event: Prepared, frame: Frame, job: asyncio.Future[Performed]) -> None:
         """Answer an event whose work is done, well or not."""

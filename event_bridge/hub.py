@@ -29,6 +29,7 @@ from gql_chat.models import Epoch
 from gql_chat.streams import Envelope, Position, Positions
 from gql_chat.threads import DatabaseThreads, default_size, default_together
 
+from .cleaning import Cleaning
 from .delivery import Delivered, Listener
 from .layer import LayerLink
 from .stream import Late, Stream
@@ -72,6 +73,7 @@ class Hub:
 
     Attributes:
         threads: the database threads of this event loop.
+        cleaning: the thread on which contents are cleaned.
         name: the hub's name among all processes.
     """
 
@@ -79,6 +81,7 @@ class Hub:
         self.loop = loop
         self.name = uuid.uuid4().hex
         self.threads = DatabaseThreads(default_size(), default_together())
+        self.cleaning = Cleaning()
         self._numbers = itertools.count(1)
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._streams: dict[str, Stream] = {}
@@ -756,6 +759,7 @@ class Hub:
         self._asking.clear()  # of tasks that had not begun
         self._epoch = None
         self.threads.close()
+        self.cleaning.close()
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -22,7 +22,14 @@ from graphql import (
 
 from gql_chat.conf import chat_settings, per_settings
 from gql_chat.errors import Invalid
-from gql_chat.schema import Context, Document, get_graphql_schema, rendering, select_all
+from gql_chat.schema import (
+    Context,
+    Document,
+    find_markup,
+    get_graphql_schema,
+    rendering,
+    select_all,
+)
 from gql_chat.streams import Envelope
 
 from .protocol import DISPATCHES
@@ -161,6 +168,10 @@ class Prepared:
             refined = {name: follow(data) for name, follow in self.operation.refine.items()}
             variables["input"] = {**known, **refined}
         return variables
+
+    def find_markup(self, data: Data) -> str | None:
+        """Return what has to be cleaned of an event's data before it runs; None if nothing."""
+        return find_markup(self.operation.name, data)
 
     def run(self, data: Data, context: Context) -> tuple[Any, list[Envelope]]:
         """Run the operation on a database thread.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import wraps
+from threading import RLock
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -105,18 +106,18 @@ class ChatSettings:
     def __init__(self) -> None:
         self.version = 0
         self._made_of = _schema_settings()
-        self._values: dict[str, Any] | None = None
-        self._loaded: dict[str, Any] = {}
+        self._known = _Known()
 
     def __getattr__(self, name: str) -> Any:
-        values = self._values
+        known = self._known
+        values = known.values
         if values is None:
             given = getattr(settings, SETTING, {})
             values = merge(given)
             # An override that does not name a model is not meant to swap it back.
             started = {name: model_label(name) for name in DEFAULTS["MODELS"]}
             values["MODELS"] = {**started, **given.get("MODELS", {})}
-            self._values = values
+            known.values = values
         try:
             return values[name]
         except KeyError:
@@ -128,26 +129,37 @@ class ChatSettings:
         Raises:
             ImproperlyConfigured: where the path does not import, naming setting and value.
         """
-        if name not in self._loaded:
-            self._loaded[name] = _import(name, getattr(self, name))
-        return self._loaded[name]
+        return self._load(name, lambda: getattr(self, name))
 
     def load_serializer(self, name: str) -> Any:
         """Import the Strawberry type that renders the object `name`, a key of `SERIALIZERS`."""
-        key = f"SERIALIZERS[{name!r}]"
-        if key not in self._loaded:
-            self._loaded[key] = _import(key, self.SERIALIZERS[name])
-        return self._loaded[key]
+        return self._load(f"SERIALIZERS[{name!r}]", lambda: self.SERIALIZERS[name])
+
+    def _load(self, key: str, read: Callable[[], Any]) -> Any:
+        loaded = self._known.loaded
+        if key not in loaded:
+            loaded[key] = _import(key, read())
+        return loaded[key]
 
     def reload(self) -> None:
         """Forget every value read so far."""
-        self._values = None
-        self._loaded.clear()
+        self._known = _Known()
         # A schema takes a third of a second: a test that changes a limit does not wait for one.
         made_of = _schema_settings()
         if made_of != self._made_of:
             self._made_of = made_of
             self.version += 1
+
+
+class _Known:
+    """What was read of the settings as they are; they get another one when they change.
+
+    So a thread that was reading while they changed keeps nothing of the old ones.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] | None = None
+        self.loaded: dict[str, Any] = {}
 
 
 def _schema_settings() -> Any:
@@ -232,8 +244,15 @@ def install_model_settings() -> None:
 chat_settings = ChatSettings()
 
 
+building = RLock()
+"""Held by the thread that builds a schema or what is made of one. One lock, since they need each
+other, and since schemas share the names by which their types refer to each other."""
+
+
 def per_settings(build: Callable[[], T]) -> Callable[[], T]:
     """Decorate a function to build its result once, and again when `SCHEMA_SETTINGS` change.
+
+    Threads that need it at the same time get the same: the others wait for the one that builds.
 
     What is still being built while they change, in another thread, is not kept for the new ones.
     """
@@ -241,14 +260,17 @@ def per_settings(build: Callable[[], T]) -> Callable[[], T]:
 
     @wraps(build)
     def get() -> T:
-        version = chat_settings.version
         try:
-            return built[version]
+            return built[chat_settings.version]
         except KeyError:
-            result = build()
-        built.clear()
-        built[version] = result
-        return result
+            pass
+        with building:
+            version = chat_settings.version
+            if version not in built:
+                result = build()
+                built.clear()
+                built[version] = result
+            return built[version]
 
     return get
 

@@ -1,28 +1,184 @@
-"""Cleans what people write, so that a page may show it as HTML."""
+"""Cleans what people write, so that a page may show it as HTML.
+
+bleach cleans by html5lib's parser, and that is not linear: it opens `<i>` again in each `<li>` that
+follows, searches all that is open, and compares each attribute with those before it. So the parser
+counts its work here, and stops where no honest text would have brought it.
+
+It is made anew for each text. A `bleach.Cleaner` is not for two threads at once; a new one costs
+less than a tenth of a millisecond, and nothing of a text that was refused is left in it.
+"""
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 import bleach
+from bleach import html5lib_shim
+
+from .errors import Invalid
 
 TAGS = frozenset(["b", "i", "strong", "em", "a", "span", "p", "ul", "ol", "li", "br"])
 ATTRIBUTES = {"a": ["href", "title", "target"], "*": ["class", "id"]}
 PROTOCOLS = frozenset(["http", "https", "mailto"])
 
+MARKUP_LIMIT = 50_000
+"""How long a text with markup may be, where `MAX_MESSAGE_LENGTH` allows more.
+
+Some work of html5lib is not counted, since it is little up to here: it looks for each element among
+its siblings. With the default length nothing takes a tenth of a second, with this one a second.
+"""
+
+MAX_DEPTH = 100
+"""How many elements may be open at once. A dozen lists within each other are two dozen."""
+
+MAX_REOPENED = 32
+"""How many of `<b>`, `<i>` and the like may wait to be opened again, as each paragraph does it."""
+
+WORK = 200
+"""How much work a character may make: for each text at least that of 10,000."""
+
+ELEMENT_WORK = 600
+"""What making an element counts, beside comparing two attributes, or copying a character of one."""
+
 # Text with neither markup nor control characters has nothing that the cleaner would change.
 _SUSPECT = re.compile(r"[<>&\x00-\x08\x0b-\x1f]")
 
+# Python refuses to read so long a number, and bleach takes it apart digit by digit. It names no
+# character: what people wrote is shown as they wrote it.
+_NO_CHARACTER = re.compile(r"&(?=#[xX]?[0-9a-fA-F]{33})")
 
-@cache
-def _cleaner() -> bleach.Cleaner:
-    return bleach.Cleaner(tags=TAGS, attributes=ATTRIBUTES, protocols=PROTOCOLS, strip=True)
+
+def needs_cleaning(content: str) -> bool:
+    """Tell whether cleaning a content may take long or change it: it is more than plain text."""
+    return _SUSPECT.search(content) is not None
 
 
-def clean(content: str) -> str:
-    """Return `content` with the allowed tags only; other tags go, their text stays."""
-    if _SUSPECT.search(content) is None:
+def clean(
+    content: str,
+    *,
+    tags: Iterable[str] = TAGS,
+    attributes: Any = ATTRIBUTES,
+    protocols: Iterable[str] = PROTOCOLS,
+) -> str:
+    """Return `content` with the allowed tags only; other tags go, their text stays.
+
+    Args:
+        content: what somebody wrote.
+        tags: those that stay.
+        attributes: those that stay, by tag, or `*`, as bleach takes them.
+        protocols: those that links may have.
+
+    Raises:
+        Invalid: the markup would take too much work; the detail names `content`.
+    """
+    if not needs_cleaning(content):
         return content
-    cleaned: str = _cleaner().clean(content)
+    if len(content) > MARKUP_LIMIT:
+        raise Invalid(
+            {"content": f"At most {MARKUP_LIMIT} characters are allowed of a text with markup."}
+        )
+    cleaner = bleach.Cleaner(tags=tags, attributes=attributes, protocols=protocols, strip=True)
+    # `Cleaner.parser` is what bleach parses with. It is in bleach's type stubs, and nothing more
+    # says that it stays: tests/unit/test_sanitize.py fails where it is not asked any more.
+    cleaner.parser = _Parser(tags, len(content))
+    cleaned: str = cleaner.clean(_NO_CHARACTER.sub("&amp;", content))
     return cleaned
+
+
+# html5lib and bleach keep what they make at first in dicts that threads would share while they are
+# filled: they are filled here, on import.
+_Element: Any = bleach.Cleaner().parser.tree.elementClass
+
+
+class _Parser(html5lib_shim.BleachHTMLParser):
+    """bleach's parser, which stops where a text makes too much work.
+
+    It relies on what html5lib calls its parts: `tree.elementClass` makes each element,
+    `tree.openElements` and `tree.activeFormattingElements` are what it searches, and
+    `tokenizer.attributeNameState` compares an attribute with those before it. bleach carries
+    an html5lib of its own that is not developed further.
+
+    Args:
+        tags: those that stay.
+        length: how long the text is.
+    """
+
+    def __init__(self, tags: Iterable[str], length: int) -> None:
+        super().__init__(tags=tags, strip=True, consume_entities=False, namespaceHTMLElements=False)
+        self.work = 0
+        self.made = 0
+        self._most = WORK * max(length, 10_000)
+        self.tree: Any
+        self.tree.elementClass = partial(_CountedElement, self)
+
+    def count(self, work: int) -> None:
+        """Count work that is about to be done.
+
+        Raises:
+            Invalid: it is too much.
+        """
+        self.work += work
+        if self.work > self._most:
+            raise Invalid({"content": "The markup is too complex."})
+
+    def count_element(self) -> None:
+        """Count an element that is about to be made.
+
+        Raises:
+            Invalid: it is one too many.
+        """
+        self.made += 1
+        self.count(ELEMENT_WORK)
+        if len(self.tree.openElements) > MAX_DEPTH:
+            raise Invalid({"content": "The markup is nested too deeply."})
+        if len(self.tree.activeFormattingElements) > MAX_REOPENED:
+            raise Invalid({"content": "Too many tags such as <b> and <i> are not closed."})
+
+    def mainLoop(self) -> None:  # noqa: N802
+        """Read the text; each attribute counts those before it in its tag."""
+        tokenizer: Any = self.tokenizer
+        read = tokenizer.attributeNameState
+        counted = None
+
+        def read_attribute_name() -> Any:
+            nonlocal counted
+            attributes = tokenizer.currentToken["data"]
+            if attributes[-1] is not counted:  # it is asked for each letter but those of ASCII
+                counted = attributes[-1]
+                self.count(len(attributes))
+            return read()
+
+        tokenizer.attributeNameState = read_attribute_name
+        super().mainLoop()
+
+    def parseError(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        """Note nothing: nobody asks where an error stands, and to find that is not linear."""
+
+
+class _CountedElement(_Element):  # type: ignore[misc]
+    """An element that is counted where it is made, by a tag or as a copy."""
+
+    def __init__(self, parser: _Parser, *args: Any) -> None:
+        parser.count_element()
+        super().__init__(*args)
+        self._parser = parser
+
+    def removeChild(self, node: Any) -> None:  # noqa: N802
+        """Remove a child, which is searched among all children."""
+        self._parser.count(len(self.childNodes))
+        super().removeChild(node)
+
+    def insertBefore(self, node: Any, sibling: Any) -> None:  # noqa: N802
+        """Insert a child before one that is searched among all children: what tables do."""
+        self._parser.count(len(self.childNodes))
+        super().insertBefore(node, sibling)
+
+    def cloneNode(self) -> _CountedElement:  # noqa: N802
+        """Return a copy without children. Its attributes are work: they are cleaned again."""
+        self._parser.count(sum(map(len, self.attributes.values())))
+        copy = type(self)(self._parser, self.name, self.namespace)
+        copy.attributes = dict(self.attributes)
+        return copy

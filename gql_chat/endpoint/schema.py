@@ -18,7 +18,7 @@ from strawberry.types.graphql import OperationType
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from .. import streams
-from ..conf import SETTING, chat_settings
+from ..conf import SETTING, building, chat_settings
 from ..errors import ChatError, Invalid, shorten
 from ..schema import Context
 from ..schema.build import build_schema
@@ -47,10 +47,9 @@ def get_schema() -> EndpointSchema:
 
     Its limits are parts of it, so every change of the settings makes it anew.
     """
-    return build_schema(
-        EndpointSchema,
-        [*limits.extensions(), StoredFields, DjangoOptimizerExtension],
-    )
+    extensions = [*limits.extensions(), StoredFields, DjangoOptimizerExtension]
+    with building:
+        return build_schema(EndpointSchema, extensions)
 
 
 class EndpointSchema(strawberry.Schema):

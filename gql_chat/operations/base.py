@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, wraps
+from inspect import signature
 from typing import Any, NoReturn, TypeVar, cast
 
 from django.contrib.auth import get_user_model
@@ -99,14 +100,19 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 def operation(method: Method) -> Method:
     """Decorate a method that writes: it is one transaction (`streams.run`).
 
-    Where the database breaks that off for another one, the method is called again.
+    Where the database breaks that off for another one, the method is called again. An argument
+    `content` is cleaned before the transaction: cleaning may take long, and locks hold others up.
     """
+    taken = signature(method)
+    has_content = "content" in taken.parameters
 
     @wraps(method)
-    def perform(self: Operations, *args: Any, **kwargs: Any) -> Any:
+    def perform(self: Any, *args: Any, **kwargs: Any) -> Any:
         # What can be gone through only once shall last for a second try.
         args = tuple(map(_lasting, args))
         kwargs = {name: _lasting(value) for name, value in kwargs.items()}
+        if has_content and (content := taken.bind(self, *args, **kwargs).arguments.get("content")):
+            self.prepare_content(content)
 
         def attempt() -> Any:
             vars(self).pop("user", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,6 +15,7 @@ from django.utils import timezone
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT
 from ..conf import chat_settings
+from ..contents import Contents
 from ..deletions import told_by_operation
 from ..errors import ECHO_LENGTH, Invalid, NotFound, PermissionDenied, shorten
 from ..events import MessageEdited, MessagesDeleted, MessageSent, Typing
@@ -31,7 +33,7 @@ from ..models.inserts import insert
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..relations import MessageRelations, load_messages
-from ..sanitize import clean
+from ..sanitize import clean, needs_cleaning
 from .base import Operations, operation, primary
 
 _TICK = timedelta(microseconds=1)
@@ -225,22 +227,44 @@ class MessageOperations(Operations):
             )
             outbox.transient(room, event)
 
+    @cached_property
+    def contents(self) -> Contents:
+        """What was cleaned before the transaction."""
+        return Contents()
+
+    def prepare_content(self, content: str) -> None:
+        """Clean a content that has markup, before a transaction holds locks meanwhile.
+
+        What is wrong with it, `clean_content` says when the operation comes to it.
+        """
+        if needs_cleaning(content) and not _is_too_long(content):
+            self.contents.clean(content, self.sanitize)
+
     def clean_content(self, content: str, *, required: bool) -> str:
         """Return the content of a new or edited message as it is stored.
 
         Raises:
-            Invalid: it is too long, or empty where it is `required`.
+            Invalid: it is too long, before or after it is cleaned, its markup is too much work,
+                or it is empty where it is `required`.
         """
-        limit = chat_settings.MAX_MESSAGE_LENGTH
-        if limit is not None and len(content) > limit:
+        if _is_too_long(content):
+            limit = chat_settings.MAX_MESSAGE_LENGTH
             raise Invalid({"content": f"At most {limit} characters are allowed."})
-        cleaned = self.sanitize(content)
+        cleaned = self.contents.find(content)
+        if cleaned is None:
+            cleaned = self.sanitize(content)
+        if _is_too_long(cleaned):
+            limit = chat_settings.MAX_MESSAGE_LENGTH
+            raise Invalid({"content": f"Cleaned, it has more than {limit} characters."})
         if required and not cleaned.strip():
             raise Invalid({"content": "A message without media or a forward needs content."})
         return cleaned
 
     def sanitize(self, content: str) -> str:
-        """Return what a page may show of a content. Projects override it for rules of their own."""
+        """Return what a page may show of a content. Projects override it for rules of their own.
+
+        Text with markup is cleaned before the operation begins, on another thread.
+        """
         return clean(content)
 
     def validate_message(self, message: AbstractMessage) -> None:
@@ -345,3 +369,8 @@ class MessageOperations(Operations):
                 raise streams.Again("This client_id is being used at this moment.") from None
             return repeat
         return None
+
+
+def _is_too_long(content: str) -> bool:
+    limit = chat_settings.MAX_MESSAGE_LENGTH
+    return limit is not None and len(content) > limit

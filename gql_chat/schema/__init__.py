@@ -1,6 +1,7 @@
 """The GraphQL schema: every operation a query or mutation, every event a subscription's payload."""
 
 from .build import get_graphql_schema, get_schema
+from .contents import find_markup
 from .context import Context, Info
 from .documents import Document
 from .events import own_events
@@ -14,6 +15,7 @@ __all__ = [
     "Info",
     "Unplannable",
     "derived",
+    "find_markup",
     "get_graphql_schema",
     "get_schema",
     "own_events",

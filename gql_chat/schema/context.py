@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 
 from ..conf import chat_settings
+from ..contents import Contents
 
 if TYPE_CHECKING:
     from ..events import Event
@@ -29,12 +30,14 @@ class Context:
         follow: gives the logged events of a stream, by its name, after a place or from now on;
             None where streams cannot be followed.
         actor_id: the primary key of the user who has signed in, where that is another one.
+        contents: what was cleaned before the operation; it outlives a handler.
     """
 
     user_id: Any
     source: AsyncIterator[Event] | None = field(default=None)
     follow: Follow | None = None
     actor_id: Any = None
+    contents: Contents = field(default_factory=Contents)
 
     def begin(self) -> None:
         """Forget what an earlier try of the operation has read."""
@@ -43,7 +46,16 @@ class Context:
     @cached_property
     def handler(self) -> EventHandler:
         """The operations, as the acting user."""
+        return self._make_handler()
+
+    def clean(self, content: str) -> None:
+        """Clean a content before the operation that stores it: off its thread and transaction."""
+        # By a handler of its own: what it reads of the user is not what the operation goes by.
+        self._make_handler().prepare_content(content)
+
+    def _make_handler(self) -> EventHandler:
         handler: EventHandler = chat_settings.load("EVENT_HANDLER_CLASS")(self.user_id)
+        handler.contents = self.contents
         return handler
 
 

@@ -64,7 +64,7 @@ class Queueing(ChatConsumer):
         self.state = State.OPEN
         self.jobs: list[asyncio.Future[Any]] = []
 
-    def _put(self, event: Any, frame: Any) -> asyncio.Future[Any]:
+    def _put(self, event: Any, frame: Any, context: Any) -> asyncio.Future[Any]:
         self.jobs.append(asyncio.get_running_loop().create_future())
         return self.jobs[-1]
 

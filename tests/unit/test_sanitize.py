@@ -1,11 +1,29 @@
 """Content is cleaned by bleach; the way around it changes nothing."""
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
 import bleach
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gql_chat.sanitize import ATTRIBUTES, PROTOCOLS, TAGS, clean
+from benchmarks.cleaning import COUNTS, HOSTILE, build
+from gql_chat.errors import Invalid
+from gql_chat.sanitize import (
+    ATTRIBUTES,
+    ELEMENT_WORK,
+    MARKUP_LIMIT,
+    PROTOCOLS,
+    TAGS,
+    _Parser,
+    clean,
+    needs_cleaning,
+)
+from tests.timing import PATIENCE
 
 
 def by_bleach(content: str) -> str:
@@ -83,3 +101,186 @@ def test_cleaning_twice_changes_nothing_more(content: str) -> None:
 )
 def test_the_allowed_markup_stays_and_the_rest_goes(content: str, cleaned: str | None) -> None:
     assert clean(content) == (content if cleaned is None else cleaned)
+
+
+# Threads
+
+
+def test_threads_that_clean_at_the_same_time_have_each_its_own_text() -> None:
+    texts = [
+        "".join(f"<p>{name * 40} <b>{number}</b> & so on</p>" for number in range(25))
+        for name in ("ann", "bea", "cid", "dan", "eve", "fay", "gus", "hal")
+    ]
+    expected = [by_bleach(text) for text in texts]
+    assert min(map(len, texts)) > 3000
+    begin = threading.Barrier(len(texts))
+
+    def clean_often(place: int) -> int:
+        begin.wait(PATIENCE)
+        return sum(clean(texts[place]) != expected[place] for _ in range(50))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(len(texts)) as threads:
+            wrong = list(threads.map(clean_often, range(len(texts))))
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert wrong == [0] * len(texts)
+
+
+# Work
+
+
+def calls_of(content: str) -> int:
+    """Count the functions that cleaning a content calls: its work, by no clock."""
+    calls = 0
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        with suppress(Invalid):
+            clean(content)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+MOST_CALLS = 200
+"""How many functions cleaning may call for each character."""
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_markup_makes_no_more_work_than_so_much_a_character(name: str, count: int) -> None:
+    content = build(name, count)
+
+    assert calls_of(content) <= MOST_CALLS * max(len(content), 100)
+
+
+TAG = st.sampled_from(sorted(TAGS)) | st.sampled_from(["div", "script", "x", "svg"])
+PIECE = (
+    TAG.map(lambda tag: f"<{tag}>")
+    | TAG.map(lambda tag: f"</{tag}>")
+    | TAG.map(lambda tag: f"<{tag} id={{n}} a b>")
+    | st.sampled_from(["x", " ", "&", "<", "&lt;", "<!-- -->", "<a href='&;'>", "\0", "<b <i>"])
+)
+
+
+@given(pieces=st.lists(PIECE, min_size=1, max_size=60))
+@example(["<b>", "<ul>"])
+@example(["</p>", "<b <i>", "<a id={n} a b>", "</b>"])
+@settings(deadline=None, max_examples=60)
+def test_no_markup_that_is_repeated_makes_more_work(pieces: list[str]) -> None:
+    content, number = "", 0
+    while len(content) < 5000:
+        content += "".join(pieces).replace("{n}", str(number))
+        number += 1
+
+    assert calls_of(content) <= MOST_CALLS * len(content)
+
+
+@given(pieces=st.lists(PIECE, max_size=300))
+@settings(deadline=None, max_examples=100)
+def test_the_parser_counts_each_element_that_it_makes(pieces: list[str]) -> None:
+    content = "".join(pieces).replace("{n}", "1")
+    parser = _Parser(TAGS, len(content))
+    try:
+        tree = parser.parseFragment(content)
+    except Invalid:
+        return
+
+    # The root that the parser begins with is counted, and the fragment stands in its place.
+    elements = [element for element in tree.iter() if isinstance(element.tag, str)]
+    assert len(elements) <= parser.made
+    assert parser.work >= parser.made * ELEMENT_WORK
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("<span>" * 1000, "deep"),
+        ("<ul><li>" * 100, "deep"),
+        ("".join(f"<p><b id={number}>x" for number in range(40)), "not closed"),
+        ("<b " + " ".join(chr(0x4E00 + number) for number in range(4000)) + ">", "complex"),
+        (f"<p><i id={'x' * 4000}>" + "<p>x" * 1000, "complex"),
+        ("<b>x</b>" + "x" * MARKUP_LIMIT, str(MARKUP_LIMIT)),
+    ],
+)
+def test_markup_that_would_be_too_much_work_is_refused(content: str, problem: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        clean(content)
+
+    assert isinstance(refusal.value.detail, dict)
+    assert refusal.value.detail.keys() == {"content"}
+    assert problem in refusal.value.detail["content"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<p>x" * 2500,
+        "<br>" * 2500,
+        "<li>x</li>" * 1000,
+        "<p><b>x</b> <i>y</i> <a href='https://x.test/?a=1&b=2'>z</a></p>\n" * 150,
+        "<b><i>x</i></b>" * 600,
+        "<ul><li>" * 12 + "x" + "</li></ul>" * 12,
+        ("<ul><li>" * 12 + "x" + "</li></ul>" * 12) * 40,
+        "<p style='margin: 0; font: Arial' class=MsoNormal lang=EN-US>x</p>" * 150,
+        "<p><b>x<p><i>y" + "<p>z" * 500,
+        "</b></i>x" * 1000,
+        "5 <6 & 7> 4 " * 800,
+        "a <b and " + " ".join(f"word{number}" for number in range(1200)),
+        "x" * 200_000,
+    ],
+)
+def test_what_honest_people_write_is_cleaned_as_bleach_does_it(content: str) -> None:
+    assert clean(content) == by_bleach(content)
+
+
+@pytest.mark.parametrize("reference", ["&#" + "1" * 5000 + ";", "&#x" + "f" * 5000 + ";"])
+def test_a_number_that_no_character_has_is_text(reference: str) -> None:
+    escaped = reference.replace("&", "&amp;")
+
+    assert clean(reference) == escaped
+    assert clean(f"<b id='{reference}'>x</b>") == f'<b id="{escaped}">x</b>'
+
+
+def test_a_scheme_is_not_hidden_behind_zeros() -> None:
+    hidden = clean("<a href='&#" + "0" * 40 + "106;avascript:alert(1)'>x</a>")
+
+    assert "&amp;#000" in hidden
+
+
+def test_a_project_may_have_tags_of_its_own() -> None:
+    own: dict[str, Any] = {"tags": {"pre", "code"}, "attributes": {"code": ["class"]}}
+
+    assert clean("<pre><code class=py id=x>1</code> <b>2</b>", **own) == (
+        '<pre><code class="py">1</code> 2</pre>'
+    )
+    with pytest.raises(Invalid, match="deep"):
+        clean("<code>" * 1000, **own)
+
+
+# Plain text
+
+
+@given(content=st.text(st.characters(exclude_characters="<>&")))
+@settings(deadline=None, max_examples=300)
+def test_plain_text_takes_no_parser(content: str) -> None:
+    plain = not any(character < " " and character not in "\t\n" for character in content)
+
+    assert needs_cleaning(content) is not plain
+    if plain:
+        assert by_bleach(content) == content
+
+
+@pytest.mark.parametrize("end", ["x", "\n", "\ud800", "\U0010ffff", "\t"])
+def test_plain_text_that_the_parser_would_read_in_pieces_takes_none_either(end: str) -> None:
+    for length in (10_239, 10_240, 10_241):
+        content = "x" * (length - 1) + end
+        assert by_bleach(content * 2) == clean(content * 2) == content * 2

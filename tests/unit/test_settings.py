@@ -1,6 +1,9 @@
 """The settings object and the system checks that name what is configured wrongly."""
 
 import copy
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +18,8 @@ from guardian.backends import ObjectPermissionBackend
 
 from event_bridge.operations import Operation, events
 from event_bridge.routing import get_websocket_urlpatterns
-from gql_chat import checks
-from gql_chat.conf import DEFAULTS, chat_settings, merge, model_label
+from gql_chat import checks, conf
+from gql_chat.conf import DEFAULTS, chat_settings, merge, model_label, per_settings
 from gql_chat.errors import ExceptionHandler, Invalid
 from gql_chat.models import GroupChat, Message, Reaction, get_model, registry
 from gql_chat.operations import EventHandler
@@ -24,6 +27,7 @@ from gql_chat.permissions import PermissionHandler
 from gql_chat.schema import get_schema
 from gql_chat.schema.rendering import find_document
 from gql_chat.schema.types import User
+from tests.timing import PATIENCE
 from tests.unit.making import perform
 
 NESTED = [name for name, value in DEFAULTS.items() if isinstance(value, dict)]
@@ -141,6 +145,53 @@ def test_a_path_is_imported_and_an_object_taken_as_it_is() -> None:
     assert chat_settings.load("PERMISSION_HANDLER_CLASS") is PermissionHandler
     assert chat_settings.load("EXCEPTION_HANDLER_CLASS") is ExceptionHandler
     assert chat_settings.load_serializer("User") is User
+
+
+def test_what_was_imported_while_the_settings_changed_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported = iter(["old", "new"])
+
+    def import_slowly(name: str, value: Any) -> Any:
+        found = next(imported)
+        if found == "old":
+            chat_settings.reload()
+        return found
+
+    chat_settings.reload()
+    monkeypatch.setattr(conf, "_import", import_slowly)
+    try:
+        assert chat_settings.load("EVENT_HANDLER_CLASS") == "old"
+        assert [chat_settings.load("EVENT_HANDLER_CLASS") for _ in range(2)] == ["new", "new"]
+    finally:
+        chat_settings.reload()
+
+
+def test_threads_that_need_a_schema_at_the_same_time_have_one() -> None:
+    built: list[object] = []
+
+    def build() -> object:
+        built.append(object())
+        for _ in range(5000):
+            pass
+        return built[-1]
+
+    rounds, threads = 20, 8
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for number in range(1, rounds + 1):
+            get, begin = per_settings(build), threading.Barrier(threads)
+
+            def get_with_others(_: int, get: Any = get, begin: threading.Barrier = begin) -> object:
+                begin.wait(PATIENCE)
+                return get()
+
+            with ThreadPoolExecutor(threads) as pool:
+                assert set(pool.map(get_with_others, range(threads))) == {built[-1]}
+            assert len(built) == number
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_the_prepared_documents_follow_the_settings() -> None:
