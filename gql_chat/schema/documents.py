@@ -9,6 +9,7 @@ unknown text, do not run for them.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, cast
 
 from graphql import (
@@ -45,6 +46,14 @@ _NULL = re.compile(r"^Expected value of non-null type '.+' not to be None\.$")
 # A prepared document selects the fields of each type by itself, and nobody reads its answer by one
 # type for all: what projects' types call alike need not be alike.
 _RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
+
+
+_PROBLEMS = 50
+"""How many problems of one event are looked for."""
+
+
+class _Enough(Exception):
+    """As many problems are known as a client is told."""
 
 
 class Document:
@@ -118,7 +127,10 @@ class Document:
 
     def _judge(self, variables: dict[str, Any]) -> VariableValues:
         definitions = self._operation.variable_definitions or ()
-        coerced = get_variable_values(self.schema, definitions, variables)
+        # One error says that something is wrong; a client may have sent thousands.
+        coerced = get_variable_values(
+            self.schema, definitions, variables, max_errors=1, hide_suggestions=True
+        )
         if isinstance(coerced, list):
             raise self._refusal(variables, coerced[0])
         return coerced
@@ -152,6 +164,8 @@ class Document:
         problems: dict[str, Any] = {}
 
         def note(error: GraphQLError, path: list[str | int]) -> None:
+            if len(problems) >= _PROBLEMS:
+                raise _Enough
             message = error.message
             # graphql-core reports what is missing or unknown at the object around it.
             if match := _MISSING.search(message):
@@ -162,8 +176,9 @@ class Document:
                 message = "This field must not be null."
             problems.setdefault(".".join(str(step) for step in path) or "data", shorten(message))
 
-        for definition in self._operation.variable_definitions or ():
-            expected: Any = type_from_ast(self.schema, definition.type)
-            value = variables.get(definition.variable.name.value, Undefined)
-            validate_input_value(value, expected, note, hide_suggestions=True)
+        with suppress(_Enough):
+            for definition in self._operation.variable_definitions or ():
+                expected: Any = type_from_ast(self.schema, definition.type)
+                value = variables.get(definition.variable.name.value, Undefined)
+                validate_input_value(value, expected, note, hide_suggestions=True)
         return problems
