@@ -1,11 +1,8 @@
-"""Counts: how many items a list of an input may have, looked at before any of them is.
-
-A field says it in its keywords (`maxItems`), so the JSON Schema has it too.
-"""
+"""Counts: how many items a list of an input may have, looked at before any of them is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphql import (
@@ -17,9 +14,16 @@ from graphql import (
 )
 
 from ..errors import Invalid
-from .json_schema import keywords_of
 
-_COUNTED = "maxItems"
+_COUNTED = "gql_chat.counted"
+
+Limit = Callable[[], int | None]
+"""Returns how many items a list may have now; None for any number."""
+
+
+def counted(limit: Limit) -> dict[str, Any]:
+    """Say in the `metadata` of a list of an input how many items it may have."""
+    return {_COUNTED: limit}
 
 
 class Counts:
@@ -40,25 +44,30 @@ class Counts:
         Raises:
             Invalid: naming the list.
         """
-        for path, field in self._lists:
+        for path, get_limit in self._lists:
             found = value
             for step in path:
                 found = found.get(step) if isinstance(found, dict) else None
             if isinstance(found, list):
-                limit = keywords_of(field).get(_COUNTED)
+                limit = get_limit()
                 if limit is not None and len(found) > limit:
                     raise Invalid({".".join(path): f"At most {limit} items are allowed."})
 
 
 def _find(
     kind: Any, above: tuple[str, ...], inside: frozenset[str] = frozenset()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the counted lists of an input, each with its path; an input in itself is left."""
+) -> Iterator[tuple[tuple[str, ...], Limit]]:
+    """Yield the paths of the counted lists of an input with their limits.
+
+    An input inside itself is left out.
+    """
     for name, field in kind.fields.items():
         path, named = (*above, name), get_named_type(field.type)
         if _is_list(field.type):
-            if keywords_of(field, called=False).get(_COUNTED):
-                yield path, field
+            definition = field.extensions.get("strawberry-definition")
+            limit = getattr(definition, "metadata", {}).get(_COUNTED)
+            if limit is not None:
+                yield path, limit
         elif isinstance(named, GraphQLInputObjectType) and named.name not in inside:
             yield from _find(named, path, inside | {named.name})
 

@@ -40,6 +40,14 @@ from .validation import describe
 _RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
 
 
+_PROBLEMS = 50
+"""How many problems of one event are looked for."""
+
+
+class _Enough(Exception):
+    """As many problems are known as a client is told."""
+
+
 class Document:
     """A prepared document with one operation.
 

@@ -11,6 +11,7 @@ from ..models.links import LINK_LENGTH
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.receipts import REACTION_LENGTH
 from ..rooms import NAME_LENGTH, room_types
+from .counts import counted
 from .json_schema import keywords
 from .scalars import Bytes, JSONObject, UserID
 
@@ -40,7 +41,7 @@ def _max_media() -> int | None:
     return limit
 
 
-_COUNTED = keywords(maxItems=_max_ids)
+_COUNTED = {**keywords(maxItems=_max_ids), **counted(_max_ids)}
 
 
 def _unset(metadata: dict[str, Any]) -> Any:
@@ -69,9 +70,7 @@ class MessageFieldsInput:
 
     parent_message_id: UUID | None = None
     forwarded_from_id: UUID | None = None
-    media: Optional[list[_Media]] = strawberry.field(
-        default=None, metadata=keywords(maxItems=_max_media)
-    )
+    media: Optional[list[_Media]] = strawberry.field(default=None, metadata=counted(_max_media))
 
 
 @strawberry.input

@@ -55,17 +55,9 @@ def keywords(**words: Any) -> dict[str, Any]:
     return {_KEYWORDS: words}
 
 
-def keywords_of(field: GraphQLField | GraphQLInputField, *, called: bool = True) -> JsonSchema:
-    """Return what a field says of itself in JSON Schema's words.
-
-    Args:
-        field: the field.
-        called: whether functions among the words are called.
-    """
+def _keywords_of(field: GraphQLField | GraphQLInputField) -> JsonSchema:
     definition = field.extensions.get("strawberry-definition")
-    words: JsonSchema = getattr(definition, "metadata", {}).get(_KEYWORDS, {})
-    if not called:
-        return words
+    words = getattr(definition, "metadata", {}).get(_KEYWORDS, {})
     found = {name: word() if callable(word) else word for name, word in words.items()}
     return {name: word for name, word in found.items() if word is not None}
 
@@ -234,7 +226,9 @@ class Shapes:
         item = found.of_type if isinstance(found, GraphQLNonNull) else found
         if name in self._bare and isinstance(item, GraphQLList):
             # What the field says is about the list.
-            shape = any_of([self._input(item.of_type), {**self._taken(item), **keywords_of(field)}])
+            shape = any_of(
+                [self._input(item.of_type), {**self._taken(item), **_keywords_of(field)}]
+            )
             shape = _described_by(field, shape if item is not found else nullable(shape))
         else:
             shape = _refined(self._input(found), field)
@@ -290,7 +284,7 @@ def _described(found: GraphQLNamedType) -> JsonSchema:
 
 def _refined(shape: JsonSchema, field: GraphQLField | GraphQLInputField) -> JsonSchema:
     """Return a field's schema with the field's own keywords and description."""
-    words = keywords_of(field)
+    words = _keywords_of(field)
     if "const" in words or "type" in words:
         shape = words
     elif words and "anyOf" in shape:

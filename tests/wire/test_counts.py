@@ -110,7 +110,7 @@ LONG = 20_000 * "y"
         ("message.send", {"room_id": "here", "content": "x", "extra_fields": {LONG: 1}}),
         (
             "message.send",
-            {"room_id": "here", "content": "x", "extra_fields": {f"{n}": 1 for n in range(5000)}},
+            {"room_id": "here", "content": "x", "extra_fields": {f"{n}": 1 for n in range(20_000)}},
         ),
         (
             "message.send",
