@@ -163,7 +163,9 @@ class ChatConsumer:
         """Join delivery, register the session, send what waits; tell whether that worked."""
         async with self.hub.turn(self.user_key):
             try:
-                positions, notifications = await self.hub.threads.commit(self._open_session)
+                positions, notifications = await self.hub.threads.commit(
+                    self._open_session, rooms=False
+                )
             except BaseException as error:
                 self.hub.cancel(self)
                 if not isinstance(error, Exception):
@@ -208,7 +210,7 @@ class ChatConsumer:
 
     async def _forget_session(self) -> None:
         try:
-            await self.hub.threads.commit(self._run_lifecycle, "close")
+            await self.hub.threads.commit(self._run_lifecycle, "close", rooms=False)
         except Exception as error:
             # The row stays; sessions whose process does not vouch for them are cleaned up.
             logger.warning("A session could not be closed: %r", error)
@@ -267,7 +269,7 @@ class ChatConsumer:
         """
         table = events()
         if frame.event_type == "session.heartbeat":
-            await self.hub.threads.commit(self._heartbeat)
+            await self.hub.threads.commit(self._heartbeat, rooms=False)
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
             await self._resume(frame)

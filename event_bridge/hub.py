@@ -15,6 +15,8 @@ import logging
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from contextvars import Context
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -25,7 +27,12 @@ from django.utils import timezone
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
 from gql_chat.streams import Envelope, Position
-from gql_chat.threads import DatabaseThreads, default_size, default_together
+from gql_chat.threads import (
+    DatabaseThreads,
+    default_for_rooms,
+    default_size,
+    default_together,
+)
 
 from .delivery import Delivered, Listener
 from .layer import LayerLink
@@ -65,7 +72,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.name = uuid.uuid4().hex
-        self.threads = DatabaseThreads(default_size(), default_together())
+        self.threads = DatabaseThreads(default_size(), default_together(), default_for_rooms())
         self._numbers = itertools.count(1)
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._streams: dict[str, Stream] = {}
@@ -262,7 +269,8 @@ class Hub:
         if running is self.loop:
             self.take(envelopes)
         else:
-            self.loop.call_soon_threadsafe(self.take, envelopes)
+            with suppress(RuntimeError):  # the loop is closed: nobody is connected any more
+                self.loop.call_soon_threadsafe(self.take, envelopes)
 
     def take(self, envelopes: Iterable[Envelope]) -> None:
         """Take envelopes in, in whatever order they come."""
@@ -375,9 +383,34 @@ class Hub:
             stream.audience = [
                 listener for user in stream.users for listener in self._listeners.get(user, ())
             ]
-        frame = Delivered(envelope)
+        try:
+            frame = Delivered(envelope)
+        except Exception:
+            logger.exception("An event cannot be shown: %r", envelope)
+            return
         for listener in stream.audience:
+            try:
+                listener.deliver(frame)
+            except Exception as error:
+                self._give_up(listener, error)
+
+    def _offer(self, listener: Listener, frame: Delivered) -> None:
+        try:
             listener.deliver(frame)
+        except Exception as error:
+            self._give_up(listener, error)
+
+    def _give_up(self, listener: Listener, error: Exception) -> None:
+        """Close a socket that raised at a frame: its client resumes, the others go on undisturbed.
+
+        It is offered nothing more until it leaves: its client resumes from before that frame.
+        """
+        logger.error(
+            "A socket could not take a frame. It is closed, so that it resumes.", exc_info=error
+        )
+        self._listeners.get(listener.user_key, set()).discard(listener)
+        self._forget_audiences(listener.user_key)
+        self._interrupt_one(listener)
 
     def _forget_audiences(self, user: str) -> None:
         """Look again who hears the streams of a user of whom a socket comes or goes."""
@@ -442,7 +475,7 @@ class Hub:
                 else:
                     frame = Delivered(envelope)
                     for listener in tuple(self._listeners.get(user, ())):
-                        listener.deliver(frame)
+                        self._offer(listener, frame)
             # Where the log was pruned there is nothing to give.
             after = due[-1].seq if due else stream.position
 
@@ -460,7 +493,13 @@ class Hub:
     def _interrupt(self, stream: Stream) -> None:
         for user in stream.users:
             for listener in tuple(self._listeners.get(user, ())):
-                listener.interrupt()
+                self._interrupt_one(listener)
+
+    def _interrupt_one(self, listener: Listener) -> None:
+        try:
+            listener.interrupt()
+        except Exception:
+            logger.exception("A socket could not be closed.")
 
     def _dismiss(self, user: str, login: str | None = None) -> None:
         for listener in tuple(self._listeners.get(user, ())):
@@ -577,8 +616,11 @@ class Hub:
     # Running
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
-        """Run a coroutine in the background for as long as the hub lives."""
-        task: asyncio.Task[Any] = self.loop.create_task(work)
+        """Run a coroutine in the background for as long as the hub lives.
+
+        In a context of its own: what it does is not done for the socket that caused it.
+        """
+        task: asyncio.Task[Any] = self.loop.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task

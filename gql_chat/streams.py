@@ -14,6 +14,7 @@ import hashlib
 import logging
 import os
 import re
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
 from .events import Event
+from .gates import limit_lock_waits
 from .models import Membership, StreamEvent, UserStream, driver, get_model
 
 if TYPE_CHECKING:
@@ -260,8 +262,16 @@ def render(event: Event) -> str:
 
 
 _current: ContextVar[Outbox | None] = ContextVar("gql_chat_outbox", default=None)
-_shared: ContextVar[bool] = ContextVar("gql_chat_shared", default=False)
 _captured: ContextVar[list[Envelope] | None] = ContextVar("gql_chat_captured", default=None)
+
+
+class _Shared(threading.local):
+    """Whether the transaction of a thread's connection is shared: its calls have contexts each."""
+
+    running = False
+
+
+_shared = _Shared()
 
 
 @contextmanager
@@ -278,10 +288,13 @@ def transaction() -> Iterator[Outbox]:
             yield outer
         return
     connection = connections[using]
-    shares = _shared.get()
+    shares = _shared.running
+    owns = not connection.in_atomic_block
     with _savepoint(connection) if shares else db_transaction.atomic(using=using):
         if not shares:
             _take_write_lock(connection)
+        if owns:
+            limit_lock_waits(connection)
         outbox = Outbox(connection)
         token = _current.set(outbox)
         try:
@@ -299,11 +312,11 @@ def shared_transaction() -> Iterator[BaseDatabaseWrapper]:
     with db_transaction.atomic(using=using):
         connection = connections[using]
         _take_write_lock(connection)
-        token = _shared.set(True)
+        _shared.running = True
         try:
             yield connection
         finally:
-            _shared.reset(token)
+            _shared.running = False
 
 
 _SAVEPOINT = "gql_chat"

@@ -12,6 +12,7 @@ from django.db import connections, router
 from django.db.models import Exists, F, OuterRef
 from guardian.conf import settings as guardian_settings
 
+from .. import gates
 from ..columns import clean_columns, declared_columns, own_columns
 from ..compatibility import check_range
 from ..conf import chat_settings
@@ -192,6 +193,8 @@ class Operations:
         Raises:
             NotFound: there is no such room.
         """
+        if lock:
+            gates.enter([room_id])
         return _check_known((_locked_rooms if lock else _rooms).first(room_id))
 
     def enter_message(self, message_id: Any) -> tuple[AbstractMessage, Membership]:
