@@ -79,6 +79,8 @@ class Hub:
         # Lists, since a set is nine times as large; a name is in it while its stream is followed.
         self._streams_of: dict[str, list[str]] = defaultdict(list)
         self._opening = 0
+        # Of those, the sockets.
+        self._entering: set[Listener] = set()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Of which rooms the members are read just now, how often: their frames wait for it.
         self._asking: Counter[str] = Counter()
@@ -104,6 +106,7 @@ class Hub:
         if not self._running:
             self._start()
         self._opening += 1
+        self._entering.add(listener)
         self._listeners[listener.user_key].add(listener)
         self._forget_audiences(listener.user_key)
 
@@ -134,6 +137,7 @@ class Hub:
             # A socket of the user that was here before may not have heard yet of a room: it
             # shall hear of it from the join on.
             self._admit(user, place, unheard=here_before and not self._follows(user, place))
+        self._entering.discard(listener)
         self._opened()
 
     def _admit_plainly(self, user: str, positions: Iterable[Position]) -> list[Position]:
@@ -204,8 +208,7 @@ class Hub:
         await self._layer.settled()
 
     def cancel(self, listener: Listener) -> None:
-        """Take back a `register` that no `enter` will follow."""
-        self._opened()
+        """Take back a `register` that no `enter` will follow. `leave` does, too."""
         self.leave(listener)
 
     def _opened(self) -> None:
@@ -220,7 +223,10 @@ class Hub:
             self._stop()
 
     def leave(self, listener: Listener) -> None:
-        """Forget a socket."""
+        """Forget a socket, wherever it is in its life; once more does no harm."""
+        if listener in self._entering:
+            self._entering.discard(listener)
+            self._opened()
         user = listener.user_key
         listeners = self._listeners.get(user)
         if listeners is None:
