@@ -52,6 +52,7 @@ class Outbox:
 
     # A message goes through hundreds of outboxes: what is far from the rest of one costs time.
     __slots__ = (
+        "_begun",
         "_closed",
         "_context",
         "_limit",
@@ -84,6 +85,8 @@ class Outbox:
         # Made when needed: an empty one takes more than half a kilobyte of every idle socket.
         self._waiting: deque[str] | None = None
         self._task: asyncio.Task[None] | None = None
+        # Whether the client had a chance to take what waits: if not, it is not the one who is slow.
+        self._begun = False
         self._closed = False
 
     def write(self, text: str) -> None:
@@ -105,12 +108,13 @@ class Outbox:
                 self._fail(error)
                 return
             self._start(self._catch_up(_resume(sending, pause)))
+            self._begun = True
             return
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(text)
         self.size += len(text)
-        if len(self._waiting) > self._limit or self.size > self._size_limit:
+        if self._begun and (len(self._waiting) > self._limit or self.size > self._size_limit):
             self.close()
             self._on_overflow()
         elif self._task is None:
@@ -155,6 +159,7 @@ class Outbox:
             if begun is not None:
                 await begun
             while self._waiting:
+                self._begun = True
                 text = self._waiting.popleft()
                 self.size -= len(text)
                 await self._send({"type": "websocket.send", "text": text})
@@ -165,6 +170,7 @@ class Outbox:
                 raise
         finally:
             self._task = None
+            self._begun = False
 
     def _fail(self, error: BaseException) -> None:
         """Send nothing any more; tell the socket unless it has closed the outbox itself."""

@@ -395,11 +395,14 @@ KINDS = {
     "daphne": Kind(
         (
             *("daphne", "-b", HOST, "-p", "{port}", "--ping-interval", "20"),
-            *("--websocket-max-message-size", str(WS_MAX_SIZE), "{application}"),
+            *("--websocket-max-message-size", str(WS_MAX_SIZE)),
+            *("--websocket-max-frame-size", str(WS_MAX_SIZE), "{application}"),
         ),
         "Listening on TCP address",
         substitutes=True,
         presses_back=False,
+        stop_code=1006,
+        too_large_code=1006,
     ),
     "hypercorn": Kind(
         (
@@ -408,13 +411,15 @@ KINDS = {
             "{application}",
         ),
         "Running on",
+        stop_code=1011,
     ),
     "granian": Kind(
         (
-            *("granian", "--interface", "asgi", "--host", HOST, "--port", "{port}"),
+            *("granian", "--interface", "asginl", "--host", HOST, "--port", "{port}"),
             *("--no-access-log", "--workers-kill-timeout", "2", "{application}"),
         ),
-        "Listening at",
+        "Started worker-1",
+        stop_code=1006,
     ),
 }
 

@@ -162,6 +162,18 @@ async def test_more_waiting_frames_than_the_limit_close_the_outbox_once() -> Non
     assert tasks() == set()
 
 
+@in_a_task
+async def test_a_client_that_had_no_chance_to_take_a_burst_is_not_slow() -> None:
+    client, overflow = Client(), Overflow()
+    outbox = make(client, overflow, limit=2, size_limit=5)
+
+    for number in range(100):
+        outbox.write(str(number))
+    await outbox.drain()
+
+    assert (overflow.count, client.got) == (0, [str(number) for number in range(100)])
+
+
 async def test_more_characters_than_the_limit_close_the_outbox_once() -> None:
     client, overflow = Client(), Overflow()
     outbox = make(client, overflow, size_limit=10)
