@@ -19,6 +19,7 @@ from gql_chat.schema import Context
 from gql_chat.streams import Envelope
 
 from . import limits, protocol
+from .daphne import with_brake
 from .delivery import Delivered
 from .hub import get_hub
 from .intake import Intake
@@ -122,6 +123,7 @@ class ChatConsumer:
         """Serve the connection until it ends."""
         await self._receive()  # websocket.connect
         await self._send({"type": "websocket.accept"})
+        self._send = self.outbox.send = with_brake(self._send)
         if not self.is_authenticated():
             await self.close(protocol.CLOSE_NOT_AUTHENTICATED)
             return

@@ -47,6 +47,7 @@ class Outbox:
         size_limit: how many characters they may have together.
 
     Attributes:
+        send: the same as the argument.
         size: how many characters wait.
     """
 
@@ -59,10 +60,10 @@ class Outbox:
         "_on_failure",
         "_on_overflow",
         "_plain",
-        "_send",
         "_size_limit",
         "_task",
         "_waiting",
+        "send",
         "size",
     )
 
@@ -74,7 +75,7 @@ class Outbox:
         limit: int = LIMIT,
         size_limit: int = SIZE_LIMIT,
     ) -> None:
-        self._send = send
+        self.send = send
         self._plain = _is_plain(send)
         self._on_overflow = on_overflow
         self._on_failure = on_failure
@@ -98,7 +99,7 @@ class Outbox:
             return
         if self._task is None and self._plain:
             try:
-                sending: Any = self._send({"type": "websocket.send", "text": text})
+                sending: Any = self.send({"type": "websocket.send", "text": text})
                 if type(sending) is not CoroutineType:
                     sending = _wait_for(sending)
                 pause = sending.send(None)
@@ -162,7 +163,7 @@ class Outbox:
                 self._begun = True
                 text = self._waiting.popleft()
                 self.size -= len(text)
-                await self._send({"type": "websocket.send", "text": text})
+                await self.send({"type": "websocket.send", "text": text})
         except BaseException as error:
             # A cancellation too: who did not close the outbox would leave an open socket deaf.
             self._fail(error)

@@ -356,6 +356,12 @@ class PostgresServer(_ProcessServer):
         return True
 
 
+#: A little more than ``MAX_FRAME_BYTES``, as docs/deployment.md says.
+WS_MAX_SIZE = 1_114_112
+#: daphne's holds for what it sends as well.
+DAPHNE_MAX_SIZE = 16 * 1024 * 1024
+
+
 @dataclass(frozen=True)
 class Kind:
     """An ASGI server, and what it does differently.
@@ -364,27 +370,23 @@ class Kind:
         command: what to run, after ``python -m``.
         listens: what it prints when it listens.
         substitutes: whether it refuses close codes below 3000, so that others stand for them.
-        presses_back: whether its ``send`` waits for a client that does not read.
         stop_code: with what its sockets are closed when it stops.
-        too_large_code: with what it closes a socket for a frame over its own limit; None where it
-            has no such limit.
+        max_size: its limit for a frame.
+        too_large_code: with what it closes a socket for a frame over its own limit.
     """
 
     command: tuple[str, ...]
     listens: str
     substitutes: bool = False
-    presses_back: bool = True
     stop_code: int = 1012
-    too_large_code: int | None = 1009
+    max_size: int = WS_MAX_SIZE
+    too_large_code: int = 1009
 
 
 def _uvicorn(ws: str) -> Kind:
     command = ("uvicorn", "{application}", "--no-use-colors", "--host", HOST, "--port", "{port}")
     return Kind((*command, "--ws", ws, "--ws-max-size", str(WS_MAX_SIZE)), "Uvicorn running on")
 
-
-#: A little more than ``MAX_FRAME_BYTES``, as docs/deployment.md says.
-WS_MAX_SIZE = 1_114_112
 
 #: The servers that docs/deployment.md promises, with the commands it shows.
 KINDS = {
@@ -395,13 +397,13 @@ KINDS = {
     "daphne": Kind(
         (
             *("daphne", "-b", HOST, "-p", "{port}", "--ping-interval", "20"),
-            *("--websocket-max-message-size", str(WS_MAX_SIZE)),
-            *("--websocket-max-frame-size", str(WS_MAX_SIZE), "{application}"),
+            *("--websocket-max-message-size", str(DAPHNE_MAX_SIZE)),
+            *("--websocket-max-frame-size", str(DAPHNE_MAX_SIZE), "{application}"),
         ),
         "Listening on TCP address",
         substitutes=True,
-        presses_back=False,
         stop_code=1006,
+        max_size=DAPHNE_MAX_SIZE,
         too_large_code=1006,
     ),
     "hypercorn": Kind(
