@@ -40,7 +40,7 @@ Performed = tuple[Any, list[Envelope]]
 FLUSH_SECONDS = 2.0
 """How long frames that wait may take to leave before a socket is closed."""
 
-CLOSE_SECONDS = 10.0
+CLOSE_SECONDS = 30.0
 """How long the server may take for closing a socket, until its application just ends."""
 
 GONE_SECONDS = 5.0

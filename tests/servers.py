@@ -371,6 +371,7 @@ class Kind:
         listens: what it prints when it listens.
         substitutes: whether it refuses close codes below 3000, so that others stand for them.
         stop_code: with what its sockets are closed when it stops.
+        slow_codes: with what it closes the socket of a client that does not read.
         max_size: its limit for a frame.
         too_large_code: with what it closes a socket for a frame over its own limit.
     """
@@ -379,6 +380,7 @@ class Kind:
     listens: str
     substitutes: bool = False
     stop_code: int = 1012
+    slow_codes: tuple[int, ...] = (4008,)
     max_size: int = WS_MAX_SIZE
     too_large_code: int = 1009
 
@@ -403,6 +405,8 @@ KINDS = {
         "Listening on TCP address",
         substitutes=True,
         stop_code=1006,
+        # It gives a client one second to answer a close.
+        slow_codes=(4008, 1006),
         max_size=DAPHNE_MAX_SIZE,
         too_large_code=1006,
     ),
