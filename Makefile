@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test subsets matrix lint types exports bench clean
+.PHONY: help install demo test subsets servers matrix lint types exports bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,6 +19,9 @@ test: $(VENV)/.test ## Check style, types and migrations, run every test in ever
 
 subsets: $(VENV)/.test ## Let a project for every set of swapped models live (half an hour)
 	@$(RUN) -m tests.run subsets-one-app subsets-two-apps
+
+servers: $(VENV)/.test ## Run the tests of the socket on daphne, hypercorn, granian and uvicorn's other protocols
+	@$(RUN) -m tests.run servers-uvicorn-websockets servers-uvicorn-wsproto servers-daphne servers-hypercorn servers-granian
 
 # What runs is chosen by PAIRS="3.13-6.1 lowest".
 matrix: $(VENV)/.matrix ## Run the tests with every Python and Django (PAIRS=)

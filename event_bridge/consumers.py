@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import copy_context
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from gql_chat.schema import Context
 from gql_chat.streams import Envelope
 
 from . import limits, protocol
+from .daphne import with_brake
 from .delivery import Delivered
 from .hub import get_hub
 from .intake import Intake
@@ -36,6 +38,15 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 Performed = tuple[Any, list[Envelope]]
 """What an operation returned, and what is to be published of it."""
+
+FLUSH_SECONDS = 2.0
+"""How long frames that wait may take to leave before a socket is closed."""
+
+CLOSE_SECONDS = 30.0
+"""How long the server may take for closing a socket, until its application just ends."""
+
+GONE_SECONDS = 5.0
+"""How long a server that says a client is gone may take to say so to `receive` as well."""
 
 
 class State(Enum):
@@ -66,7 +77,13 @@ class ChatConsumer:
         self.user = scope.get("user")
         self.state = State.OPENING
         self.hub = get_hub()
-        self.outbox = Outbox(send, self._overflowed, self.outbox_limit, self.outbox_size_limit)
+        self.outbox = Outbox(
+            send,
+            self._overflowed,
+            self._send_failed,
+            self.outbox_limit,
+            self.outbox_size_limit,
+        )
         self.intake = Intake()
         self.rate = limits.Rate()
         self.resumption: Resumption | None = None
@@ -80,6 +97,14 @@ class ChatConsumer:
         # Whether frames go out as they come: the socket is open, never resumed, and none of what
         # the hub brings is older than it.
         self._in_step = False
+        self._closing: asyncio.Task[None] | None = None
+        self._opened: asyncio.Future[tuple[Any, Any]] | None = None
+        # Lets go of a server that does not: expires when nothing more can be expected of it.
+        self._life: asyncio.Timeout | None = None
+        self._is_receiving = False
+        self._doubt: asyncio.TimerHandle | None = None
+        # What is sent from elsewhere is sent in the context of the socket all the same.
+        self._context = copy_context()
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -103,26 +128,52 @@ class ChatConsumer:
         await self._receive()  # websocket.connect
         subprotocol = self.choose_subprotocol(self.scope.get("subprotocols", ()))
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
+        self._send = self.outbox.send = with_brake(self._send)
         if not self.is_authenticated() or self.login.is_expired:
             await self._turn_away()
             return
         self.user_id: Any = self.user.pk  # type: ignore[union-attr]
         self.user_key = str(self.user_id)
         self.channel_name = self.hub.name_socket()
-        self.hub.register(self)
-        self.guard.watch(self.login, self.dismiss)
         try:
-            if await self._open() and await self._welcome():
-                await self._serve()
+            self.hub.register(self)
+            self.guard.watch(self.login, self.dismiss)
+            await self._live()
         finally:
             self.state = State.CLOSING
+            await self._depart()
+
+    async def _live(self) -> None:
+        life = asyncio.timeout(None)
+        try:
+            async with life:
+                self._life = life
+                if await self._open() and await self._welcome():
+                    await self._serve()
+        except TimeoutError:
+            if not life.expired():
+                raise
+        finally:
+            self._life = None
+
+    async def _depart(self) -> None:
+        """Leave nothing behind, also where the server cancels this, and again."""
+        try:
+            if self._closing is not None:
+                # The server ends the connection with this application: not before it is closed.
+                await asyncio.wait([self._closing], timeout=CLOSE_SECONDS)
+        finally:
             self.outbox.close()
             self.guard.forget(self.login)
+            if self._doubt is not None:
+                self._doubt.cancel()
             try:
                 await self._say_goodbye()
-                await self._forget_session()
             finally:
-                self.hub.leave(self)
+                try:
+                    await self._forget_session()
+                finally:
+                    self.hub.leave(self)
 
     def is_authenticated(self) -> bool:
         """Tell whether the scope carries a real user: neither anonymous nor guardian's stand-in."""
@@ -171,21 +222,70 @@ class ChatConsumer:
             logger.exception("A hook failed that is called when a socket has closed.")
 
     async def close(self, code: int) -> None:
-        """Close the socket with a code."""
+        """Close the socket with a code, when what waits has left. Never raises."""
         if self.state is not State.CLOSING:
             self.state = State.CLOSING
-            self.outbox.close()
+            # A task of its own: a project's code, or a hub that stops, may end what asked for it.
+            loop = asyncio.get_running_loop()
+            self._closing = loop.create_task(self._close(code), context=self._context)
+        if self._closing is not None:
+            await asyncio.wait([self._closing])
+
+    async def _close(self, code: int) -> None:
+        await self.outbox.finish(FLUSH_SECONDS)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._send_close(code)
+        except Exception as error:
+            logger.debug("A socket could not be closed with %s: %r", code, error)
+            self._end(0)
+        else:
+            self._end(CLOSE_SECONDS)
+
+    async def _send_close(self, code: int) -> None:
+        try:
             await self._send({"type": "websocket.close", "code": code})
+        except TimeoutError:
+            raise
+        except Exception:
+            if code not in protocol.CLOSE_SUBSTITUTES:
+                raise
+            code, problem = protocol.CLOSE_SUBSTITUTES[code]
+            text = protocol.error(problem)
+            await self._send({"type": "websocket.send", "text": text})
+            await self._send({"type": "websocket.close", "code": code})
+
+    def _end(self, seconds: float) -> None:
+        """End the application in so many seconds, unless the server ends the connection first."""
+        if self._life is not None and not self._life.expired():
+            if not self._is_receiving:
+                seconds = CLOSE_SECONDS  # what is being answered comes to its end
+            self._life.reschedule(asyncio.get_running_loop().time() + seconds)
+
+    def _send_failed(self, error: BaseException) -> None:
+        """Let no socket be open that hears nothing any more."""
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            # So servers say that the client is gone. They say it to `receive` as well, after what
+            # the client sent before it went.
+            loop = asyncio.get_running_loop()
+            self._doubt = loop.call_later(GONE_SECONDS, self._close_unless_gone)
+        else:
+            logger.warning("A frame could not be sent; the socket is closed: %r", error)
+            self.hub.spawn(self.close(protocol.CLOSE_ERROR))
+
+    def _close_unless_gone(self) -> None:
+        if self.state is not State.CLOSING:
+            self.hub.spawn(self.close(protocol.CLOSE_ERROR))
 
     async def _open(self) -> bool:
         """Join delivery, register the session, send what waits; tell whether that worked."""
         async with self.hub.turn(self.user_key):
+            self._opened = self.hub.threads.commit(self._open_session, rooms=False)
             try:
-                positions, notifications = await self.hub.threads.commit(self._open_session)
-            except BaseException as error:
+                # Whoever is cancelled here has a session all the same, soon.
+                positions, notifications = await asyncio.shield(self._opened)
+            except Exception as error:
                 self.hub.cancel(self)
-                if not isinstance(error, Exception):
-                    raise
                 await self._refuse(self._explain(error))
                 return False
             heard = {frame.envelope.stream for frame in self._held}
@@ -232,18 +332,34 @@ class ChatConsumer:
         self._run_lifecycle("heartbeat")
 
     async def _forget_session(self) -> None:
+        if self._opened is None:
+            return
+        if not self._opened.done():
+            # The session is being made. It goes after that, whether or not somebody waits for it.
+            self._opened.add_done_callback(self._close_session_unseen)
+            return
         try:
-            await self.hub.threads.commit(self._run_lifecycle, "close")
+            await self._close_session()
         except Exception as error:
             # The row stays; sessions whose process does not vouch for them are cleaned up.
             logger.warning("A session could not be closed: %r", error)
+
+    def _close_session_unseen(self, _: Any) -> None:
+        # asyncio would log an error that nobody looks at.
+        self._close_session().add_done_callback(lambda job: job.cancelled() or job.exception())
+
+    def _close_session(self) -> asyncio.Future[Any]:
+        return self.hub.threads.commit(self._run_lifecycle, "close", rooms=False)
 
     # Frames in
 
     async def _serve(self) -> None:
         while self.state is State.OPEN:
+            self._is_receiving = True
             message = await self._receive()
+            self._is_receiving = False
             if message["type"] == "websocket.disconnect":
+                self.outbox.close()
                 break
             text, data = message.get("text"), message.get("bytes")
             if limits.is_too_large(text, data):
@@ -293,7 +409,7 @@ class ChatConsumer:
         table = events()
         if frame.event_type == "session.heartbeat":
             await self.guard.check(self.login)
-            await self.hub.threads.commit(self._heartbeat)
+            await self.hub.threads.commit(self._heartbeat, rooms=False)
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
             await self._resume(frame)

@@ -15,6 +15,8 @@ import logging
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -25,9 +27,13 @@ from django.utils import timezone
 
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
-from gql_chat.models import Epoch
 from gql_chat.streams import Envelope, Position, Positions
-from gql_chat.threads import DatabaseThreads, default_size, default_together
+from gql_chat.threads import (
+    DatabaseThreads,
+    default_for_rooms,
+    default_size,
+    default_together,
+)
 
 from .cleaning import Cleaning
 from .delivery import Delivered, Listener
@@ -80,7 +86,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.name = uuid.uuid4().hex
-        self.threads = DatabaseThreads(default_size(), default_together())
+        self.threads = DatabaseThreads(default_size(), default_together(), default_for_rooms())
         self.cleaning = Cleaning()
         self._numbers = itertools.count(1)
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
@@ -247,8 +253,7 @@ class Hub:
         await self._layer.settled()
 
     def cancel(self, listener: Listener) -> None:
-        """Take back a `register` that no `enter` will follow."""
-        self._end_reading(listener)
+        """Take back a `register` that no `enter` will follow. `leave` does, too."""
         self.leave(listener)
 
     def _begin_reading(self, reading: object) -> None:
@@ -280,7 +285,9 @@ class Hub:
             del self._left[key]
 
     def leave(self, listener: Listener) -> None:
-        """Forget a socket."""
+        """Forget a socket, wherever it is in its life; once more does no harm."""
+        if listener in self._readings:
+            self._end_reading(listener)
         user = listener.user_key
         listeners = self._listeners.get(user)
         if listeners is None:
@@ -329,7 +336,8 @@ class Hub:
         if running is self.loop:
             self.take(envelopes)
         else:
-            self.loop.call_soon_threadsafe(self.take, envelopes)
+            with suppress(RuntimeError):  # the loop is closed: nobody is connected any more
+                self.loop.call_soon_threadsafe(self.take, envelopes)
 
     def take(self, envelopes: Iterable[Envelope]) -> None:
         """Take envelopes in, in whatever order they come."""
@@ -466,9 +474,34 @@ class Hub:
             stream.audience = [
                 listener for user in stream.users for listener in self._listeners.get(user, ())
             ]
-        frame = Delivered(envelope)
+        try:
+            frame = Delivered(envelope)
+        except Exception:
+            logger.exception("An event cannot be shown: %r", envelope)
+            return
         for listener in stream.audience:
+            try:
+                listener.deliver(frame)
+            except Exception as error:
+                self._give_up(listener, error)
+
+    def _offer(self, listener: Listener, frame: Delivered) -> None:
+        try:
             listener.deliver(frame)
+        except Exception as error:
+            self._give_up(listener, error)
+
+    def _give_up(self, listener: Listener, error: Exception) -> None:
+        """Close a socket that raised at a frame: its client resumes, the others go on undisturbed.
+
+        It is offered nothing more until it leaves: its client resumes from before that frame.
+        """
+        logger.error(
+            "A socket could not take a frame. It is closed, so that it resumes.", exc_info=error
+        )
+        self._listeners.get(listener.user_key, set()).discard(listener)
+        self._forget_audiences(listener.user_key)
+        self._interrupt_one(listener)
 
     def _forget_audiences(self, user: str) -> None:
         """Look again who hears the streams of a user of whom a socket comes or goes."""
@@ -544,7 +577,7 @@ class Hub:
                     return
                 frame = Delivered(envelope)
                 for listener in tuple(self._listeners.get(user, ())):
-                    listener.deliver(frame)
+                    self._offer(listener, frame)
             late.place = due[-1].seq if due else stream.position
 
     def _obey(self, envelope: Envelope) -> None:
@@ -568,7 +601,13 @@ class Hub:
 
     def _interrupt(self, user: str) -> None:
         for listener in tuple(self._listeners.get(user, ())):
+            self._interrupt_one(listener)
+
+    def _interrupt_one(self, listener: Listener) -> None:
+        try:
             listener.interrupt()
+        except Exception:
+            logger.exception("A socket could not be closed.")
 
     def _dismiss(self, user: str, login: str | None = None) -> None:
         for listener in tuple(self._listeners.get(user, ())):
@@ -675,7 +714,7 @@ class Hub:
 
     async def look_for_epoch(self) -> None:
         """Look whether the database was set back. If so, all begin afresh. One query."""
-        epoch = await self.threads.run(Epoch.objects.read)
+        epoch = await self.threads.run(streams.read_epoch)
         if self._epoch is not None and epoch != self._epoch:
             self._begin_again(epoch)
 
@@ -728,8 +767,11 @@ class Hub:
     # Running
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
-        """Run a coroutine in the background for as long as the hub lives."""
-        task: asyncio.Task[Any] = self.loop.create_task(work)
+        """Run a coroutine in the background for as long as the hub lives.
+
+        In a context of its own: what it does is not done for the socket that caused it.
+        """
+        task: asyncio.Task[Any] = self.loop.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task

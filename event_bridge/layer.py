@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -82,7 +83,7 @@ class LayerLink:
             self._run(self._open(get_channel_layer()))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(self._loop.create_task(work))
+        self._tasks.append(self._loop.create_task(work, context=Context()))
 
     def want(self, name: str) -> None:
         """Hear of a stream, soon."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import Context, copy_context
 from functools import partial
 from types import CoroutineType, coroutine
 from typing import Any
 
-logger = logging.getLogger("event_bridge")
+from channels.sessions import InstanceSessionWrapper
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -20,34 +20,50 @@ LIMIT = 1000
 SIZE_LIMIT = 8 * 1024 * 1024
 """How many characters those frames may have together."""
 
+PLAIN = ("uvicorn.protocols.websockets.",)
+"""Where the servers are whose own `send` may begin in any task: it asks for none, and for no
+context. No server says so of itself. `tests/wire/test_servers.py` notices when a name changes."""
+
 
 class Outbox:
-    """Writes frames to a socket.
+    """Writes frames to a socket, one `send` at a time.
 
-    A client that keeps up gets each frame at once, with no task and no queue: the server's
-    `send` is run until it would wait, which for such a client it does not. When it would,
-    the rest of that `send` and all frames after it are left to a task, until the client has
-    caught up.
+    A client that keeps up gets each frame at once, with no task and no queue, where the server's
+    `send` allows that: it is run until it would wait, which for such a client it does not. When
+    it would, the rest of that `send` and all frames after it are left to a task, until the client
+    has caught up.
+
+    Any other `send` (one that a middleware wraps, or another server's) runs in a task from its
+    beginning: it may belong to a task, as whatever uses `asyncio.timeout` does, and `write` is
+    called from tasks of other sockets.
+
+    Made in the context of the socket, in which its tasks run.
 
     Args:
         send: the ASGI `send` of the socket.
         on_overflow: called, once, when more waits than may.
+        on_failure: called, once, with what `send` raised. Nothing is sent after that.
         limit: how many frames may wait.
         size_limit: how many characters they may have together.
 
     Attributes:
+        send: the same as the argument.
         size: how many characters wait.
     """
 
     # A message goes through hundreds of outboxes: what is far from the rest of one costs time.
     __slots__ = (
+        "_begun",
         "_closed",
+        "_context",
         "_limit",
+        "_on_failure",
         "_on_overflow",
-        "_send",
+        "_plain",
         "_size_limit",
         "_task",
         "_waiting",
+        "send",
         "size",
     )
 
@@ -55,44 +71,55 @@ class Outbox:
         self,
         send: Send,
         on_overflow: Callable[[], None],
+        on_failure: Callable[[BaseException], None],
         limit: int = LIMIT,
         size_limit: int = SIZE_LIMIT,
     ) -> None:
-        self._send = send
+        self.send = send
+        self._plain = _is_plain(send)
         self._on_overflow = on_overflow
+        self._on_failure = on_failure
         self._limit = limit
         self._size_limit = size_limit
+        self._context: Context = copy_context()
         self.size = 0
         # Made when needed: an empty one takes more than half a kilobyte of every idle socket.
         self._waiting: deque[str] | None = None
         self._task: asyncio.Task[None] | None = None
+        # Whether the client had a chance to take what waits: if not, it is not the one who is slow.
+        self._begun = False
         self._closed = False
 
     def write(self, text: str) -> None:
-        """Send a frame, now or after those that wait. After `close` it goes nowhere."""
+        """Send a frame, now or after those that wait. After `close` it goes nowhere.
+
+        Never raises: whoever writes has other sockets to write to.
+        """
         if self._closed:
             return
-        if self._task is not None:
-            if self._waiting is None:
-                self._waiting = deque()
-            self._waiting.append(text)
-            self.size += len(text)
-            if len(self._waiting) > self._limit or self.size > self._size_limit:
-                self.close()
-                self._on_overflow()
+        if self._task is None and self._plain:
+            try:
+                sending: Any = self.send({"type": "websocket.send", "text": text})
+                if type(sending) is not CoroutineType:
+                    sending = _wait_for(sending)
+                pause = sending.send(None)
+            except StopIteration:
+                return
+            except Exception as error:
+                self._fail(error)
+                return
+            self._start(self._catch_up(_resume(sending, pause)))
+            self._begun = True
             return
-        sending: Any = self._send({"type": "websocket.send", "text": text})
-        if type(sending) is not CoroutineType:
-            sending = _wait_for(sending)
-        try:
-            pause = sending.send(None)
-        except StopIteration:
-            return
-        except Exception:
-            # The client is gone; the socket's own receive loop is about to learn it.
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(text)
+        self.size += len(text)
+        if self._begun and (len(self._waiting) > self._limit or self.size > self._size_limit):
             self.close()
-            return
-        self._task = asyncio.get_running_loop().create_task(self._catch_up(sending, pause))
+            self._on_overflow()
+        elif self._task is None:
+            self._start(self._catch_up(None))
 
     def close(self) -> None:
         """Drop what waits and send nothing any more."""
@@ -101,27 +128,72 @@ class Outbox:
         if self._task is not None:
             self._task.cancel()
 
+    async def finish(self, seconds: float) -> None:
+        """Take nothing more and let what waits leave; drop what has not left in time.
+
+        When it returns no `send` is under way, unless the server's cannot be cancelled.
+        """
+        self._closed = True
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=seconds)
+        self.close()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=seconds)
+
     async def drain(self) -> None:
         """Wait until nothing waits."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _catch_up(self, sending: Coroutine[Any, Any, None], pause: Any) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(work, context=self._context)
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:  # it was cancelled before it began
+            self._task = None
+            self._fail(asyncio.CancelledError())
+
+    async def _catch_up(self, begun: Awaitable[None] | None) -> None:
         try:
-            await _resume(sending, pause)
+            if begun is not None:
+                await begun
             while self._waiting:
+                self._begun = True
                 text = self._waiting.popleft()
                 self.size -= len(text)
-                await self._send({"type": "websocket.send", "text": text})
-        except Exception:
-            self._closed = True
-            self._forget()
+                await self.send({"type": "websocket.send", "text": text})
+        except BaseException as error:
+            # A cancellation too: who did not close the outbox would leave an open socket deaf.
+            self._fail(error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._task = None
+            self._begun = False
+
+    def _fail(self, error: BaseException) -> None:
+        """Send nothing any more; tell the socket unless it has closed the outbox itself."""
+        told = self._closed
+        self._closed = True
+        self._forget()
+        if not told:
+            self._on_failure(error)
 
     def _forget(self) -> None:
         self._waiting = None
         self.size = 0
+
+
+def _is_plain(send: Any) -> bool:
+    """Tell whether a `send` is the plain one of a server of which we know that it may."""
+    owner = getattr(send, "__self__", None)
+    while isinstance(owner, InstanceSessionWrapper):
+        # Channels' sessions only let frames pass. What they pass them to has no public name, and
+        # `tests/wire/test_servers.py` notices when it changes.
+        owner = getattr(owner.real_send, "__self__", None)
+    return type(owner).__module__.startswith(PLAIN)
 
 
 async def _wait_for(sending: Awaitable[None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gql_chat.conf import per_settings
-from gql_chat.errors import ChatError, Invalid
+from gql_chat.errors import RETRY_AFTER, ChatError, Invalid, Unavailable
 from gql_chat.schema import own_events
 
 VERSION = "1.0.0"
@@ -24,6 +24,15 @@ CLOSE_RESTART = 1012
 
 CLOSE_CODES = {4001: CLOSE_NOT_AUTHENTICATED, 4029: CLOSE_TOO_MANY}
 """Codes of errors that say how to close a socket that cannot be opened."""
+
+LATER = {"message": "Connect again and resume.", "retry_after": RETRY_AFTER}
+
+CLOSE_SUBSTITUTES = {
+    CLOSE_TOO_LARGE: (4009, Invalid("The frame is too large.")),
+    CLOSE_ERROR: (4011, Unavailable(LATER)),
+    CLOSE_RESTART: (4012, Unavailable(LATER)),
+}
+"""For servers that send no such code (daphne): another code, and the error that goes before it."""
 
 REQUEST_ID_LENGTH = 64
 

@@ -90,6 +90,9 @@ _RULES = {
     "EVENT_LOG_RETENTION": _Rule(
         _or_none(_is_duration), "Use a number of seconds above 0, or None to keep it for ever."
     ),
+    "LOCK_TIMEOUT": _Rule(
+        _or_none(_is_duration), "Use a number of seconds above 0, or None to wait for ever."
+    ),
     "GRAPHQL_INTROSPECTION": _FLAG,
     "GRAPHQL_MAX_DEPTH": _LIMIT,
     "GRAPHQL_MAX_ALIASES": _LIMIT,

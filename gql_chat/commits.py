@@ -8,13 +8,34 @@ itself, none is answered before the commit, and its frames leave after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import streams
+from .compatibility import move_locals
 
-Call = Callable[[], Any]
-"""An operation with all that it takes."""
+
+@dataclass(slots=True, frozen=True)
+class Call:
+    """An operation with all that it takes.
+
+    Attributes:
+        function: the operation.
+        context: what it runs in, and what it left to be done after the commit: what it sets there
+            nobody else sees.
+    """
+
+    function: Callable[[], Any]
+    context: Context = field(default_factory=copy_context)
+
+    def __call__(self) -> Any:
+        """Make the call in its context."""
+        return self.context.run(self._run)
+
+    def _run(self) -> Any:
+        move_locals(self.context)
+        return self.function()
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,7 +51,7 @@ class Outcome:
     error: BaseException | None = None
 
 
-def attempt(call: Call) -> Outcome:
+def attempt(call: Callable[[], Any]) -> Outcome:
     """Make a call and return what became of it."""
     try:
         return Outcome(result=call())
@@ -64,17 +85,17 @@ def commit_together(calls: Sequence[Call]) -> list[Outcome]:
     except BaseException as error:
         return [Outcome(error=error)] * len(calls)
     return [
-        _follow_up(connection, outcome, hooks)
-        for outcome, hooks in zip(outcomes, follow_ups, strict=True)
+        _follow_up(connection, call.context, outcome, hooks)
+        for call, outcome, hooks in zip(calls, outcomes, follow_ups, strict=True)
     ]
 
 
-def _follow_up(connection: Any, outcome: Outcome, hooks: Any) -> Outcome:
+def _follow_up(connection: Any, context: Context, outcome: Outcome, hooks: Any) -> Outcome:
     """Run what one operation left to be done after the commit.
 
     Each hook may fail by itself (`streams.transaction`); what else is raised here, as when a thread
     is told to end, is the outcome.
     """
     connection.run_on_commit = hooks
-    followed = attempt(connection.run_and_clear_commit_hooks)
+    followed = attempt(Call(connection.run_and_clear_commit_hooks, context))
     return outcome if followed.error is None else followed

@@ -6,10 +6,12 @@ All of it is decided on import. Newer versions run none of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import django
+from asgiref import sync
 from django.core.exceptions import ValidationError
 from django.db import connection, models
 
@@ -47,6 +49,16 @@ check_range: Callable[[Any, Any], None] = (
 """Checks that a column of SQLite can hold a number; raises `ValidationError` where it cannot.
 
 From Django 5.0 on, the validators of the field do.
+"""
+
+
+move_locals: Callable[[Context], None] = getattr(sync, "_restore_context", lambda context: None)
+"""Lets a context that came from another thread be seen in this one; called inside of it.
+
+From asgiref 3.13 on a `Local` (Django's language and time zone are some) shows what it holds in
+the thread that set it, and in those to which asgiref itself moved it. This is what asgiref calls
+to move it, and has no public name. Before 3.13 it changes nothing. The test that notices its end is
+`tests/unit/test_threads.py::test_work_sees_the_context_of_who_asked_and_leaves_nothing_behind`.
 """
 
 

@@ -78,6 +78,7 @@ DEFAULTS: dict[str, Any] = {
     "RATE_LIMIT": None,
     "MAX_SESSIONS_PER_USER": 100,
     "EVENT_LOG_RETENTION": 7 * 24 * 3600,
+    "LOCK_TIMEOUT": 2,
     "GRAPHQL_ACCESS": "gql_chat.endpoint.access.is_staff",
     "GRAPHQL_INTROSPECTION": True,
     "GRAPHQL_MAX_DEPTH": 12,

@@ -21,6 +21,9 @@ _PROBLEMS = 50
 RETRY_AFTER = 2
 """Seconds after which a client may repeat what failed because a server was away."""
 
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for a lock that was not to be had in time."""
+
 
 def shorten(text: str, length: int = _MESSAGE_LENGTH) -> str:
     """Return a text that may hold what a client sent, cut where it is longer than that."""
@@ -130,6 +133,17 @@ class Unavailable(ChatError):
     is_passing = True
 
 
+class Busy(Unavailable):
+    """Somebody holds what this needs, a room as a rule, for longer than `LOCK_TIMEOUT`.
+
+    Nothing of it is stored. Whoever repeats it later may find it free.
+    """
+
+    def __init__(self, detail: Detail | None = None) -> None:
+        waiting = {"message": "Others are at work here. Try again.", "retry_after": RETRY_AFTER}
+        super().__init__(waiting if detail is None else detail)
+
+
 class ExceptionHandler:
     """Turns whatever an operation raised into the error a client sees.
 
@@ -148,6 +162,8 @@ class ExceptionHandler:
             if refers_to_nothing(error):
                 return NotFound("Something that this refers to is gone.")
             return Conflict("This exists already.")
+        if isinstance(error, OperationalError) and _sqlstate(error) == LOCK_NOT_AVAILABLE:
+            return Busy()
         if isinstance(error, OperationalError | InterfaceError):
             logger.warning("The database did not answer: %s", error)
             return Unavailable(
@@ -167,5 +183,11 @@ def refers_to_nothing(error: BaseException) -> bool:
     if not isinstance(error, IntegrityError):
         return False
     # SQLSTATE 23503 (PostgreSQL), or SQLite's own words.
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state == "23503" or "FOREIGN KEY" in str(error)
+    return _sqlstate(error) == "23503" or "FOREIGN KEY" in str(error)
+
+
+def _sqlstate(error: Exception) -> str | None:
+    """Return PostgreSQL's code of an error: psycopg calls it `sqlstate`, psycopg2 `pgcode`."""
+    cause = error.__cause__
+    state: str | None = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return state

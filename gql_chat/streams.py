@@ -16,6 +16,7 @@ import logging
 import os
 import random
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -35,6 +36,7 @@ from django.db import transaction as db_transaction
 from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
+from . import gates
 from .errors import RETRY_AFTER, Unavailable, refers_to_nothing
 from .events import Event
 from .models import Epoch, Membership, StreamEvent, UserStream, driver, get_model
@@ -323,8 +325,16 @@ def render(event: Event) -> str:
 
 
 _current: ContextVar[Outbox | None] = ContextVar("gql_chat_outbox", default=None)
-_shared: ContextVar[bool] = ContextVar("gql_chat_shared", default=False)
 _captured: ContextVar[list[Envelope] | None] = ContextVar("gql_chat_captured", default=None)
+
+
+class _Shared(threading.local):
+    """Whether the transaction of a thread's connection is shared: its calls have contexts each."""
+
+    running = False
+
+
+_shared = _Shared()
 
 
 class Again(Unavailable):
@@ -363,7 +373,7 @@ def run(operation: Callable[[], T]) -> T:
         Exception: what the operation raises, or the last try's error.
     """
     connection = connections[router.db_for_write(StreamEvent)]
-    if _current.get() is not None or _shared.get() or connection.in_atomic_block:
+    if _current.get() is not None or _shared.running or connection.in_atomic_block:
         with transaction():
             return operation()
     for attempt in itertools.count(1):
@@ -399,11 +409,13 @@ def transaction() -> Iterator[Outbox]:
             yield outer
         return
     connection = connections[using]
-    shares = _shared.get()
-    is_own = shares or not connection.in_atomic_block
+    shares = _shared.running
+    owns = not connection.in_atomic_block
     with _savepoint(connection) if shares else db_transaction.atomic(using=using):
         if not shares:
             _take_write_lock(connection)
+        if owns:
+            gates.limit_lock_waits(connection)
         outbox = Outbox(connection)
         token = _current.set(outbox)
         try:
@@ -412,7 +424,7 @@ def transaction() -> Iterator[Outbox]:
             _current.reset(token)
         if envelopes := outbox.close():
             _hand_over_after_commit(envelopes, using)
-        if is_own:
+        if shares or owns:
             _let_hooks_fail(connection)
 
 
@@ -434,11 +446,11 @@ def shared_transaction() -> Iterator[BaseDatabaseWrapper]:
     with db_transaction.atomic(using=using):
         connection = connections[using]
         _take_write_lock(connection)
-        token = _shared.set(True)
+        _shared.running = True
         try:
             yield connection
         finally:
-            _shared.reset(token)
+            _shared.running = False
 
 
 _SAVEPOINT = "gql_chat"
@@ -523,6 +535,8 @@ def lock(room_id: Any) -> int | None:
     outbox = _current.get()
     if outbox is not None and (held := outbox.position(room_id)) is not None:
         return held
+    if outbox is not None:
+        gates.enter([room_id])
     model = get_model("Room")
     rooms = model.objects.using(router.db_for_write(model)).filter(pk=room_id).order_by()
     position: int | None = (
@@ -631,6 +645,11 @@ async def send_to_layer(envelopes: list[Envelope]) -> bool:
         logger.warning("The channel layer did not take an event: %r", error)
         return False
     return True
+
+
+def read_epoch() -> str:
+    """Return the epoch of the database's history, from the primary."""
+    return Epoch.objects.read()
 
 
 def parse_payload(payload: str) -> Any:

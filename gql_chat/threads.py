@@ -3,16 +3,20 @@
 `database_sync_to_async` runs all consumers' work on one thread, and hopping through a
 `ThreadPoolExecutor` costs more than a queue of our own. The threads are few and live long,
 so each keeps its database connection between jobs, whatever `CONN_MAX_AGE` says of requests.
+
+Where a database has many writers, there are two crews of threads. Work that may wait for the lock
+of a room has one, and what needs no room the other: it never waits behind what waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -20,6 +24,8 @@ from typing import Any, TypeVar
 from django.db import connections, router
 
 from .commits import Call, Outcome, attempt, commit_together
+from .errors import Busy
+from .gates import Gate, RoomBusy, Rooms
 from .models import StreamEvent
 
 T = TypeVar("T")
@@ -30,31 +36,55 @@ IDLE_SECONDS = 60
 TOGETHER = 16
 """How many operations share a commit at most: the first of them waits for the last."""
 
+THREADS = 8
+"""How many threads serve where a database has many writers."""
+
+FOR_ROOMS = 5
+"""How many of those do work that may wait for the lock of a room."""
+
+NOWHERE: Rooms = frozenset()
+"""No rooms."""
+
 
 @dataclass(slots=True, frozen=True)
 class _Job:
     """Work that somebody waits for.
 
     Attributes:
+        number: its place in the order of the asking.
         call: the work.
         shares: whether it is an operation that may share its commit.
         loop: where they wait.
         future: what they wait for.
     """
 
+    number: int
     call: Call
     shares: bool
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
 
 
-_Jobs = SimpleQueue[_Job | None]
+@dataclass(slots=True, frozen=True)
+class _Again:
+    """A job that stepped aside, and may be tried again.
+
+    Attributes:
+        job: the job.
+        rooms: in which a place is kept for it.
+    """
+
+    job: _Job
+    rooms: Rooms
+
+
+_Jobs = SimpleQueue[_Job | _Again | None]
 """The jobs that wait; None, after the last one, ends a thread."""
 
 
 def default_size() -> int:
     """Return how many threads serve: one on SQLite, which has one writer, else eight."""
-    return 1 if _vendor() == "sqlite" else 8
+    return 1 if _vendor() == "sqlite" else THREADS
 
 
 def default_together() -> int:
@@ -66,6 +96,11 @@ def default_together() -> int:
     return TOGETHER if _vendor() == "sqlite" else 1
 
 
+def default_for_rooms() -> int:
+    """Return how many of the threads do the work of rooms alone: none on SQLite."""
+    return 0 if _vendor() == "sqlite" else FOR_ROOMS
+
+
 def _vendor() -> str:
     vendor: str = connections[router.db_for_write(StreamEvent)].vendor
     return vendor
@@ -74,16 +109,25 @@ def _vendor() -> str:
 class DatabaseThreads:
     """Runs synchronous functions for coroutines, first come, first served.
 
+    Each runs in a copy of the context of who asked: it sees the language, the time zone and the
+    context variables that are set there, and what it sets is gone with it.
+
     Args:
-        size: how many threads; they start with the first job.
+        size: how many threads; they start with their first job.
         together: how many operations that wait at the same time may share a commit.
+        for_rooms: how many of the threads do what `commit` is asked for, and nothing else. Of
+            those a room that is locked has no more than its share (`gates`). With none, all
+            threads do everything.
     """
 
-    def __init__(self, size: int, together: int = 1) -> None:
+    def __init__(self, size: int, together: int = 1, for_rooms: int = 0) -> None:
         self.size = size
         self.together = together
-        self._jobs: _Jobs = SimpleQueue()
-        self._started = False
+        self._numbers = itertools.count()
+        self._crew = _Crew("chat-database", size - for_rooms, together)
+        self._for_rooms = (
+            _Crew("chat-database-rooms", for_rooms, 1, gated=True) if for_rooms else self._crew
+        )
 
     @property
     def in_order(self) -> bool:
@@ -93,59 +137,133 @@ class DatabaseThreads:
     def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Queue a call of `function(*args)`; await the result for what it returns.
 
+        For what waits for no room: it is never behind what does.
+
         Raises:
             Exception: when awaited, what the function raises.
         """
-        return self._put(partial(function, *args), shares=False)
+        return self._put(self._crew, partial(function, *args), shares=False)
 
-    def commit(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def commit(
+        self, function: Callable[..., T], *args: Any, rooms: bool = True
+    ) -> asyncio.Future[T]:
         """Queue an operation; it may share its commit with others that wait.
 
         It is all or nothing by itself all the same: an error undoes what it wrote and nothing of
-        the others. What awaiting the result returns is committed.
+        the others. What awaiting the result returns is committed. Where a room that it needs has
+        enough threads, what it did so far is undone, and it is done again later, from the
+        beginning (`gates.enter`).
+
+        Args:
+            function: the operation: one transaction, or nothing that matters before its own.
+            args: what it takes.
+            rooms: whether it may wait for the lock of a room.
 
         Raises:
+            Busy: when awaited, a room was locked for too long.
             Exception: when awaited, what the function raises, or why nothing could be committed.
         """
-        return self._put(partial(function, *args), shares=True)
+        crew = self._for_rooms if rooms else self._crew
+        return self._put(crew, partial(function, *args), shares=True)
 
-    def _put(self, call: Callable[[], T], *, shares: bool) -> asyncio.Future[T]:
-        if not self._started:
-            self._start()
+    def _put(self, crew: _Crew, call: Callable[[], T], *, shares: bool) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(call, shares, loop, future))
+        crew.put(_Job(next(self._numbers), Call(call), shares, loop, future))
         return future
 
     def close(self) -> None:
         """Let the threads finish what waits, close their connections and end."""
-        if self._started:
-            self._started = False
-            for _ in range(self.size):
-                self._jobs.put(None)
-            self._jobs = SimpleQueue()
-
-    def _start(self) -> None:
-        self._started = True
-        for number in range(self.size):
-            worker = _Worker(self._jobs, self.together)
-            threading.Thread(
-                target=worker.work, name=f"chat-database-{number}", daemon=True
-            ).start()
+        self._crew.close()
+        self._for_rooms.close()
 
 
+class _Crew:
+    """Threads with a queue of their own; they start with the first job.
+
+    Args:
+        name: what they are called.
+        size: how many.
+        together: how many operations may share a commit.
+        gated: whether each enters the gates of rooms.
+    """
+
+    def __init__(self, name: str, size: int, together: int, *, gated: bool = False) -> None:
+        self._name = name
+        self._size = size
+        self._together = together
+        self._gated = gated
+        self._shift: _Shift | None = None
+
+    def put(self, job: _Job) -> None:
+        """Queue a job."""
+        if self._shift is None:
+            self._shift = _Shift(self._size, self._together, gated=self._gated)
+            for number in range(self._size):
+                worker = _Worker(self._shift)
+                name = f"{self._name}-{number}"
+                threading.Thread(target=worker.work, name=name, daemon=True).start()
+        self._shift.jobs.put(job)
+
+    def close(self) -> None:
+        """Let the threads end when all is done that waits."""
+        shift, self._shift = self._shift, None
+        if shift is not None:
+            for _ in range(self._size):
+                shift.jobs.put(None)
+
+
+class _Shift:
+    """What threads have in common from when they start until they end.
+
+    Args:
+        size: how many there are.
+        together: how many operations may share a commit.
+        gated: whether each enters the gates of rooms.
+
+    Attributes:
+        jobs: the jobs that wait.
+        gate: the gate of rooms, if there is one.
+        together: the same as the argument.
+    """
+
+    def __init__(self, size: int, together: int, *, gated: bool) -> None:
+        self.jobs: _Jobs = SimpleQueue()
+        self.gate: Gate[_Job] | None = Gate(self._queue_again, _refuse) if gated else None
+        self.together = together
+        self._working = size
+        self._lock = threading.Lock()
+
+    def _queue_again(self, job: _Job, rooms: Rooms) -> None:
+        # At the end: a room in which much happens shall not keep out those that come now.
+        self.jobs.put(_Again(job, rooms))
+
+    def may_end(self) -> bool:
+        """Tell whether a thread that was told to end may; the last one looks for more to do first.
+
+        What waits at a gate is queued when a thread has left it: there is one left to do it.
+        """
+        with self._lock:
+            if self._working > 1 or self.jobs.empty():
+                self._working -= 1
+                return True
+            return False
+
+
+def _refuse(job: _Job, problem: Busy) -> None:
+    _settle([job], [Outcome(error=problem)])
+
+
+@dataclass(slots=True)
 class _Worker:
     """What one of the threads does.
 
-    Args:
-        jobs: the jobs that wait.
-        together: how many operations may share a commit.
+    Attributes:
+        shift: what it has in common with the others.
     """
 
-    def __init__(self, jobs: _Jobs, together: int) -> None:
-        self._jobs = jobs
-        self._together = together
-        self._held: _Job | None = None
+    shift: _Shift
+    _held: _Job | _Again | None = field(default=None, init=False)
 
     def work(self) -> None:
         """Do one job after the other until told to end."""
@@ -154,39 +272,62 @@ class _Worker:
             if checked < _outage.seen_at:
                 checked = time.monotonic()
                 _check_connections()
-            _settle(jobs, _do(jobs))
+            if self.shift.gate is None:
+                # Without a gate nothing steps aside.
+                plain = [job for job in jobs if isinstance(job, _Job)]
+                _settle(plain, _do(plain))
+            else:
+                _try(self.shift.gate, jobs[0])
             _tidy_connections()
         connections.close_all()
 
-    def _take(self) -> list[_Job]:
+    def _take(self) -> list[_Job | _Again]:
         """Return the next job, with those behind it that share its commit; none at the end."""
         first, self._held = self._held or self._wait(), None
-        jobs = [] if first is None else [first]
-        while jobs and jobs[-1].shares and len(jobs) < self._together:
+        if not isinstance(first, _Job):
+            return [] if first is None else [first]
+        jobs: list[_Job | _Again] = [first]
+        while first.shares and len(jobs) < self.shift.together:
             try:
-                job = self._jobs.get_nowait()
+                job = self.shift.jobs.get_nowait()
             except Empty:
                 break
             if job is None:
-                self._jobs.put(None)
+                self.shift.jobs.put(None)
                 break
-            if not job.shares or job.loop is not jobs[0].loop:
+            if not isinstance(job, _Job) or not job.shares or job.loop is not first.loop:
                 self._held = job
                 break
             jobs.append(job)
         return jobs
 
-    def _wait(self) -> _Job | None:
+    def _wait(self) -> _Job | _Again | None:
         while True:
             try:
-                return self._jobs.get(timeout=IDLE_SECONDS)
+                job = self.shift.jobs.get(timeout=IDLE_SECONDS)
             except Empty:
                 connections.close_all()
+                continue
+            if job is not None or self.shift.may_end():
+                return job
+            self.shift.jobs.put(None)
 
 
 def _do(jobs: list[_Job]) -> list[Outcome]:
     calls = [job.call for job in jobs]
     return [attempt(calls[0])] if len(calls) == 1 else commit_together(calls)
+
+
+def _try(gate: Gate[_Job], tried: _Job | _Again) -> None:
+    """Do a job, unless it has to step aside for its rooms: then it waits at their gate."""
+    job, rooms = (tried, NOWHERE) if isinstance(tried, _Job) else (tried.job, tried.rooms)
+    with gate.visit(rooms) as visit:
+        outcome = attempt(job.call)
+    if isinstance(outcome.error, RoomBusy):
+        gate.park(job.number, job, visit.rooms, outcome.error.rooms)
+    else:
+        gate.leave(visit.rooms)
+        _settle([job], [outcome])
 
 
 def _settle(jobs: list[_Job], outcomes: list[Outcome]) -> None:

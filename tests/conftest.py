@@ -24,7 +24,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.client import Client
 from tests.configuration import KEY, Configuration
-from tests.servers import ChatProcess, ChatThread, PostgresServer, RedisServer
+from tests.servers import ChatProcess, ChatThread, PostgresServer, RedisServer, chosen_kind
 from tests.timing import PATIENCE
 
 P = ParamSpec("P")
@@ -168,8 +168,26 @@ def users(request: pytest.FixtureRequest) -> Users:
 
 
 @pytest.fixture(scope="session")
-def chat(committed_database: None) -> Iterator[ChatThread]:
-    """The server that most tests on the wire share."""
+def server_environment(committed_database: None) -> Mapping[str, str]:
+    """The environment of a chat process that shares the database of this run, and nothing else."""
+    if connection.vendor == "sqlite":
+        return {}
+    database = connection.settings_dict["NAME"]
+    return {"CHAT_TEST_DSN": make_conninfo(os.environ["CHAT_TEST_DSN"], dbname=database)}
+
+
+@pytest.fixture(scope="session")
+def chat(
+    committed_database: None, server_environment: Mapping[str, str]
+) -> Iterator[ChatThread | ChatProcess]:
+    """The server that most tests on the wire share.
+
+    A thread, which tests can override settings of; a process where `CHAT_TEST_SERVER` names one.
+    """
+    if "CHAT_TEST_SERVER" in os.environ:
+        with ChatProcess(server_environment, kind=chosen_kind()) as process:
+            yield process
+        return
     with ChatThread() as chat:
         yield chat
         # asgiref's thread lives as long as the process, and its connection with it.
@@ -186,7 +204,9 @@ class Connect(Protocol):
 
 
 @pytest.fixture
-async def connect(request: pytest.FixtureRequest, chat: ChatThread) -> AsyncIterator[Connect]:
+async def connect(
+    request: pytest.FixtureRequest, chat: ChatThread | ChatProcess
+) -> AsyncIterator[Connect]:
     """How a test opens the sockets of users; awaited, it gives a `Client` and takes its options."""
     if _in_transaction(request):
         pytest.fail("a server does not see a test's transaction: do without django_db")

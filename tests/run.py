@@ -77,6 +77,23 @@ def _suite(
     )
 
 
+#: What is tried on each ASGI server; no test of these reaches into the server's process.
+ON_SERVERS = (
+    "tests/wire/test_servers.py",
+    "tests/wire/test_connection.py",
+    "tests/wire/test_order.py",
+    "tests/wire/test_resume.py",
+    "tests/wire/test_sessions.py",
+)
+#: The servers besides the one that all other steps run on.
+SERVERS = ("uvicorn-websockets", "uvicorn-wsproto", "daphne", "hypercorn", "granian")
+
+
+def _server(name: str) -> Step:
+    suite = _suite("sqlite", "memory", *ON_SERVERS)
+    return Step(suite.commands, {**suite.environment, "CHAT_TEST_SERVER": name})
+
+
 def _without(*paths: str) -> tuple[str, ...]:
     return tuple(f"--ignore={path}" for path in paths)
 
@@ -128,6 +145,7 @@ STEPS: dict[str, Step] = {
     ),
     "subsets-one-app": _subsets("one-app"),
     "subsets-two-apps": _subsets("two-apps"),
+    **{f"servers-{name}": _server(name) for name in SERVERS},
 }
 
 #: Steps of one stage run at the same time, a stage after the one before; the longest come first.
@@ -144,10 +162,11 @@ STAGES = (
     ),
     ("coverage",),
     ("subsets-one-app", "subsets-two-apps"),
+    tuple(f"servers-{name}" for name in SERVERS),
 )
 
 #: What runs only when it is named: it takes as long as all else together.
-ON_DEMAND = ("subsets-one-app", "subsets-two-apps")
+ON_DEMAND = ("subsets-one-app", "subsets-two-apps", *(f"servers-{name}" for name in SERVERS))
 
 #: Each suite waits now and then, so three keep two cores busy.
 AT_ONCE = 3

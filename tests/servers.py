@@ -17,6 +17,7 @@ import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -355,16 +356,106 @@ class PostgresServer(_ProcessServer):
         return True
 
 
+#: A little more than ``MAX_FRAME_BYTES``, as docs/deployment.md says.
+WS_MAX_SIZE = 1_114_112
+#: daphne's holds for what it sends as well.
+DAPHNE_MAX_SIZE = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An ASGI server, and what it does differently.
+
+    Attributes:
+        command: what to run, after ``python -m``.
+        listens: what it prints when it listens.
+        substitutes: whether it refuses close codes below 3000, so that others stand for them.
+        stop_code: with what its sockets are closed when it stops.
+        slow_codes: with what it closes the socket of a client that does not read.
+        max_size: its limit for a frame.
+        too_large_code: with what it closes a socket for a frame over its own limit.
+    """
+
+    command: tuple[str, ...]
+    listens: str
+    substitutes: bool = False
+    stop_code: int = 1012
+    slow_codes: tuple[int, ...] = (4008,)
+    max_size: int = WS_MAX_SIZE
+    too_large_code: int = 1009
+
+
+def _uvicorn(ws: str) -> Kind:
+    command = ("uvicorn", "{application}", "--no-use-colors", "--host", HOST, "--port", "{port}")
+    return Kind((*command, "--ws", ws, "--ws-max-size", str(WS_MAX_SIZE)), "Uvicorn running on")
+
+
+#: The servers that docs/deployment.md promises, with the commands it shows.
+KINDS = {
+    "uvicorn": _uvicorn("auto"),
+    "uvicorn-websockets": _uvicorn("websockets"),
+    "uvicorn-sansio": _uvicorn("websockets-sansio"),
+    "uvicorn-wsproto": _uvicorn("wsproto"),
+    "daphne": Kind(
+        (
+            *("daphne", "-b", HOST, "-p", "{port}", "--ping-interval", "20"),
+            *("--websocket-max-message-size", str(DAPHNE_MAX_SIZE)),
+            *("--websocket-max-frame-size", str(DAPHNE_MAX_SIZE), "{application}"),
+        ),
+        "Listening on TCP address",
+        substitutes=True,
+        stop_code=1006,
+        # It gives a client one second to answer a close.
+        slow_codes=(4008, 1006),
+        max_size=DAPHNE_MAX_SIZE,
+        too_large_code=1006,
+    ),
+    "hypercorn": Kind(
+        (
+            *("hypercorn", "--bind", f"{HOST}:{{port}}", "--websocket-ping-interval", "20"),
+            *("--graceful-timeout", "1", "--config", "python:tests.site.hypercorn"),
+            "{application}",
+        ),
+        "Running on",
+        stop_code=1011,
+    ),
+    "granian": Kind(
+        (
+            *("granian", "--interface", "asginl", "--host", HOST, "--port", "{port}"),
+            *("--no-access-log", "--workers-kill-timeout", "2", "{application}"),
+        ),
+        "Started worker-1",
+        stop_code=1006,
+    ),
+}
+
+
+def chosen_kind() -> str:
+    """The server that ``CHAT_TEST_SERVER`` names, or uvicorn."""
+    name = os.environ.get("CHAT_TEST_SERVER", "uvicorn")
+    if name not in KINDS:
+        raise ValueError(f"CHAT_TEST_SERVER={name}: one of {', '.join(KINDS)}")
+    return name
+
+
 class ChatProcess(_ProcessServer):
-    """One uvicorn process that serves chat, as a deployment runs it."""
+    """One process that serves chat, as a deployment runs it; by uvicorn, unless another is named.
+
+    Attributes:
+        kind: the server.
+    """
 
     name = "the chat process"
 
     def __init__(
-        self, environment: Mapping[str, str] | None = None, application: str = APPLICATION
+        self,
+        environment: Mapping[str, str] | None = None,
+        application: str = APPLICATION,
+        kind: str = "uvicorn",
     ) -> None:
-        """Takes what to change in the environment, and where the application is."""
+        """Takes what to change in the environment, where the application is, and the server."""
         super().__init__()
+        self.kind = KINDS[kind]
         self._environment = {**os.environ, **(environment or {})}
         self._application = application
         self.port = free_port()
@@ -375,13 +466,13 @@ class ChatProcess(_ProcessServer):
         return f"ws://{HOST}:{self.port}{PATH}"
 
     def _command(self) -> tuple[list[str], dict[str, Any]]:
-        command = [sys.executable, "-m", "uvicorn", self._application, "--no-use-colors"]
-        command += ["--host", HOST, "--port", str(self.port)]
-        return command, {"cwd": ROOT, "env": self._environment}
+        values = {"application": self._application, "port": self.port}
+        command = [part.format(**values) for part in self.kind.command]
+        return [sys.executable, "-m", *command], {"cwd": ROOT, "env": self._environment}
 
     def _answers(self) -> bool:
         # Its own word that it listens: to a connection, whoever else has the port would answer.
-        return "Uvicorn running on" in self.log[self._log_began :]
+        return self.kind.listens in self.log[self._log_began :]
 
 
 class _ThreadServer(uvicorn.Server):

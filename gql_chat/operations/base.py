@@ -13,7 +13,7 @@ from django.db import connections, router
 from django.db.models import Exists, F, OuterRef
 from guardian.conf import settings as guardian_settings
 
-from .. import streams
+from .. import gates, streams
 from ..columns import clean_columns, declared_columns, own_columns
 from ..compatibility import check_range
 from ..conf import chat_settings
@@ -72,6 +72,9 @@ def _message_keys_and_user() -> list[One | Many]:
     return [*_message_keys(), One(get_user_model()._meta.pk)]
 
 
+_places: Statement[Any] = find_among(
+    lambda: get_model("Message").objects.order_by().values_list("pk", "room_id"), "id"
+)
 _rooms_of_messages: Statement[Any] = Statement(_select_rooms_of, _message_keys)
 _messages_in_locked_rooms: Statement[Any] = Statement(_select_messages, _message_keys_and_user)
 _messages_with_rooms: Statement[Any] = Statement(
@@ -253,6 +256,7 @@ class Operations:
             NotFound: one of them does not exist.
         """
         wanted = list(dict.fromkeys(room_ids))
+        gates.enter(wanted)
         found = {room.pk: room for room in _locked_rooms.all(wanted)}
         rooms = [_check_known(found.get(room_id)) for room_id in wanted]
         _note_held(rooms)
@@ -401,6 +405,9 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
         _note_held([message.room for message in read])
         return read
     keys = Keys(message_ids)
+    if gates.applies():
+        # Who may have to step aside asks first, without waiting for a lock, where messages stand.
+        gates.enter(dict(_places.all(keys)).values())
     rooms = {room.pk: room for room in _rooms_of_messages.all(keys)}
     _note_held(rooms.values())
     found = _messages_in_locked_rooms.all(keys, user_id)

@@ -8,9 +8,11 @@ The environment chooses what it runs on:
   ``CHAT_TEST_REDIS``.
 - ``CHAT_TEST_PROJECT``: ``plain`` (default), or ``custom``: a project with users of its own
   (`tests.site.people`), swapped models and a fourth room type (those of ``docs/examples``).
+- ``CHAT_TEST_SETTINGS``: settings of chat, as JSON.
 - ``CHAT_TEST_DISORDER``, if set, makes the layer lose, delay and reorder messages.
 """
 
+import json
 import os
 from typing import Any
 
@@ -123,6 +125,11 @@ match os.environ.get("CHAT_TEST_PROJECT", "plain"):
         }
     case unknown:
         raise ImproperlyConfigured(f"CHAT_TEST_PROJECT={unknown}: plain or custom")
+if "CHAT_TEST_SETTINGS" in os.environ:
+    REALTIME_CHAT_MESSAGING = {
+        **globals().get("REALTIME_CHAT_MESSAGING", {}),
+        **json.loads(os.environ["CHAT_TEST_SETTINGS"]),
+    }
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -9,8 +9,8 @@ from unittest.mock import patch
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from gql_chat import streams
-from gql_chat.commits import Outcome, commit_together
+from gql_chat import commits, streams
+from gql_chat.commits import Call, Outcome
 from gql_chat.errors import Invalid
 from gql_chat.models import GroupChat, Message, StreamEvent
 from gql_chat.operations import EventHandler
@@ -43,6 +43,10 @@ class World:
 @pytest.fixture
 def world(users: Users, committed_database: None) -> World:
     return World(users)
+
+
+def commit_together(calls: list[Any]) -> list[Outcome]:
+    return commits.commit_together([Call(call) for call in calls])
 
 
 def errors(outcomes: list[Outcome]) -> list[type | None]:

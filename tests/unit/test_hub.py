@@ -82,8 +82,8 @@ class Loop:
     def call_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> None:
         self.timers.append((callback, args))
 
-    def create_task(self, work: Any) -> asyncio.Task[Any]:
-        return self.real.create_task(work)
+    def create_task(self, work: Any, context: Any) -> asyncio.Task[Any]:
+        return self.real.create_task(work, context=context)
 
     def time(self) -> float:
         return 0.0
@@ -541,6 +541,65 @@ def test_sockets_that_come_and_go_between_frames_hear_what_is_theirs(world: Worl
     world.tell(A)
 
     assert (first.of(A), second.of(A), other.of(A)) == ([2, 3], [3, 4, 5], [3, 4])
+
+
+class Deaf(Socket):
+    """A project's socket that raises at a frame."""
+
+    offered = 0
+    may_close = True
+
+    def deliver(self, frame: Delivered) -> None:
+        self.offered += 1
+        raise LookupError("no such thing")
+
+    def interrupt(self) -> None:
+        super().interrupt()
+        if not self.may_close:
+            raise LookupError("no such thing either")
+
+
+@pytest.mark.parametrize("may_close", [True, False])
+@pytest.mark.parametrize("late", [True, False])
+def test_a_socket_that_raises_at_a_frame_is_closed_and_the_others_go_on(
+    late: bool, may_close: bool, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.commit(A, joined=["1", "2", "3"])
+    one = world.open("1")
+    _, positions = world.read("2")
+    deaf = Deaf("2", {})
+    deaf.may_close = may_close
+    world.hub.register(deaf)
+    world.enter(deaf, positions)
+    beside, other = world.open("2"), world.open("3")
+
+    for _ in range(20):
+        if late:
+            world.commit(A)
+            world.hub.spawn(world.hub.look())
+            world.settle()
+        else:
+            world.tell(A)
+
+    assert one.of(A) == beside.of(A) == other.of(A) == list(range(2, 22))
+    # What it got is what it resumes from: nothing after the frame that it could not take.
+    assert (deaf.offered, deaf.interrupted) == (1, True)
+    assert len(caplog.records) == (1 if may_close else 2)
+
+
+def test_an_event_that_cannot_be_shown_keeps_no_other_back(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.commit(A, joined=["1"])
+    one = world.open("1")
+    unknown = Envelope(A, 2, "MessagesDeleted", "no JSON")
+    world.log[A].append(unknown)
+    after = world.commit(A)
+
+    world.hub.take([unknown, after])
+
+    assert one.of(A) == [3]
+    assert len(caplog.records) == 1
 
 
 def test_a_frame_that_tells_nothing_lasting_is_delivered_as_it_comes(world: World) -> None:

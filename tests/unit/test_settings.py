@@ -309,6 +309,7 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
         ),
         ("MAX_MEDIA_ITEMS", ("ten", -1, 1.5, True)),
         ("INACTIVITY_THRESHOLD", (None, "60", 0, -1, True, float("inf"), float("nan"))),
+        ("LOCK_TIMEOUT", ("2 s", 0, -1, True, float("nan"), float("inf"))),
         ("EVENT_LOG_RETENTION", ("7 days", 0, -1, True, timedelta(days=7))),
         ("WEBSOCKET_PATH", (None, 5, "messaging", "", "messaging/?a=/", "a b/", b"messaging/")),
         (
@@ -344,6 +345,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: A
         ("MAX_IDS", (1, None)),
         ("MAX_MEDIA_ITEMS", (0, None)),
         ("RATE_LIMIT", ({"events": 1, "seconds": 0.5},)),
+        ("LOCK_TIMEOUT", (0.5, 2, None)),
         ("EVENT_LOG_RETENTION", (1, None)),
     ],
 )

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator
+from contextvars import ContextVar, copy_context
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone, translation
 
-from gql_chat.threads import DatabaseThreads, default_size
+from gql_chat import streams
+from gql_chat.threads import DatabaseThreads, default_for_rooms, default_size, default_together
 from tests.timing import PATIENCE, eventually
 
 
@@ -175,4 +178,122 @@ async def test_connections_are_closed_with_the_threads(committed_database: None)
 
 
 def test_sqlite_has_one_thread_and_other_databases_several() -> None:
-    assert default_size() == (1 if connection.vendor == "sqlite" else 8)
+    found = default_size(), default_for_rooms(), default_together()
+    assert found == ((1, 0, 16) if connection.vendor == "sqlite" else (8, 5, 1))
+
+
+# What the work runs in
+
+tenant: ContextVar[str] = ContextVar("tenant")
+mark: ContextVar[str] = ContextVar("mark")
+
+
+def seen() -> tuple[str | None, str, str, str | None]:
+    """What work sees of who asked for it, and of work before it."""
+    found = tenant.get(None), translation.get_language(), str(timezone.get_current_timezone())
+    return *found, mark.get(None)
+
+
+async def ask(threads: DatabaseThreads, method: str, number: int) -> list[object]:
+    """Ask for work with a context of one's own; returns what it saw, also after its commit."""
+    language, zone = ("de", "Europe/Berlin") if number % 2 else ("fr", "Asia/Tokyo")
+    tenant.set(str(number))
+    translation.activate(language)
+    timezone.activate(zone)
+    found: list[object] = []
+
+    def work() -> None:
+        found.append(seen() == (str(number), language, zone, None) or seen())
+        mark.set(str(number))
+        translation.activate("it")
+        if method == "commit":
+            with streams.transaction():
+                transaction.on_commit(lambda: found.append(tenant.get() + mark.get()))
+
+    await getattr(threads, method)(work)
+    return found
+
+
+@pytest.mark.parametrize("method", ["run", "commit"])
+@pytest.mark.parametrize(
+    ("size", "together", "for_rooms"), [(1, 1, 0), (1, 5, 0), (3, 1, 0), (4, 1, 2)]
+)
+async def test_work_sees_the_context_of_who_asked_and_leaves_nothing_behind(
+    size: int, together: int, for_rooms: int, method: str, committed_database: None
+) -> None:
+    if connection.vendor == "sqlite" and size > 1 and method == "commit":
+        for_rooms, size = 0, 1  # it has one writer
+    threads = DatabaseThreads(size, together, for_rooms)
+
+    results = await asyncio.gather(
+        *(
+            asyncio.create_task(ask(threads, method, number), context=copy_context())
+            for number in range(60)
+        )
+    )
+
+    after = [f"{number}{number}" for number in range(60)]
+    for number, found in enumerate(results):
+        assert found == ([True, after[number]] if method == "commit" else [True])
+    threads.close()
+    assert tenant.get(None) is None
+
+
+async def test_a_shared_commit_is_over_for_work_that_comes_after_it(
+    committed_database: None,
+) -> None:
+    threads = DatabaseThreads(1, together=4)
+
+    def work() -> bool:
+        with streams.transaction():
+            return connection.in_atomic_block
+
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    holding = asyncio.ensure_future(threads.run(hold))
+    await eventually(begun.is_set, "the thread is at work")
+    shared = [asyncio.ensure_future(threads.commit(work)) for _ in range(4)]
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(holding, *shared)
+
+    def alone() -> tuple[bool, bool]:
+        before = connection.in_atomic_block
+        with streams.transaction():
+            return before, bool(connection.savepoint_ids)
+
+    assert await threads.commit(alone) == (False, False)
+    threads.close()
+
+
+# Two crews
+
+
+async def test_what_needs_no_room_never_waits_behind_what_does() -> None:
+    threads = DatabaseThreads(3, for_rooms=2)
+    go_on = threading.Event()
+    rooms = [asyncio.ensure_future(threads.commit(go_on.wait, PATIENCE)) for _ in range(20)]
+    await asyncio.sleep(0)
+
+    for _ in range(20):
+        assert await asyncio.wait_for(threads.run(divmod, 7, 2), PATIENCE) == (3, 1)
+        keep = threads.commit(divmod, 7, 2, rooms=False)
+        assert await asyncio.wait_for(keep, PATIENCE) == (3, 1)
+
+    assert not any(job.done() for job in rooms)
+    go_on.set()
+    assert await asyncio.gather(*rooms) == [True] * 20
+    threads.close()
+
+
+async def test_both_crews_end_when_they_are_closed_and_start_again() -> None:
+    threads = DatabaseThreads(3, for_rooms=2)
+    for _ in range(3):
+        workers = {await threads.run(current), await threads.commit(current)}
+        assert len(workers) == 2
+        threads.close()
+        await eventually(lambda w=workers: not any(t.is_alive() for t in w), "they have ended")  # type: ignore[misc]
