@@ -1,0 +1,66 @@
+"""What the stress test runs on: the processes, and the choices of the environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.configuration import Configuration
+from tests.conftest import Users
+from tests.servers import ChatProcess
+from tests.stress.people import Person
+from tests.stress.scenario import Scenario
+from tests.stress.world import World
+
+APPLICATION = "tests.site.stress:application"
+
+#: How many people there are.
+PEOPLE = 12
+
+MakeScenario = Callable[..., Scenario]
+
+
+@pytest.fixture
+def environment(
+    configuration: Configuration, committed_database: None, request: pytest.FixtureRequest
+) -> Mapping[str, str]:
+    """The environment of the processes."""
+    if configuration.database == "sqlite":
+        return dict(os.environ)
+    shared: Mapping[str, str] = request.getfixturevalue("shared_environment")
+    return shared
+
+
+@pytest.fixture
+def scenario(
+    configuration: Configuration, environment: Mapping[str, str], users: Users
+) -> Iterator[MakeScenario]:
+    """Makes a scenario: two processes and one for the project's code, or one on SQLite."""
+    with ExitStack() as stack:
+
+        def make(seconds: float, *, fault: str = "") -> Scenario:
+            chosen = {**environment, "CHAT_STRESS_FAULT": fault}
+            alone = configuration.database == "sqlite"
+            chats = [
+                stack.enter_context(ChatProcess(chosen, APPLICATION))
+                for _ in range(1 if alone else 2)
+            ]
+            # The in-memory layer ends at a process, so there the project's code is in it.
+            project = chats[0] if alone else stack.enter_context(ChatProcess(chosen, APPLICATION))
+            seed = os.environ.get("CHAT_STRESS_SEED") or secrets.token_hex(4)
+            world = World(seed, chats, project)
+            urls = [chat.url for chat in chats]
+            world.people = [_person(world, user, urls) for user in users.make(*["p"] * PEOPLE)]
+            return Scenario(world, seconds, locks_rows=not alone)
+
+        yield make
+
+
+def _person(world: World, user: Any, urls: list[str]) -> Person:
+    name = user.get_username()
+    return Person(user.pk, name, urls, world.journal, world.frames, world.chance(name))
