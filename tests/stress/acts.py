@@ -120,10 +120,11 @@ class Actor:
     async def reply(self) -> None:
         """Answer a message in its room."""
         device = self.person.device()
-        if room_id := self._writable(device):
-            if found := self.person.messages(device, room_id):
-                parent = self.chance.choice(found[-10:])
-                await self._send(device, room_id, parent_message_id=parent["id"])
+        room_id = self._writable(device)
+        found = self.person.messages(device, room_id) if room_id else []
+        if room_id and found:
+            parent = self.chance.choice(found[-10:])
+            await self._send(device, room_id, parent_message_id=parent["id"])
 
     async def forward(self) -> None:
         """Pass a message on into another room."""

@@ -23,12 +23,13 @@ from tests.timing import LOOK, STARTUP
 
 Frame = dict[str, Any]
 
+#: Dispatches that need nothing that is held already.
+_KNOWN = ("roomdelete.dispatch", "roomcreate.dispatch")
+
 #: How many frames a failure shows of a device.
 REMEMBERED = 25
 #: How many messages one acknowledgement names at most.
 AT_ONCE = 40
-
-NORMAL = 1000
 
 
 class LostError(Exception):
@@ -71,6 +72,7 @@ class Device:
         mirror: what it holds.
         heard: for each stream the places that it was given.
         order: the ids of the messages it was sent, in order, by room: of a page that never resumes.
+        asked: how many requests are under way.
         past: what it was given of streams that it then had to begin anew.
     """
 
@@ -92,6 +94,7 @@ class Device:
         self.mirror = Mirror()
         self.heard: dict[str, Heard] = {}
         self.past: list[tuple[str, Heard]] = []
+        self.asked = 0
         self.order: dict[str, list[str]] = {}
         self.last_frames: deque[str] = deque(maxlen=REMEMBERED)
         self._journal = journal
@@ -112,6 +115,7 @@ class Device:
         self._acknowledging = False
         # Rooms that are being fetched, each with what came meanwhile.
         self._fetching: dict[str, list[tuple[str, Any]]] = {}
+        self._off = False
         self._tasks: set[asyncio.Task[Any]] = set()
         # What a sibling had before this page was loaded: nothing of it may come as new.
         self.old: dict[str, int] = {}
@@ -126,6 +130,7 @@ class Device:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._off = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -175,7 +180,7 @@ class Device:
                     if not answer.done():
                         answer.set_exception(LostError())
                 self._answers.clear()
-                if socket is not None and socket.close_code not in (None, NORMAL):
+                if socket is not None and not self._off:
                     self._journal.closes[socket.close_code or 0] += 1
 
     async def _follow(self, socket: ClientConnection) -> None:
@@ -258,6 +263,7 @@ class Device:
     def _look_into(self, room_id: str) -> None:
         self._unfetched.add(room_id)
         if room_id not in self._fetching:
+            self._fetching[room_id] = []
             self._spawn(self._fetch_some_time(room_id))
 
     async def _fetch_some_time(self, room_id: str) -> None:
@@ -267,7 +273,7 @@ class Device:
     async def _fetch(self, room_id: str) -> None:
         """Fetch a room; what comes of it meanwhile is applied afterwards."""
         while True:
-            self._fetching[room_id] = []
+            self._fetching.setdefault(room_id, [])
             try:
                 deed = await self._deed("room.info", {"room_id": room_id})
                 page = None
@@ -309,9 +315,7 @@ class Device:
             self.mirror.forget_room(room_id)
             # It may be late: somebody may have brought the user in again.
             self._look_into(room_id)
-        elif event in ("roomdelete.dispatch", "roomcreate.dispatch"):
-            self.mirror.apply(event, data)
-        elif room_id in self.mirror.rooms:
+        elif event in _KNOWN or room_id in self.mirror.rooms:
             self.mirror.apply(event, data)
         else:
             self._look_into(room_id)
@@ -406,6 +410,7 @@ class Device:
         """
         deed = Deed(self.username, self.name, event, data)
         self._journal.note(deed, rooms)
+        self.asked += 1
         try:
             async with asyncio.timeout(STARTUP):
                 while True:
@@ -414,12 +419,16 @@ class Device:
                         deed.answer = (await self._deed(event, data)).answer
                     except (LostError, WebSocketException):
                         deed.repeated = True
+                        # Its end is noticed in a task of its own.
+                        await asyncio.sleep(0)
                         continue
                     return deed
         except TimeoutError:
             what = f"not answered within {STARTUP:g} s: {deed}"
             self._journal.violate("answers", what, self.username, *rooms)
             raise UnansweredError from None
+        finally:
+            self.asked -= 1
 
     async def _acknowledge(self) -> None:
         """Acknowledge what has arrived, at once, as often as something has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from gql_chat.models import Membership, StreamEvent
@@ -141,7 +142,7 @@ def _check_page(
     for room_id, ids in device.order.items():
         stream = f"room:{room_id}"
         found = [places[message_id][1] for message_id in ids if message_id in places]
-        if any(one >= other for one, other in zip(found, found[1:], strict=False)):
+        if any(one >= other for one, other in pairwise(found)):
             what = f"{device.name} was given messages of {stream} in the order {found}"
             world.journal.violate("places", what, stream, device.username)
         times = list(stays[stream, device.user].until(2**63))
