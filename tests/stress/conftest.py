@@ -9,10 +9,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.configuration import Configuration
 from tests.conftest import Users
 from tests.servers import ChatProcess
+from tests.stress.deadlocks import PROJECT
 from tests.stress.people import Person
 from tests.stress.scenario import Scenario
 from tests.stress.world import World
@@ -51,14 +53,20 @@ def scenario(
                 for _ in range(1 if alone else 2)
             ]
             # The in-memory layer ends at a process, so there the project's code is in it.
-            project = chats[0] if alone else stack.enter_context(ChatProcess(chosen, APPLICATION))
+            project = chats[0] if alone else stack.enter_context(_project_process(chosen))
             seed = os.environ.get("CHAT_STRESS_SEED") or secrets.token_hex(4)
             world = World(seed, chats, project)
             urls = [chat.url for chat in chats]
             world.people = [_person(world, user, urls) for user in users.make(*["p"] * PEOPLE)]
-            return Scenario(world, seconds, locks_rows=not alone)
+            return Scenario(world, seconds, configuration.postgres)
 
         yield make
+
+
+def _project_process(environment: Mapping[str, str]) -> ChatProcess:
+    """A process without sockets, whose connections to the database bear a name."""
+    dsn = make_conninfo(environment["CHAT_TEST_DSN"], application_name=PROJECT)
+    return ChatProcess({**environment, "CHAT_TEST_DSN": dsn}, APPLICATION)
 
 
 def _person(world: World, user: Any, urls: list[str]) -> Person:

@@ -179,6 +179,7 @@ class Device:
                 for answer in self._answers.values():
                     if not answer.done():
                         answer.set_exception(LostError())
+                        answer.exception()  # also where nobody waits for it any more
                 self._answers.clear()
                 if socket is not None and not self._off:
                     self._journal.closes[socket.close_code or 0] += 1

@@ -69,7 +69,8 @@ def stays_of(
         known = changes[f"room:{room_id}", user]
         # With a frame of its own the log knows it better.
         if not any(one[2] == "leave" and before < one[0] <= after for one in known):
-            known.append((before, 3, "leave", "plain", before, after))
+            # Where there is no frame, the last ones before it may be lost on the way.
+            known.append((before, 3, "leave", "plain", 0, after))
     found: dict[tuple[str, Any], Stays] = defaultdict(Stays)
     for key, known in changes.items():
         for _, _, what, _, one, other in sorted(known):
@@ -95,7 +96,9 @@ def check(
                     _check_own(world, device, stream, heard)
                 else:
                     # What came after a device was turned off, or began anew, is not its matter.
-                    head = heads.places.get(stream, heard.last) if on else heard.last
+                    # A stream may stand below what its log has: `stored` tells of that.
+                    stands = max(heads.places.get(stream, 0), heard.last)
+                    head = stands if on else heard.last
                     if device.heard.get(stream) is not heard:
                         head = heard.last
                     _check_room(world, device, stream, heard, stays[stream, device.user], head)

@@ -102,7 +102,7 @@ class Stays:
         lost = [
             seq
             for stay in stays
-            for seq in range(max(stay.first, after + 1), stay.sure + 1)
+            for seq in range(max(stay.first, after + 1), min(stay.sure, head) + 1)
             if seq not in heard
         ]
         return alien, lost

@@ -9,9 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
+
 from gql_chat.models import StreamEvent, get_model
+from tests.servers import PostgresServer
 from tests.stress import entitled, stored
 from tests.stress.acts import Actor
+from tests.stress.deadlocks import Deadlocks
 from tests.stress.devices import Device, UnansweredError
 from tests.stress.mirror import differences
 from tests.stress.people import Person
@@ -36,12 +40,15 @@ class Scenario:
     Args:
         world: people without devices, and processes.
         seconds: how long everybody acts.
-        locks_rows: whether the database can lock one row.
+        postgres: the database's server, where there is one and it is our own.
     """
 
     world: World
     seconds: float
-    locks_rows: bool
+    postgres: PostgresServer | None
+
+    def __post_init__(self) -> None:
+        self.deadlocks = Deadlocks(self.postgres)
 
     async def run(self) -> None:
         """Run it; what is wrong is in the journal."""
@@ -137,7 +144,10 @@ class Scenario:
         actors: list[Actor | Project] = [
             Actor(world, person, number) for person in world.people for number in range(ACTORS)
         ]
-        actors += [Project(world, number, locks_rows=self.locks_rows) for number in range(PROJECTS)]
+        actors += [
+            Project(world, number, locks_rows=connection.features.has_select_for_update)
+            for number in range(PROJECTS)
+        ]
         tasks = [asyncio.create_task(self._let(actor)) for actor in actors]
         try:
             async with asyncio.timeout(self.seconds):
@@ -164,6 +174,7 @@ class Scenario:
 
     async def _settle(self) -> None:
         world = self.world
+        await stored.read(self.deadlocks.note_project)
         await self._say_last_words()
         await self._grow_quiet()
         # One who comes now, and fetches everything, shows what all others ought to hold.
@@ -348,6 +359,7 @@ class Scenario:
 
         if not await self._become(all_gone, "everybody has left"):
             self.world.journal.violate("left over", f"after all have left: {left}")
+        self.deadlocks.check(self.world.journal)
         for process in {*self.world.chats, self.world.project}:
             for found in TROUBLE.finditer(process.log):
                 around = process.log[max(0, found.start() - 1000) : found.end() + 3000]
