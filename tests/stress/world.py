@@ -103,5 +103,5 @@ async def ask(process: ChatProcess, path: str, data: Any = None) -> Any:
             await writer.wait_closed()
     status, _, rest = answer.partition(b"\r\n")
     if b" 200 " not in status:
-        raise RuntimeError(f"{path} {data}: {answer.decode(errors='replace')}")
+        raise RuntimeError(f"{path} {data}: {status.decode()}\n{process.log[-4000:]}")
     return json.loads(rest.partition(b"\r\n\r\n")[2])
