@@ -117,8 +117,6 @@ class Device:
         self._fetching: dict[str, list[tuple[str, Any]]] = {}
         self._off = False
         self._tasks: set[asyncio.Task[Any]] = set()
-        # What a sibling had before this page was loaded: nothing of it may come as new.
-        self.old: dict[str, int] = {}
 
     # Life
 
@@ -367,8 +365,8 @@ class Device:
 
     def _take_place(self, stream: str, seq: int, text: str) -> None:
         self._frames.check(stream, seq, text, self.name)
-        if seq <= self.old.get(stream, 0):
-            what = f"{self.name}: an empty resume brought {stream} {seq}, known before it connected"
+        if self._covered and not self._places:
+            what = f"{self.name}: an empty resume replayed {stream} {seq}"
             self._journal.violate("empty resume", what, stream, self.username)
         heard = self.heard.get(stream)
         if heard is None:

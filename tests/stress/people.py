@@ -49,9 +49,6 @@ class Person:
         device = Device(
             self.user, self.name, number, urls, self.journal, self.frames, resumes=resumes
         )
-        for sibling in self.devices:
-            for stream, heard in sibling.heard.items():
-                device.old[stream] = max(heard.last, device.old.get(stream, 0))
         self.devices.append(device)
         await device.__aenter__()
         return device
