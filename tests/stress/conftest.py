@@ -9,10 +9,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection, transaction
 from psycopg.conninfo import make_conninfo
 
 from tests.configuration import Configuration
-from tests.conftest import Users
+from tests.conftest import Orm, Users
 from tests.servers import ChatProcess
 from tests.stress.deadlocks import PROJECT
 from tests.stress.people import Person
@@ -23,6 +25,9 @@ APPLICATION = "tests.site.stress:application"
 
 #: How many people there are.
 PEOPLE = 12
+
+HISTORY = "Epoch"
+"""The model that says which history the database is of: it has one row, made by a migration."""
 
 MakeScenario = Callable[..., Scenario]
 
@@ -40,10 +45,12 @@ def environment(
 
 @pytest.fixture
 def scenario(
-    configuration: Configuration, environment: Mapping[str, str], users: Users
+    configuration: Configuration, environment: Mapping[str, str], users: Users, orm: Orm
 ) -> Iterator[MakeScenario]:
     """Makes a scenario: two processes and one for the project's code, or one on SQLite."""
     with ExitStack() as stack:
+        # What other runs left is no matter of this one's.
+        orm(_empty_tables)
 
         def make(seconds: float, *, fault: str = "") -> Scenario:
             chosen = {**environment, "CHAT_STRESS_FAULT": fault}
@@ -67,6 +74,15 @@ def _project_process(environment: Mapping[str, str]) -> ChatProcess:
     """A process without sockets, whose connections to the database bear a name."""
     dsn = make_conninfo(environment["CHAT_TEST_DSN"], application_name=PROJECT)
     return ChatProcess({**environment, "CHAT_TEST_DSN": dsn}, APPLICATION)
+
+
+def _empty_tables() -> None:
+    """Empty the tables of chat, asking no model and sending no signal."""
+    # Foreign keys are checked at the end of the transaction.
+    with transaction.atomic(), connection.cursor() as cursor:
+        for model in apps.get_app_config("gql_chat").get_models():
+            if not model._meta.proxy and model.__name__ != HISTORY:
+                cursor.execute(f'DELETE FROM "{model._meta.db_table}"')
 
 
 def _person(world: World, user: Any, urls: list[str]) -> Person:
