@@ -204,8 +204,9 @@ class Device:
             self._ready.set()
         except (LostError, WebSocketException):
             pass  # the next connection opens the page
-        except AssertionError as problem:
-            self._journal.violate("opening", f"{self.name}: {problem}", self.username)
+        except Exception as problem:
+            # Now, not when the socket ends: until then the device would only be silent.
+            self._journal.violate("opening", f"{self.name}: {problem!r}", self.username)
 
     async def _resume(self) -> None:
         self._places = {stream: heard.last for stream, heard in self.heard.items()}
@@ -423,7 +424,16 @@ class Device:
                         continue
                     return deed
         except TimeoutError:
-            what = f"not answered within {STARTUP:g} s: {deed}"
+            state = {
+                "ready": self._ready.is_set(),
+                "connected": self._socket is not None,
+                "covered": self._covered,
+                "loaded": self._loaded,
+                "fetching": list(self._fetching),
+                "waiting for": list(self._answers),
+                "off": self._off,
+            }
+            what = f"not answered within {STARTUP:g} s: {deed}; {self.name} is {state}"
             self._journal.violate("answers", what, self.username, *rooms)
             raise UnansweredError from None
         finally:

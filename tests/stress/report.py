@@ -64,7 +64,7 @@ async def _about(world: World, violation: Violation, shown: set[str]) -> list[st
             lines += ["", f"The end of {stream}:", *(f"  {event}" for event in events)]
         for person in world.people:
             if person.name == about:
-                for device in person.devices:
+                for device in [*person.retired, *person.devices]:
                     lines += ["", f"The last frames of {device.name}:"]
                     lines += [f"  {frame}" for frame in device.last_frames]
     return lines
