@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test subsets servers matrix lint types exports bench clean
+.PHONY: help install demo test stress subsets servers matrix lint types exports bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -16,6 +16,10 @@ demo: $(VENV)/.demo ## Start the example site (PORT=8000 by default)
 
 test: $(VENV)/.test ## Check style, types and migrations, run every test in every configuration
 	@$(RUN) -m tests.run
+
+# How long, and what to repeat, is chosen by SECONDS=600 and SEED=1f2e3d4c.
+stress: $(VENV)/.test ## Let many people do everything at once (SECONDS=, SEED=)
+	@CHAT_STRESS_SECONDS=$(or $(SECONDS),60) CHAT_STRESS_SEED=$(SEED) $(RUN) -m tests.run stress-sqlite stress-postgres
 
 subsets: $(VENV)/.test ## Let a project for every set of swapped models live (half an hour)
 	@$(RUN) -m tests.run subsets-one-app subsets-two-apps

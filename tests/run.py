@@ -37,6 +37,8 @@ INDEPENDENT = (
     "tests/unit/test_settings.py",
     "tests/unit/test_startup.py",
 )
+#: Has steps of its own, and takes as long as it is told to.
+STRESS = "tests/stress"
 #: Tests that reach hardly a line that the measured ones do not reach. Measuring nearly doubles the
 #: time that a test takes.
 UNMEASURED = (
@@ -105,6 +107,13 @@ def _subsets(layout: str) -> Step:
     return Step(suite.commands, {**suite.environment, "CHAT_TEST_SUBSETS": layout})
 
 
+def _stress(database: str, layer: str, seconds: int, test: str = "test_stress.py") -> Step:
+    """Let people do everything at once; `CHAT_STRESS_SECONDS` says for how long."""
+    suite = _suite(database, layer, f"{STRESS}/{test}")
+    chosen = os.environ.get("CHAT_STRESS_SECONDS") or str(seconds)
+    return Step(suite.commands, {**suite.environment, "CHAT_STRESS_SECONDS": chosen})
+
+
 STEPS: dict[str, Step] = {
     "lint": Step((_module("ruff", "check", "."), _module("ruff", "format", "--check", "."))),
     "types": Step((_module("mypy"),)),
@@ -122,11 +131,11 @@ STEPS: dict[str, Step] = {
         "sqlite",
         "memory",
         "tests",
-        *_without("tests/projects", "tests/processes", *UNMEASURED),
+        *_without("tests/projects", "tests/processes", STRESS, *UNMEASURED),
         measured=True,
     ),
     "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
-    "postgres-redis": _suite("postgres", "redis", "tests", *_without(*INDEPENDENT)),
+    "postgres-redis": _suite("postgres", "redis", "tests", *_without(STRESS, *INDEPENDENT)),
     # Generated input asks nothing of a layer that the other suites do not ask.
     "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(GENERATED)),
     # A project unlike the plain one: other users, swapped models, one more room type. Generated
@@ -140,6 +149,10 @@ STEPS: dict[str, Step] = {
         project="custom",
     ),
     "projects": _suite("sqlite", "memory", "tests/projects"),
+    "stress-sqlite": _stress("sqlite", "memory", 20),
+    "stress-postgres": _stress("postgres", "pubsub", 40),
+    # Each fault is brought back once, and found.
+    "stress-faults": _stress("postgres", "pubsub", 20, "test_faults.py"),
     "coverage": Step(
         (_module("coverage", "combine", "--quiet", "--keep"), _module("coverage", "report"))
     ),
@@ -160,13 +173,21 @@ STAGES = (
         "sqlite-unmeasured",
         "custom",
     ),
+    # By themselves, so that what they find is their own.
+    ("stress-postgres", "stress-sqlite"),
     ("coverage",),
+    ("stress-faults",),
     ("subsets-one-app", "subsets-two-apps"),
     tuple(f"servers-{name}" for name in SERVERS),
 )
 
-#: What runs only when it is named: it takes as long as all else together.
-ON_DEMAND = ("subsets-one-app", "subsets-two-apps", *(f"servers-{name}" for name in SERVERS))
+#: What runs only when it is named: it takes long.
+ON_DEMAND = (
+    "stress-faults",
+    "subsets-one-app",
+    "subsets-two-apps",
+    *(f"servers-{name}" for name in SERVERS),
+)
 
 #: Each suite waits now and then, so three keep two cores busy.
 AT_ONCE = 3

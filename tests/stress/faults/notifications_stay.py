@@ -1,0 +1,8 @@
+"""The last to acknowledge does not see that nobody is left."""
+
+from gql_chat.models.notifications import NotificationManager
+
+
+def bring_back() -> None:
+    """Delete no notification when it is acknowledged."""
+    NotificationManager.delete_finished_of = lambda *_: None  # type: ignore[method-assign]
