@@ -105,6 +105,10 @@ class Entry:
     doubtful: bool = False
 
 
+_DELETED = "this client_id is deleted"
+"""What a sender is told who repeats a message that is there no more."""
+
+
 @dataclass
 class Journal:
     """All that was done, as far as the invariants need it.
@@ -187,6 +191,8 @@ class Journal:
                 self.missing.append((deed, (*messages, *rooms)))
             case 4004 if deed.event == "message.react" and deed.repeated:
                 pass  # the reaction was taken back the first time
+            case 4004 if deed.event == "message.send" and deed.repeated and _DELETED in deed.detail:
+                pass  # stored the first time, and deleted before it was sent again
             case 4002 if parted:
                 pass
             case 4003 if any(rule in deed.detail for rule in rules):
