@@ -135,10 +135,12 @@ async def test_a_client_that_does_not_read_delays_nobody_and_can_resume(
         await beside.expect("message.dispatch")
     slow.resume_reading()
 
-    assert await slow.closed() in process.kind.slow_codes
+    code = await slow.closed()
+    assert code in process.kind.slow_codes
     got = slow.drain()
-    assert 0 < len(got) < MESSAGES
-    last = got[-1]["seq"]
+    # What a connection held that was cut off may be lost with it.
+    assert (0 if code == 1006 else 1) <= len(got) < MESSAGES
+    last = got[-1]["seq"] if got else 1
     assert [frame["seq"] for frame in got] == list(range(2, last + 1))
     again = await sockets.open(bob)
     await again.send("session.resume", {"streams": {stream: last}})
