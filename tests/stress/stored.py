@@ -170,6 +170,14 @@ def check_refusals(journal: Journal) -> None:
         if there.issuperset(named):
             what = f"{deed.person} was told that what exists does not: {deed}"
             journal.violate("missing", what, deed.person)
+    sent = dict(ClientMessage.objects.values_list("client_id", "message"))
+    for deed in journal.vanished:
+        message_id = sent.get(deed.data["client_id"])
+        if message_id is None or str(message_id) in there:
+            what = (
+                f"{deed.person} was told that a message is deleted, which is {message_id}: {deed}"
+            )
+            journal.violate("missing", what, deed.person)
     for key in journal.deleted & there:
         journal.violate("deleted", f"{key} was deleted, and is still there", key)
 
