@@ -66,55 +66,39 @@ def look() -> dict[str, int]:
         sockets = {socket for each in hub._listeners.values() for socket in each}
         found["sockets"] += len(sockets)
         found["streams"] += len(hub._streams)
-        found["opening"] += _count(hub, "_opening", "_readings")
-        found["entering hub"] += _count(hub, "_entering", missing=0)
-        found["stash"] += _count(hub, "_stash")
-        found["left"] += _count(hub, "_left")
-        found["asking"] += _count(hub, "_asking")
+        found["opening"] += len(hub._readings)
+        found["stash"] += len(hub._stash)
+        found["left"] += len(hub._left)
+        found["asking"] += len(hub._asking)
         found["jobs"] += _jobs(hub.threads)
         found["bells"] += hub._layer._outgoing.qsize()
         for stream in hub._streams.values():
-            found["late"] += _count(stream, "late")
+            found["late"] += len(stream.late)
             found["early"] += len(stream.early or ())
-            found["entering"] += _count(stream, "entering")
-            found["healing"] += _count(stream, "healing")
+            found["entering"] += len(stream.entering)
+            found["healing"] += int(stream.healing)
         for socket in sockets:
             found["unsent"] += socket.outbox.size
             found["sending"] += int(socket.outbox._task is not None)
-            found["intake"] += _count(socket.intake, "_jobs")
-            found["held"] += _count(socket, "_held")
+            found["intake"] += len(socket.intake._jobs)
+            found["held"] += len(socket._held)
             found["resuming"] += int(socket.resumption is not None)
     return found
 
 
-def _count(owner: Any, *names: str, missing: int | None = None) -> int:
-    """How much an attribute holds: the first of these names that there is."""
-    for name in names:
-        if hasattr(owner, name):
-            value = getattr(owner, name)
-            return int(value) if isinstance(value, int) else len(value)
-    if missing is None:
-        raise AttributeError(f"{type(owner).__name__} has none of {names}")
-    return missing
-
-
 def _jobs(threads: Any) -> int:
     """How many jobs wait, for a thread or at the gate of a room, and how many places are taken."""
-    if hasattr(threads, "_jobs"):
-        return int(threads._jobs.qsize())
     count = 0
     for crew in {threads._crew, threads._for_rooms}:
         if crew._shift is not None:
             count += crew._shift.jobs.qsize()
-            if crew._shift.gate is not None:
-                gate = crew._shift.gate
+            if (gate := crew._shift.gate) is not None:
                 count += sum(gate._taken.values()) + sum(map(len, gate._lines.values()))
     return count
 
 
 LEFT = (
     "opening",
-    "entering hub",
     "stash",
     "left",
     "asking",

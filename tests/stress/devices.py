@@ -201,6 +201,9 @@ class Device:
                 await self._resume()
             else:
                 await self._load()
+            # A connection that was lost may have left some rooms unfetched.
+            for room_id in list(self._unfetched):
+                self._look_into(room_id)
             self._ready.set()
         except (LostError, WebSocketException):
             pass  # the next connection opens the page
@@ -213,8 +216,6 @@ class Device:
         await self._insist("session.resume", {"streams": self._places})
         if not (self._loaded and self._recovered):
             await self._load()
-        for room_id in list(self._unfetched):
-            self._look_into(room_id)
 
     def _take_resumed(self, streams: dict[str, Any]) -> None:
         """Note where the streams stand, before the next frame is taken."""

@@ -57,14 +57,14 @@ def stays_of(
     for stream, rows in logged.items():
         for seq, change in rows:
             for user in change.get("joined", ()):
-                changes[stream, users.get(user)].append((seq, 1, "join", "log", seq, seq))
+                changes[stream, users.get(user)].append((seq, 0, "join", "log", seq, seq))
             for user in change.get("left", ()):
-                changes[stream, users.get(user)].append((seq, 0, "leave", "log", seq - 1, seq - 1))
+                changes[stream, users.get(user)].append((seq, 1, "leave", "log", seq - 1, seq - 1))
             if change.get("closed"):
                 for user in users.values():
                     changes[stream, user].append((seq, 2, "leave", "log", seq, seq))
     for room_id, user, seq in world.plain_joins:
-        changes[f"room:{room_id}", user].append((seq, 1, "join", "plain", seq, seq))
+        changes[f"room:{room_id}", user].append((seq, 0, "join", "plain", seq, seq))
     for room_id, user, before, after in world.plain_removals:
         known = changes[f"room:{room_id}", user]
         # With a frame of its own the log knows it better.
@@ -73,6 +73,8 @@ def stays_of(
             known.append((before, 3, "leave", "plain", 0, after))
     found: dict[tuple[str, Any], Stays] = defaultdict(Stays)
     for key, known in changes.items():
+        # Who is brought in with no frame of its own, and put out by the next, has heard neither:
+        # at one place joins come first.
         for _, _, what, _, one, other in sorted(known):
             if what == "join":
                 found[key].begin(one)

@@ -15,6 +15,9 @@ KEPT = 5
 #: How many deeds of a person, and in a room, a failure shows.
 REMEMBERED = 12
 
+REPEAT_DELETED = "The message that was sent with this client_id is deleted."
+"""What a repeat of a message is answered with that is deleted."""
+
 PASSING = (4029, 4503)
 """Codes after which a client asks again."""
 
@@ -105,10 +108,6 @@ class Entry:
     doubtful: bool = False
 
 
-_DELETED = "this client_id is deleted"
-"""What a sender is told who repeats a message that is there no more."""
-
-
 @dataclass
 class Journal:
     """All that was done, as far as the invariants need it.
@@ -122,8 +121,10 @@ class Journal:
         parted: rooms and user ids that somebody tried to part.
         demoted: rooms and user ids that somebody tried to take a right from.
         missing: what was answered with 4004, by what was asked for.
+        vanished: repeats of messages that were said to be deleted.
         violations: what is wrong, some of each kind; `counts` has how many there are.
-        bells: how many sockets were closed by the server, by code.
+        done, refusals: how many deeds succeeded, by event; how many did not, by event and code.
+        closes: how many connections ended that a device did not end itself, by code.
     """
 
     over: Callable[[], None] = lambda: None
@@ -134,6 +135,7 @@ class Journal:
     parted: set[tuple[str, Any]] = field(default_factory=set)
     demoted: set[tuple[str, Any]] = field(default_factory=set)
     missing: list[tuple[Deed, tuple[str, ...]]] = field(default_factory=list)
+    vanished: list[Deed] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
@@ -187,12 +189,13 @@ class Journal:
         gone = self.doomed.intersection(messages) or self.doomed_rooms.intersection(rooms)
         parted = any((room, user) in self.parted | self.demoted for room in rooms)
         match code:
+            case 4004 if deed.event == "message.send" and REPEAT_DELETED in deed.detail:
+                # Sent again, or twice at once: whether it is deleted shows at the end.
+                self.vanished.append(deed)
             case 4004 if gone:
                 self.missing.append((deed, (*messages, *rooms)))
             case 4004 if deed.event == "message.react" and deed.repeated:
                 pass  # the reaction was taken back the first time
-            case 4004 if deed.event == "message.send" and deed.repeated and _DELETED in deed.detail:
-                pass  # stored the first time, and deleted before it was sent again
             case 4002 if parted:
                 pass
             case 4003 if any(rule in deed.detail for rule in rules):

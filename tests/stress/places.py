@@ -90,9 +90,13 @@ class Stays:
         stays = list(self.until(head))
         after = heard.after
         if after is None:
-            # It began with this device there: with the stay of the first place that was heard.
-            begun = [stay.first for stay in stays if stay.last >= heard.runs[0][0]]
-            after = min(begun, default=head) - 1
+            # It began with this device there: with the stay of the first place that was heard. Of a
+            # stay that is over a device may have come too late for the beginning: a resume brings
+            # nothing of a room that is gone by then, the socket brings what was under way.
+            begun = heard.runs[0][0]
+            if self.since is not None and self.since <= begun:
+                begun = self.since
+            after = begun - 1
         alien = [
             seq
             for first, last in heard.runs
@@ -102,7 +106,18 @@ class Stays:
         lost = [
             seq
             for stay in stays
-            for seq in range(max(stay.first, after + 1), min(stay.sure, head) + 1)
+            for seq in range(max(stay.first, after + 1), self._until(stay, heard, head) + 1)
             if seq not in heard
         ]
         return alien, lost
+
+    def _until(self, stay: Stay, heard: Heard, head: int) -> int:
+        """The last place of a stay that must have been heard.
+
+        Once a user is out, a process may know it before the last frames until then have come: it
+        gives those to nobody who is out. So a stay that is over may end early, but has no gap.
+        """
+        if self.since is not None and stay.first == self.since:
+            return min(stay.sure, head)
+        ends = [last for first, last in heard.runs if first <= stay.last and last >= stay.first]
+        return min(stay.sure, head, max(ends, default=0))

@@ -15,6 +15,8 @@ from tests.timing import LOOK
 
 #: How long a view holds a room's row.
 SLOW = 1.0
+#: How many come into a room at once.
+CROWD = 4
 #: How long ago somebody looked at what is saved.
 STALE = 0.3
 
@@ -40,6 +42,7 @@ class Project:
             self.save_stale_membership: 4,
             self.save_stale_user_stream: 4,
             self.join: 4,
+            self.crowd: 2,
             self.remove: 3,
             self.delete_messages: 3,
             self.send: 3,
@@ -108,7 +111,15 @@ class Project:
 
     async def join(self) -> None:
         """Make somebody a member by a plain save."""
-        room_id, user = self._place()
+        await self._join(*self._place())
+
+    async def crowd(self) -> None:
+        """Make several users members by plain saves at once, where there is no place for all."""
+        room_id = self.chance.choice(self.world.of_kind(NARROW))
+        chosen = self.chance.sample(self.world.people[1:], CROWD)
+        await asyncio.gather(*(self._join(room_id, person.user) for person in chosen))
+
+    async def _join(self, room_id: str, user: Any) -> None:
         done = await self._act("join", room=room_id, user=user)
         if done.get("joined") is not None:
             self.world.plain_joins.append((room_id, user, done["joined"]))

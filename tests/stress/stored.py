@@ -26,6 +26,9 @@ from tests.stress.world import World
 
 T = TypeVar("T")
 
+SHOW_MEMBERS = ("RoomCreated", "RoomUpdated", "MembersAdded", "MembersRemoved")
+"""Frames that show the members of a room."""
+
 
 async def read(work: Callable[[], T]) -> T:
     """Do database work in a thread of its own."""
@@ -170,6 +173,14 @@ def check_refusals(journal: Journal) -> None:
         if there.issuperset(named):
             what = f"{deed.person} was told that what exists does not: {deed}"
             journal.violate("missing", what, deed.person)
+    sent = dict(ClientMessage.objects.values_list("client_id", "message"))
+    for deed in journal.vanished:
+        message_id = sent.get(deed.data["client_id"])
+        if message_id is None or str(message_id) in there:
+            what = (
+                f"{deed.person} was told that a message is deleted, which is {message_id}: {deed}"
+            )
+            journal.violate("missing", what, deed.person)
     for key in journal.deleted & there:
         journal.violate("deleted", f"{key} was deleted, and is still there", key)
 
@@ -198,6 +209,13 @@ def check_caps(journal: Journal) -> None:
         cap = room.max_participants or room.max_subscribers
         if cap is not None and room.count > cap:
             journal.violate("caps", f"{room} has {room.count} members, of {cap}", str(room.pk))
+    shown = StreamEvent.objects.filter(kind__in=SHOW_MEMBERS)
+    for stream, seq, payload in shown.values_list("stream", "seq", "payload").iterator():
+        room = json.loads(payload)["room"]
+        count = len(room.get("participants") or room.get("subscribers") or ())
+        cap = room.get("max_participants") or room.get("max_subscribers")
+        if cap is not None and count > cap:
+            journal.violate("caps", f"{stream} {seq} shows {count} members, of {cap}", stream)
 
 
 def check_deliveries(journal: Journal) -> None:

@@ -16,7 +16,13 @@ SECONDS = float(os.environ.get("CHAT_STRESS_SECONDS", "20"))
 
 #: SQLite has one writer, so it has no race between two.
 RACES = frozenset(
-    {"shared_cleaner", "acknowledge_without_lock", "client_id_twice", "unlocked_join"}
+    {
+        "locks_crossed",
+        "shared_cleaner",
+        "acknowledge_without_lock",
+        "client_id_twice",
+        "unlocked_join",
+    }
 )
 
 

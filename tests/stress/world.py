@@ -42,8 +42,9 @@ class World:
         chats: the processes that serve sockets.
         project: the process that project code runs in: one of those, or one without sockets.
         rooms: rooms that were made at the start, by what their names begin with.
-        joined: rooms that plain saves brought members into, and times in rooms that plain code
-            began and ended: room, user, and the places.
+        plain_joins, plain_removals: what plain code did with memberships: the room, the user, and
+            the place, or the places before and after.
+        over: set when nobody acts any more.
     """
 
     seed: str

@@ -11,6 +11,8 @@ FOUND_BY: dict[str, frozenset[str]] = {
     "stale_save": frozenset({"answer 4005", "answer 4503", "head", "log"}),
     # Acknowledging took no lock of the room.
     "acknowledge_without_lock": frozenset({"told once", "deadlock", "notifications"}),
+    # Two operations waited for each other: the server tries again, and no client sees it.
+    "locks_crossed": frozenset({"deadlock"}),
     # An empty resume replayed everything since the user joined.
     "empty_resume_replays": frozenset({"empty resume"}),
     # Who was removed heard on.
