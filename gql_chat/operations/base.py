@@ -255,7 +255,8 @@ class Operations:
         Raises:
             NotFound: one of them does not exist.
         """
-        wanted = list(dict.fromkeys(room_ids))
+        key = get_model("Room")._meta.pk.to_python
+        wanted = list(dict.fromkeys(map(key, room_ids)))
         gates.enter(wanted)
         found = {room.pk: room for room in _locked_rooms.all(wanted)}
         rooms = [_check_known(found.get(room_id)) for room_id in wanted]
