@@ -14,7 +14,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone, translation
 from pytest_django import Settings
 
-from gql_chat.models import Message
+from gql_chat.models import get_model
 from gql_chat.operations import EventHandler
 from gql_chat.schema import types
 from tests.client import Client
@@ -89,10 +89,10 @@ def server(settings: Settings, committed_database: None) -> Iterator[ChatThread]
         "SERIALIZERS": {"Message": f"{__name__}.Telling"},
     }
     _notes.clear()
-    post_save.connect(_saved, sender=Message)
+    post_save.connect(_saved, sender=get_model("Message"))
     with ChatThread(application) as server:
         yield server
-    post_save.disconnect(_saved, sender=Message)
+    post_save.disconnect(_saved, sender=get_model("Message"))
 
 
 async def test_handlers_resolvers_and_signals_see_the_context_of_their_own_socket(
