@@ -111,7 +111,9 @@ class LayerLink:
         """Wait until all wanted groups are joined; not for ever, the layer may be away."""
         if self._active:
             try:
-                await asyncio.wait_for(self._idle.wait(), SUBSCRIBE_SECONDS)
+                # `wait_for` of Python 3.11 may swallow that it is cancelled.
+                async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                    await self._idle.wait()
             except TimeoutError:
                 logger.warning("The channel layer is away; the log serves until it is back.")
 
