@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,21 +119,31 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return any(isinstance(inner, dict | list) for inner in level)
 
 
-def _find_nul(value: Any, path: str = "") -> str | None:
-    """Return the path of the first string (or key) with U+0000 in it."""
+def _find_nul(value: Any) -> str | None:
+    """Return the path of the first string (or key) with U+0000 in it.
+
+    It is made once that is found: a path for each item costs as much as the keys above it are long.
+    """
+    steps = _steps_to_nul(value)
+    return None if steps is None else ".".join(steps[::-1]) or "data"
+
+
+def _steps_to_nul(value: Any) -> list[str] | None:
+    """Return the keys and places that lead to it, the last one first; None if there is none."""
     if isinstance(value, str):
-        return (path or "data") if "\0" in value else None
-    items: list[tuple[Any, Any]] = []
+        return [] if "\0" in value else None
+    items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
-        items = list(value.items())
+        items = value.items()
     elif isinstance(value, list):
-        items = list(enumerate(value))
+        items = enumerate(value)
     for key, item in items:
         if isinstance(key, str) and "\0" in key:
-            return path or "data"
-        found = _find_nul(item, f"{path}.{key}" if path else str(key))
-        if found is not None:
-            return found
+            return []
+        steps = _steps_to_nul(item)
+        if steps is not None:
+            steps.append(str(key))
+            return steps
     return None
 
 

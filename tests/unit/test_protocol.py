@@ -1,6 +1,7 @@
 """Frames in and out."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -123,6 +124,22 @@ def test_the_request_id_of_a_frame_that_is_wrong_otherwise_is_known() -> None:
 def test_the_character_that_no_database_takes_is_refused_by_field(data: Any, field: str) -> None:
     problem = refused(json.dumps({"event_type": "message.send", "data": data}))
     assert problem.detail == {field: "The character U+0000 is not allowed."}
+
+
+def test_looking_for_that_character_copies_no_keys_for_each_level() -> None:
+    length, levels = 10_000, protocol.DEEPEST
+    data: Any = 0
+    for _ in range(levels):
+        data = {"k" * length: data}
+
+    tracemalloc.start()
+    try:
+        assert protocol._find_nul([data, "\0"]) == "1"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < levels * length
 
 
 @pytest.mark.parametrize("text", ["\\u0000", "\\\\u0000", "u0000", "\u2028", "\x7f", "😀"])
