@@ -222,7 +222,9 @@ def test_no_dump_names_a_user_by_a_key(
 
 
 def test_a_load_that_fails_is_no_load(dumped: tuple[Chat, Found]) -> None:
-    Path("chat.json").write_text(Path("chat.json").read_text()[:-1] + ', {"model": "no.thing"}]')
+    Path("chat.json").write_text(
+        Path("chat.json").read_text().rstrip()[:-1] + ', {"model": "no.thing"}]'
+    )
     with pytest.raises(Exception, match=r"no\.thing"):
         call_command(*LOAD, verbosity=0)
 
