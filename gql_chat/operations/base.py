@@ -106,16 +106,18 @@ def operation(method: Method) -> Method:
     Where the database breaks that off for another one, the method is called again. An argument
     `content` is cleaned before the transaction: cleaning may take long, and locks hold others up.
     """
-    taken = signature(method)
-    has_content = "content" in taken.parameters
+    names = list(signature(method).parameters)
+    place = names.index("content") - 1 if "content" in names else None
 
     @wraps(method)
     def perform(self: Any, *args: Any, **kwargs: Any) -> Any:
         # What can be gone through only once shall last for a second try.
         args = tuple(map(_lasting, args))
         kwargs = {name: _lasting(value) for name, value in kwargs.items()}
-        if has_content and (content := taken.bind(self, *args, **kwargs).arguments.get("content")):
-            self.prepare_content(content)
+        if place is not None:
+            content = args[place] if place < len(args) else kwargs.get("content")
+            if content:
+                self.prepare_content(content)
 
         def attempt() -> Any:
             vars(self).pop("user", None)

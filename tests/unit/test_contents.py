@@ -1,5 +1,6 @@
 """Contents are cleaned before the operation that stores them, and once."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from gql_chat import edit_message, errors, send_message, streams
 from gql_chat.conf import chat_settings
 from gql_chat.contents import Contents
 from gql_chat.models import GroupChat, get_model
+from gql_chat.operations import EventHandler
 from gql_chat.schema import Context, find_markup
 
 
@@ -100,6 +102,24 @@ def test_server_code_cleans_before_its_transaction(
     assert sanitizer.asked == [("<b>sent</b>", False), ("<b>edited</b>", False)]
     assert message.content == f"{alice.get_username()}: <B>SENT</B>"
     assert edited.content == f"{alice.get_username()}: <B>EDITED</B>"
+
+
+def test_finding_the_content_of_a_call_works_out_no_signature(group: GroupChat, alice: Any) -> None:
+    handler = EventHandler(alice.pk)
+    modules: set[Any] = set()
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        modules.add(frame.f_globals.get("__name__"))
+
+    sys.setprofile(note)
+    try:
+        handler.send_message(group.pk, "hello")
+        handler.send_message(room_id=group.pk, content="hello")
+    finally:
+        sys.setprofile(None)
+
+    assert "gql_chat.operations.messages" in modules
+    assert "inspect" not in modules
 
 
 def test_what_was_cleaned_for_an_event_is_what_is_stored(
