@@ -508,6 +508,21 @@ def is_running() -> bool:
 
 
 @contextmanager
+def writing(using: str) -> Iterator[None]:
+    """Run plain code in a transaction that reads, then writes; see `_take_write_lock`.
+
+    Args:
+        using: the alias of the database.
+    """
+    connection = connections[using]
+    begins = not connection.in_atomic_block
+    with db_transaction.atomic(using=using):
+        if begins:
+            _take_write_lock(connection)
+        yield
+
+
+@contextmanager
 def hold(room: AbstractRoom) -> Iterator[None]:
     """Lock a room's row, and read its position into `room.seq`.
 
@@ -537,6 +552,9 @@ def lock(room_id: Any) -> int | None:
         return held
     if outbox is not None:
         gates.enter([room_id])
+    else:
+        # Code without an operation: its transaction may begin here.
+        _take_write_lock(connections[router.db_for_write(StreamEvent)])
     model = get_model("Room")
     rooms = model.objects.using(router.db_for_write(model)).filter(pk=room_id).order_by()
     position: int | None = (

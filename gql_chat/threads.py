@@ -107,7 +107,7 @@ def _vendor() -> str:
 
 
 class DatabaseThreads:
-    """Runs synchronous functions for coroutines, first come, first served.
+    """Runs synchronous functions for coroutines; what a crew is asked first it begins first.
 
     Each runs in a copy of the context of who asked: it sees the language, the time zone and the
     context variables that are set there, and what it sets is gone with it.

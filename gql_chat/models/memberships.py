@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import models, router
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -188,7 +188,9 @@ class Membership(models.Model):
             Invalid: the room is full, or its members are fixed.
             DatabaseError: the membership has ended.
         """
+        from ..streams import writing
+
         if not self._state.adding and not args and not kwargs.get("force_insert"):
             kwargs["force_update"] = True
-        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self))):
+        with writing(kwargs.get("using") or router.db_for_write(type(self))):
             super().save(*args, **kwargs)

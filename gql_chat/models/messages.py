@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import models, router
 from django.utils import timezone
 
 from ..compatibility import CheckConstraint
@@ -184,7 +184,9 @@ class Delivery(models.Model):
 
         So of the last two who get a message one sees that the other has it.
         """
-        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self))):
+        from ..streams import writing
+
+        with writing(kwargs.get("using") or router.db_for_write(type(self))):
             super().save(*args, **kwargs)
 
 

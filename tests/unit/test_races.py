@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django import VERSION
+from django.db import DatabaseError, connection, connections, transaction
 
 from gql_chat import streams
 from gql_chat.errors import Conflict, Invalid, NotFound, PermissionDenied
@@ -292,6 +293,39 @@ def test_a_cap_holds_whatever_code_adds_members(world: World, users: Users, way:
         together(len(guests), add)
 
         assert room.participants.count() == 3
+
+
+@pytest.fixture
+def deferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the transactions of new connections begin as they do before Django 5.1: by reading."""
+    options = {**connection.settings_dict["OPTIONS"], "transaction_mode": "DEFERRED"}
+    monkeypatch.setitem(connections.settings[connection.alias], "OPTIONS", options)
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="others take turns by locks of rows")
+@pytest.mark.skipif(VERSION < (5, 1), reason="no other mode: all tests of this module show it")
+@pytest.mark.usefixtures("deferred")
+def test_plain_code_waits_for_its_turn_whatever_its_transactions_begin_with(
+    world: World, users: Users
+) -> None:
+    for _ in range(ROUNDS):
+        guests = users.make(*["guest"] * 6)
+        message_id = world.say()
+        room = world.make()
+
+        def act(
+            number: int, guests: Any = guests, message_id: Any = message_id, room: Any = room
+        ) -> None:
+            Membership(room_id=world.group.pk, user=guests[number]).save()
+            world.group.participants.add(guests[number])
+            Delivery.objects.create(message_id=message_id, user=world.members[number])
+            Membership.objects.get(room_id=room.pk, user=world.members[number]).delete()
+
+        together(len(guests), act)
+
+        assert world.group.participants.filter(pk__in=[each.pk for each in guests]).count() == 6
+        assert Delivery.objects.filter(message_id=message_id).count() == 6
+        room.delete()
 
 
 # Positions
