@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gql_chat.conf import per_settings
-from gql_chat.errors import RETRY_AFTER, ChatError, Invalid, Unavailable
+from gql_chat.errors import ECHO_LENGTH, RETRY_AFTER, ChatError, Invalid, Unavailable, shorten
 from gql_chat.schema import own_events
 
 VERSION = "1.0.0"
@@ -96,6 +96,7 @@ def parse(text: str | None) -> Frame:
     data = content.get("data")
     if "\\u0000" in text and (path := _find_nul(data)) is not None:
         # PostgreSQL cannot store it, so no database shall.
+        path = shorten(path, ECHO_LENGTH)
         raise Malformed({path: "The character U+0000 is not allowed."}, request_id)
     return Frame(event_type, data, request_id)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gql_chat import streams
 from gql_chat.errors import Invalid
+from gql_chat.models.streams import STREAM_LENGTH
 
 from .delivery import Delivered
 
@@ -71,6 +72,9 @@ class Resumption:
         if len(wanted) > MAX_STREAMS:
             raise Invalid({"streams": f"At most {MAX_STREAMS} streams may be named."})
         for name, seq in wanted.items():
+            if len(name) > STREAM_LENGTH:
+                problem = f"The name of a stream has at most {STREAM_LENGTH} letters."
+                raise Invalid({f"streams.{name[:SHOWN]}": problem})
             if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq < 2**63:
                 field_name = f"streams.{name[:SHOWN]}"
                 raise Invalid({field_name: "A whole number from 0 up is needed."})

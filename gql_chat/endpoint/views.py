@@ -17,7 +17,7 @@ from strawberry.django.views import AsyncGraphQLView
 from strawberry.types.execution import PreExecutionError
 
 from ..conf import chat_settings
-from ..errors import ChatError, Invalid, NotAuthenticated, PermissionDenied
+from ..errors import ChatError, Invalid, NotAuthenticated, PermissionDenied, shorten
 from .access import Caller
 from .schema import get_schema, get_threads
 
@@ -55,7 +55,11 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
         limit = chat_settings.GRAPHQL_MAX_BODY_BYTES
         if limit is not None and _is_larger(request, limit):
             return _refuse(Invalid(f"At most {limit} bytes are allowed."), 413)
-        return await super().dispatch(request, *args, **kwargs)
+        response: HttpResponseBase = await super().dispatch(request, *args, **kwargs)
+        if isinstance(response, HttpResponse) and response.headers["Content-Type"] == "text/plain":
+            # What Strawberry says of a request that is none repeats names of any length.
+            response.content = shorten(response.content.decode()).encode()
+        return response
 
     async def get_context(self, request: HttpRequest, response: HttpResponse) -> Caller:
         """Return who makes the request."""

@@ -162,6 +162,18 @@ def test_a_body_that_is_no_request_is_refused(body: str | bytes, tool: Tool) -> 
     assert status == 400
 
 
+def test_what_is_said_of_an_unknown_operation_shows_the_start_of_its_name(tool: Tool) -> None:
+    unknown = "x" * 5000
+
+    for status, said in (
+        tool.post("{ rooms { id } }", operationName=unknown),
+        tool.get(query="{ rooms { id } }", operationName=unknown),
+    ):
+        assert status == 400
+        assert said.startswith('Unknown operation named "x')
+        assert len(said) <= 200
+
+
 def test_other_methods_and_types_are_refused(tool: Tool) -> None:
     assert tool.request("PUT", PATH, "{}")[0] == 405
     assert tool.request("POST", PATH, "query=x", {"Content-Type": "text/plain"})[0] == 400

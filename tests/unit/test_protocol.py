@@ -126,6 +126,12 @@ def test_the_character_that_no_database_takes_is_refused_by_field(data: Any, fie
     assert problem.detail == {field: "The character U+0000 is not allowed."}
 
 
+def test_of_the_way_to_that_character_the_start_is_told() -> None:
+    detail = refused(json.dumps({"event_type": "x", "data": {"k" * 500: ["\0"]}})).detail
+    assert isinstance(detail, dict)
+    assert [len(path) for path in detail] == [100]
+
+
 def test_looking_for_that_character_copies_no_keys_for_each_level() -> None:
     length, levels = 10_000, protocol.DEEPEST
     data: Any = 0

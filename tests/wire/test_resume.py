@@ -472,6 +472,7 @@ async def test_a_client_that_is_ahead_is_told_so_without_an_epoch_too(
         {"streams": "all"},
         {"streams": 1},
         {"streams": dict.fromkeys(map(str, range(MAX_STREAMS + 1)), 0)},
+        {"streams": {"room:" + "x" * 256: 0}},
         *({"streams": {}, "epoch": epoch} for epoch in (None, 1, True, [], {}, "x" * 65)),
         *({"streams": {"x": seq}} for seq in (None, "1", -1, 1.5, True, [], {}, 2**63, 10**30)),
         [],
