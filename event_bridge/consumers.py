@@ -21,7 +21,7 @@ from gql_chat.schema import Context
 from gql_chat.streams import Envelope
 
 from . import limits, protocol
-from .daphne import with_brake
+from .daphne import says_gone, with_brake
 from .delivery import Delivered
 from .hub import get_hub
 from .intake import Intake
@@ -264,7 +264,8 @@ class ChatConsumer:
 
     def _send_failed(self, error: BaseException) -> None:
         """Let no socket be open that hears nothing any more."""
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        is_gone = isinstance(error, OSError) and not isinstance(error, TimeoutError)
+        if is_gone or says_gone(error):
             # So servers say that the client is gone. They say it to `receive` as well, after what
             # the client sent before it went.
             loop = asyncio.get_running_loop()
