@@ -21,7 +21,7 @@ from gql_chat.schema import Context
 from gql_chat.streams import Envelope
 
 from . import limits, protocol
-from .daphne import with_brake
+from .daphne import says_gone, with_brake
 from .delivery import Delivered
 from .hub import get_hub
 from .intake import Intake
@@ -99,6 +99,7 @@ class ChatConsumer:
         self._in_step = False
         self._closing: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[tuple[Any, Any]] | None = None
+        self._may_have_session = False
         # Lets go of a server that does not: expires when nothing more can be expected of it.
         self._life: asyncio.Timeout | None = None
         self._is_receiving = False
@@ -204,7 +205,10 @@ class ChatConsumer:
         """
 
     async def disconnected(self) -> None:
-        """Do what a project wants done when a socket has closed. Nothing by default."""
+        """Do what a project wants done when a socket has closed. Nothing by default.
+
+        It is cut off after `CLOSE_SECONDS`: what the socket leaves behind is cleared up after it.
+        """
 
     async def _welcome(self) -> bool:
         """Run the project's hook; tell whether the socket may stay."""
@@ -217,7 +221,8 @@ class ChatConsumer:
 
     async def _say_goodbye(self) -> None:
         try:
-            await self.disconnected()
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.disconnected()
         except Exception:
             logger.exception("A hook failed that is called when a socket has closed.")
 
@@ -264,7 +269,8 @@ class ChatConsumer:
 
     def _send_failed(self, error: BaseException) -> None:
         """Let no socket be open that hears nothing any more."""
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        is_gone = isinstance(error, OSError) and not isinstance(error, TimeoutError)
+        if is_gone or says_gone(error):
             # So servers say that the client is gone. They say it to `receive` as well, after what
             # the client sent before it went.
             loop = asyncio.get_running_loop()
@@ -281,9 +287,11 @@ class ChatConsumer:
         """Join delivery, register the session, send what waits; tell whether that worked."""
         async with self.hub.turn(self.user_key):
             self._opened = self.hub.threads.commit(self._open_session, rooms=False)
+            self._may_have_session = True
             try:
                 # Whoever is cancelled here has a session all the same, soon.
                 positions, notifications = await asyncio.shield(self._opened)
+                self._opened = None  # what it returned is not kept for as long as the socket lasts
             except Exception as error:
                 self.hub.cancel(self)
                 await self._refuse(self._explain(error))
@@ -298,8 +306,7 @@ class ChatConsumer:
             return False  # dismissed meanwhile
         self.state = State.OPEN
         held, self._held = self._held, []
-        for frame in held:
-            self.deliver(frame)
+        self._release(held)
         self._catch_up()
         self._in_step = not self.reached
         return True
@@ -332,9 +339,9 @@ class ChatConsumer:
         self._run_lifecycle("heartbeat")
 
     async def _forget_session(self) -> None:
-        if self._opened is None:
+        if not self._may_have_session:
             return
-        if not self._opened.done():
+        if self._opened is not None and not self._opened.done():
             # The session is being made. It goes after that, whether or not somebody waits for it.
             self._opened.add_done_callback(self._close_session_unseen)
             return
@@ -500,6 +507,12 @@ class ChatConsumer:
             self.outbox.close()
             self._overflowed()
 
+    def _release(self, held: list[Delivered]) -> None:
+        """Let go what was held back: all of it, or the socket is closed, so that it resumes."""
+        for frame in held:
+            if not self.hub.offer(self, frame):
+                return
+
     def dismiss(self, login: str | None = None) -> None:
         """Close, as not authenticated any more; with `login`, if opened with that login session."""
         key = self.login.session_key
@@ -521,8 +534,7 @@ class ChatConsumer:
             replay = await self.hub.threads.run(resumption.read, self.user_id)
         except BaseException:
             self.resumption = None
-            for held in resumption.held:
-                self.deliver(held)
+            self._release(resumption.held)
             raise
         self.hub.doubt(replay.epoch)
         for missed in replay.frames:
@@ -533,8 +545,7 @@ class ChatConsumer:
         self.outbox.write(protocol.event("session.resumed", data, frame.request_id))
         self.resumed = True
         self.resumption = None
-        for held in resumption.held:
-            self.deliver(held)
+        self._release(resumption.held)
         self._catch_up()
 
     def _catch_up(self) -> None:

@@ -7,6 +7,7 @@ Twisted tells a producer when enough is kept and when it is gone; nothing betwee
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import partial
 from typing import Any
 
@@ -59,6 +60,15 @@ def with_brake(send: Any) -> Any:
         await send(message)
 
     return send_in_turn
+
+
+def says_gone(error: BaseException) -> bool:
+    """Tell whether this is what daphne's `send` raises where the client is gone, or is going.
+
+    Other servers raise an `OSError`. Where nothing of daphne is loaded, nothing can have raised it.
+    """
+    library = sys.modules.get("autobahn.exception")
+    return library is not None and isinstance(error, library.Disconnected)
 
 
 def _find_protocol(send: Any) -> Any:

@@ -485,11 +485,14 @@ class Hub:
             except Exception as error:
                 self._give_up(listener, error)
 
-    def _offer(self, listener: Listener, frame: Delivered) -> None:
+    def offer(self, listener: Listener, frame: Delivered) -> bool:
+        """Hand a socket a frame; tell whether it took it. One that raises is given up."""
         try:
             listener.deliver(frame)
         except Exception as error:
             self._give_up(listener, error)
+            return False
+        return True
 
     def _give_up(self, listener: Listener, error: Exception) -> None:
         """Close a socket that raised at a frame: its client resumes, the others go on undisturbed.
@@ -577,7 +580,7 @@ class Hub:
                     return
                 frame = Delivered(envelope)
                 for listener in tuple(self._listeners.get(user, ())):
-                    self._offer(listener, frame)
+                    self.offer(listener, frame)
             late.place = due[-1].seq if due else stream.position
 
     def _obey(self, envelope: Envelope) -> None:

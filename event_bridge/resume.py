@@ -15,6 +15,12 @@ from .delivery import Delivered
 REPLAY_LIMIT = 5000
 """How many missed frames are replayed at most; who missed more fetches afresh."""
 
+REPLAY_SIZE_LIMIT = 32 * 1024 * 1024
+"""How large they may be together: a frame may have a megabyte, and all are in memory at once."""
+
+UNWEIGHED = 100
+"""So few frames are not weighed before."""
+
 MAX_STREAMS = 10_000
 """How many streams a client may name: far more than a user is in."""
 
@@ -101,7 +107,9 @@ class Resumption:
                 answer[name] = {"seq": seq, "recovered": after <= seq}
                 if after < seq:
                     ranges[name] = (after, seq)
-        envelopes = streams.missed(ranges, REPLAY_LIMIT + 1)
+        count = sum(until - after for after, until in ranges.values())
+        is_heavy = count > UNWEIGHED and streams.weigh_missed(ranges) > REPLAY_SIZE_LIMIT
+        envelopes = [] if is_heavy else streams.missed(ranges, REPLAY_LIMIT + 1)
         counts = dict.fromkeys(ranges, 0)
         for envelope in envelopes:
             counts[envelope.stream] += 1

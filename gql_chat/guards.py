@@ -62,6 +62,7 @@ class Guard:
         self._asked: dict[Login, asyncio.Future[ChatError | None]] = {}
         self._answering: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._sought: set[asyncio.Future[Exception | None]] = set()
         self._is_away = False
 
     # Who asks
@@ -111,16 +112,23 @@ class Guard:
         shown = find_shown(scope)
         if shown is None:
             return False
+        if len(self._sought) >= AT_ONCE:
+            return True  # clients come again and again, and a store that hangs answers none of them
+        job = self._threads.run(find_outage, shown)
+        self._sought.add(job)
+        job.add_done_callback(self._found)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                problem = await self._threads.run(find_outage, shown)
+                problem = await asyncio.shield(job)
         except TimeoutError as error:
             problem = error
-        finally:
-            self._rest()
         if problem is not None:
             self._note(problem)
         return problem is not None
+
+    def _found(self, job: asyncio.Future[Exception | None]) -> None:
+        self._sought.discard(job)
+        self._rest()
 
     # What is watched
 
@@ -150,7 +158,9 @@ class Guard:
             if self._looking is not None:
                 self._looking.cancel()
                 self._looking = None
-            self._threads.close()  # it does what waits, and starts again when it is needed
+            # It does what waits, and starts again when it is needed. Not beside one that hangs.
+            if not self._sought:
+                self._threads.close()
 
     def _set_timer(self, login: Login) -> None:
         watched = self._watched.get(login)

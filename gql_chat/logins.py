@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from math import isnan
+from math import inf, isnan
 from typing import Any
 
 from django.conf import settings
@@ -155,12 +155,21 @@ def _find_end(scope: Scope) -> float | None:
         return None
     if isinstance(given, datetime) and given.utcoffset() is not None:
         return given.timestamp()
-    if isinstance(given, int | float) and not isinstance(given, bool) and not isnan(given):
-        return float(given)
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        end = _to_float(given)
+        if not isnan(end):
+            return end
     raise ImproperlyConfigured(
         "expires_at of a scope is an aware datetime or a Unix timestamp, not "
         f"{'a naive' if isinstance(given, datetime) else 'a'} {type(given).__name__}."
     )
+
+
+def _to_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer that is larger than any float, as of a token for ever
+        return inf if number > 0 else -inf
 
 
 # Judging

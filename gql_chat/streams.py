@@ -33,7 +33,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import DatabaseError, Error, connections, router
 from django.db import transaction as db_transaction
-from django.db.models import FilteredRelation, Q
+from django.db.models import FilteredRelation, Q, Sum
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from . import gates
@@ -862,12 +863,34 @@ def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
         limit: how many at most, over all streams.
     """
     found: list[StreamEvent] = []
+    for rows in _select_missed(ranges):
+        found += rows.order_by("pk")[: limit - len(found)]
+    found.sort(key=lambda row: row.pk)
+    return [_envelope(row) for row in found]
+
+
+def weigh_missed(ranges: Mapping[str, tuple[int, int]]) -> int:
+    """Return how large the payloads are that `missed` would read without a limit.
+
+    Args:
+        ranges: as there.
+    """
+    sizes = (rows.aggregate(size=Sum(_Size("payload")))["size"] for rows in _select_missed(ranges))
+    return sum(size or 0 for size in sizes)
+
+
+class _Size(Length):
+    """The size of a text, roughly: on PostgreSQL in bytes, which it knows without reading it."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="OCTET_LENGTH", **context)
+
+
+def _select_missed(ranges: Mapping[str, tuple[int, int]]) -> Iterator[QuerySet[StreamEvent]]:
     names = list(ranges)
     for start in range(0, len(names), _STREAMS_AT_ONCE):
         wanted = Q()
         for name in names[start : start + _STREAMS_AT_ONCE]:
             after, until = ranges[name]
             wanted |= Q(stream=name, seq__gt=after, seq__lte=until)
-        found += _log().filter(wanted).order_by("pk")[: limit - len(found)]
-    found.sort(key=lambda row: row.pk)
-    return [_envelope(row) for row in found]
+        yield _log().filter(wanted)

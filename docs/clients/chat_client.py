@@ -48,6 +48,9 @@ RETRY_LATER = {4029, 4503}
 NO_MESSAGES_FAULT = {1001, 1012, 1013, NOT_AUTHENTICATED, 4008, TOO_MANY}
 """Close codes with a reason of their own: no message that was under way is suspected."""
 
+STAND_FOR = {4009: TOO_LARGE, 4011: 1011, 4012: 1012}
+"""Close codes of servers that cannot send those that they stand for."""
+
 LARGEST_FRAME_RECEIVED = 64 * 1024 * 1024
 """The server's frames are far smaller; `websockets` alone would refuse those above 1 MiB."""
 
@@ -439,7 +442,7 @@ class ChatClient:
                 self._take(await socket.recv())
         except ConnectionClosed as closed:
             ours = closed.sent is not None and not closed.rcvd_then_sent
-            code = None if ours else socket.close_code
+            code = None if ours else _read_close_code(socket.close_code)
             if code == TOO_LARGE and not self.resumed.is_set():
                 self._drop_positions()
             return _End(
@@ -794,6 +797,10 @@ def _read_error(frame: dict[str, Any]) -> Refused | None:
     if isinstance(error, dict):
         return Refused(error.get("code"), error.get("detail"))
     return Refused(None, error)
+
+
+def _read_close_code(code: int | None) -> int | None:
+    return code if code is None else STAND_FOR.get(code, code)
 
 
 def _read_retry_after(said: str | None) -> float:

@@ -174,6 +174,8 @@ const TOO_MANY = 4029; // limits were ignored: wait longer before the next attem
 const RETRY_LATER = new Set<number | null>([4029, 4503]); // the same may succeed after `retry_after`
 // Closes with a reason of their own: no message that was under way is suspected.
 const NO_MESSAGES_FAULT = new Set([1001, 1012, 1013, NOT_AUTHENTICATED, 4008, TOO_MANY]);
+// Codes of servers that cannot send those that they stand for.
+const STAND_FOR = new Map([[4009, TOO_LARGE], [4011, 1011], [4012, 1012]]);
 const WINDOW = 16; // messages that may be under way at once
 const ROOMS_LEFT = 100; // rooms that the user has left, remembered until the next connection
 const RESUME = "resume";
@@ -368,8 +370,9 @@ export class ChatClient<Out extends Sent = Sent, In extends Received = Received>
     socket.onerror = () => {
       if (current() && !opened) this.lost({ code: 1006 });
     };
-    socket.onclose = ({ code }) => {
+    socket.onclose = (closed) => {
       if (!current()) return;
+      const code = STAND_FOR.get(closed.code) ?? closed.code;
       if (code === TOO_LARGE && this.state !== "ready") this.dropPositions();
       this.lost({
         code,

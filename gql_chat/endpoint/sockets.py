@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -28,11 +29,14 @@ from ..logins import Login, ended
 from .access import Caller
 from .schema import get_schema, get_threads
 
+logger = logging.getLogger("gql_chat")
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 
 CLOSE_TOO_LARGE = 1009
+CLOSE_ERROR = 1011
 CLOSE_LATER = 1013
 CLOSE_TOO_SLOW = 4008
 CLOSE_UNAUTHORIZED = 4401
@@ -40,6 +44,9 @@ CLOSE_PROTOCOL = 4406
 
 ACT_AS = "act_as"
 """The key of the connection's payload that names the user on whose behalf it is used."""
+
+SUBSTITUTE = 3000
+"""What is added to a close code below it where a server (daphne) does not send that."""
 
 _REASON_BYTES = 123  # as many as a close frame has room for
 
@@ -181,6 +188,10 @@ class ChatGraphQLSocket:
             self._too_slow.set()
         except OSError:
             self._closed = True  # the client is gone; `iter_json` is about to learn it
+        except Exception as error:
+            # daphne says so in its own way that the client is gone. Of any other, let it know.
+            logger.warning("A message could not be sent; the socket is closed: %r", error)
+            await self.close(CLOSE_ERROR, "Connect again.")
         self._is_refused = self._is_refused or _refuses_login(message)
         if self._is_refused and message["type"] != "next":  # what comes of that is over as well
             await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
@@ -190,8 +201,13 @@ class ChatGraphQLSocket:
         if not self._closed:
             self._closed = True
             reason = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
-            with suppress(Exception):  # the client may be gone
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            message = {"type": "websocket.close", "code": code, "reason": reason}
+            try:
+                await self._send(message)
+            except Exception:
+                with suppress(Exception):  # the client may be gone
+                    if code < SUBSTITUTE:
+                        await self._send({**message, "code": code + SUBSTITUTE})
 
 
 class Connection:

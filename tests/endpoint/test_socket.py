@@ -1,9 +1,11 @@
 """The endpoint's socket: the messages of `graphql-transport-ws`, and who is let in."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from autobahn.exception import Disconnected
 from django.contrib.auth.models import AbstractUser
 from websockets.exceptions import InvalidStatus
 
@@ -14,6 +16,7 @@ from tests.conftest import Orm, Users
 from tests.endpoint.conftest import OpenSocket
 from tests.endpoint.tools import FOLLOW_ROOM, SEND, Subscriber, sign_in
 from tests.servers import ChatThread
+from tests.timing import PATIENCE
 from tests.wire import kept_sessions
 
 MakeGroup = Callable[..., GroupChat]
@@ -222,3 +225,61 @@ async def test_a_page_of_another_site_opens_no_socket(
 
     async with Subscriber(chat.port, session, origin=other) as socket:
         await socket.init()
+
+
+class Server:
+    """The server's side of a socket that somebody has signed in for.
+
+    Attributes:
+        codes: with what the socket was closed.
+        error: what `send` raises for a message of the protocol.
+    """
+
+    def __init__(self, *messages: str, least_code: int = 0) -> None:
+        self.codes: list[int] = []
+        self.error: Exception | None = None
+        self._least_code = least_code
+        self._coming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._coming.put_nowait({"type": "websocket.connect"})
+        for text in messages:
+            self._coming.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send" and self.error is not None:
+            raise self.error
+        if message["type"] == "websocket.close":
+            if message["code"] < self._least_code:
+                raise ValueError("no such code")
+            self.codes.append(message["code"])
+            self._coming.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+
+    async def serve(self, user: Any) -> None:
+        """Serve the socket to its end."""
+        scope = {"user": user, "subprotocols": ["graphql-transport-ws"], "headers": []}
+        socket = ChatGraphQLSocket(scope, self._coming.get, self.send)
+        await asyncio.wait_for(socket.run(), PATIENCE)
+
+
+@pytest.mark.parametrize(("least_code", "expected"), [(0, 1009), (3000, 4009)])
+async def test_a_server_that_cannot_send_a_code_sends_another(
+    least_code: int, expected: int, staff: AbstractUser, settings: Any
+) -> None:
+    """daphne; a socket that stayed open would never be answered again."""
+    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_MAX_BODY_BYTES": 100}
+    server = Server('{"type": "connection_init"}', f'"{"x" * 200}"', least_code=least_code)
+
+    await server.serve(staff)
+
+    assert server.codes == [expected]
+
+
+@pytest.mark.parametrize("error", [Disconnected("gone"), RuntimeError("a middleware's bug")])
+async def test_a_message_that_cannot_be_sent_closes_the_socket(
+    error: Exception, staff: AbstractUser
+) -> None:
+    server = Server('{"type": "connection_init"}', '{"type": "ping"}')
+    server.error = error
+
+    await server.serve(staff)
+
+    assert server.codes == [1011]

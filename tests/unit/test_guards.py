@@ -86,6 +86,34 @@ async def test_who_asks_does_not_wait_for_ever_for_a_store_that_hangs(
     assert len(judge.asked) <= 3  # who gave up has left nothing behind
 
 
+async def test_a_store_that_hangs_is_not_asked_by_ever_more_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clients that seem anonymous come again and again, while nobody is signed in."""
+    free, asked, threads = threading.Event(), [], set()
+
+    def find_outage(shown: Any) -> None:
+        asked.append(shown)
+        threads.add(threading.get_ident())
+        assert free.wait(PATIENCE)
+
+    monkeypatch.setattr(guards, "find_outage", find_outage)
+    monkeypatch.setattr(guards, "find_shown", lambda scope: scope["shown"])
+    monkeypatch.setattr(guards, "ANSWER_SECONDS", 0.001)
+    guard = Guard(asyncio.get_running_loop())
+
+    for _ in range(5):
+        coming = (guard.misses_login({"shown": object()}) for _ in range(guards.AT_ONCE // 4))
+        assert all(await asyncio.gather(*coming))
+    free.set()
+    await eventually(lambda: len(asked) >= guards.AT_ONCE, "the store has answered")
+    monkeypatch.setattr(guards, "ANSWER_SECONDS", PATIENCE)
+    assert not await guard.misses_login({"shown": object()})
+
+    assert len(threads) == 1
+    assert len(asked) == guards.AT_ONCE + 1
+
+
 async def test_each_login_is_judged_once_in_a_while_and_spread_out(
     judge: Judge, make_login: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

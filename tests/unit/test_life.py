@@ -2,16 +2,22 @@
 
 import asyncio
 import contextlib
+import gc
+import json
 import random
+import weakref
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from autobahn.exception import Disconnected
 
 from event_bridge import consumers
-from event_bridge.consumers import ChatConsumer
+from event_bridge.consumers import ChatConsumer, State
+from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub, get_hub
 from gql_chat.models import GroupChat, get_model
+from gql_chat.streams import Envelope, user_stream
 from tests.conftest import Orm, Users
 from tests.timing import PATIENCE, eventually
 
@@ -58,6 +64,12 @@ class Server:
         self.coming.put_nowait({"type": "websocket.disconnect", "code": 1006})
 
 
+def message(room: Any, content: str) -> Message:
+    data = {"room_id": str(room.pk), "content": content}
+    text = json.dumps({"event_type": "message.send", "data": data})
+    return {"type": "websocket.receive", "text": text}
+
+
 class Sockets:
     """Sockets of users who are in a room, on one hub."""
 
@@ -66,8 +78,8 @@ class Sockets:
         self.orm = orm
         self.hub: Hub = get_hub()
 
-    def open(self, server: Server) -> asyncio.Task[None]:
-        consumer = ChatConsumer({"user": self.user}, server.receive, server.send)
+    def open(self, server: Server, kind: type[ChatConsumer] = ChatConsumer) -> asyncio.Task[None]:
+        consumer = kind({"user": self.user}, server.receive, server.send)
         return asyncio.create_task(consumer.run())
 
     def sessions(self) -> int:
@@ -172,6 +184,39 @@ async def test_a_socket_that_is_cancelled_where_it_waits_leaves_nothing_behind(
     await sockets.check_nothing_is_left()
 
 
+async def test_an_open_socket_keeps_nothing_of_what_was_read_for_it(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred notifications take more than all the rest of an idle socket."""
+
+    class Notifications(list[Any]):
+        pass
+
+    kept: list[weakref.ref[Any]] = []
+    read = ChatConsumer._open_session
+
+    def open_session(consumer: ChatConsumer) -> tuple[Any, Any]:
+        positions, notifications = read(consumer)
+        found = Notifications(notifications)
+        kept.append(weakref.ref(found))
+        return positions, found
+
+    monkeypatch.setattr(ChatConsumer, "_open_session", open_session)
+    servers = [Server() for _ in range(3)]
+    tasks = [sockets.open(server) for server in servers]
+    await eventually(lambda: all(server.is_open() for server in servers), "all are open")
+    # A thread holds its last job until it has another one.
+    await asyncio.gather(*(sockets.hub.threads.run(str) for _ in range(50)))
+    await asyncio.gather(*(sockets.hub.threads.commit(str, rooms=False) for _ in range(50)))
+    gc.collect()
+
+    assert [reference() for reference in kept] == [None] * 3
+    for server in servers:
+        server.go()
+    await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
+    await sockets.check_nothing_is_left()
+
+
 # A server's `send` that fails
 
 
@@ -207,23 +252,23 @@ async def test_a_socket_that_cannot_even_be_closed_ends_all_the_same(sockets: So
     await sockets.check_nothing_is_left()
 
 
-async def test_what_a_client_sent_before_it_went_is_still_done(sockets: Sockets) -> None:
+@pytest.mark.parametrize("error", [ConnectionResetError("gone"), Disconnected("gone")])
+async def test_what_a_client_sent_before_it_went_is_still_done(
+    error: Exception, sockets: Sockets
+) -> None:
     server = Server()
     task = await opened(sockets, server)
-    server.error["websocket.send"] = ConnectionResetError("gone")
+    server.error["websocket.send"] = error
     room = await asyncio.to_thread(sockets.orm, GroupChat.objects.filter(creator=sockets.user).get)
 
-    for number in range(5):
-        text = (
-            '{"event_type": "message.send", "data": '
-            f'{{"room_id": "{room.pk}", "content": "{number}"}}}}'
-        )
-        server.coming.put_nowait({"type": "websocket.receive", "text": text})
+    # More than may be under way at once: some are taken when the first answer could not be sent.
+    for number in range(30):
+        server.coming.put_nowait(message(room, str(number)))
     server.go()
     await asyncio.wait_for(task, PATIENCE)
 
     count = sockets.orm(get_model("Message").objects.filter(room=room.pk).count)
-    assert (count, server.codes) == (5, [])
+    assert (count, server.codes) == (30, [])
     await sockets.check_nothing_is_left()
 
 
@@ -297,4 +342,72 @@ async def test_a_hub_that_stops_lets_a_socket_be_closed_to_the_end(sockets: Sock
     assert server.codes in ([4001], [])
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.sleep(0), 1)
+    await sockets.check_nothing_is_left()
+
+
+# Projects' code that fails
+
+
+@pytest.mark.parametrize("when", ["opening", "resuming"])
+async def test_a_frame_that_was_held_back_and_cannot_be_taken_closes_the_socket(
+    when: str, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise those behind it would be lost, and the socket stay open."""
+
+    class Picky(ChatConsumer):
+        offered: ClassVar[list[str]] = []
+
+        def deliver(self, frame: Delivered) -> None:
+            if self.state is State.OPEN and self.resumption is None:
+                self.offered.append(frame.name)
+                raise RuntimeError("bug")
+            super().deliver(frame)
+
+    server, hub = Server(), sockets.hub
+    go_on = asyncio.Event()
+    envelopes = [Envelope(user_stream(sockets.user.pk), 0, "Typing", "{}") for _ in range(3)]
+    if when == "opening":
+        monkeypatch.setattr(hub, "subscribed", go_on.wait)
+        task = sockets.open(server, Picky)
+        await eventually(lambda: hub._follows(str(sockets.user.pk), envelopes[0].stream), "it has")
+    else:
+        task = sockets.open(server, Picky)
+        await eventually(server.is_open, "it is open")
+        run = hub.threads.run
+
+        async def later(*args: Any) -> Any:
+            await go_on.wait()
+            return await run(*args)
+
+        monkeypatch.setattr(hub.threads, "run", lambda *args: asyncio.ensure_future(later(*args)))
+        text = '{"event_type": "session.resume", "data": {"streams": {}}}'
+        server.coming.put_nowait({"type": "websocket.receive", "text": text})
+        for _ in range(20):
+            await asyncio.sleep(0)
+    Picky.offered.clear()
+    hub.take(envelopes)
+    go_on.set()
+
+    await asyncio.wait_for(task, PATIENCE)
+    assert Picky.offered == ["messagetyping.dispatch"]
+    assert server.codes == [1012]
+    assert not any('"code":4006' in sent.get("text", "") for sent in server.sent)
+    await sockets.check_nothing_is_left()
+
+
+async def test_a_hook_that_hangs_when_a_socket_has_closed_keeps_nothing_alive(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.05)
+
+    class Hanging(ChatConsumer):
+        async def disconnected(self) -> None:
+            await asyncio.Event().wait()
+
+    server = Server()
+    task = sockets.open(server, Hanging)
+    await eventually(server.is_open, "it is open")
+
+    server.go()
+    await asyncio.wait_for(task, PATIENCE)
     await sockets.check_nothing_is_left()

@@ -1,5 +1,6 @@
 """Logins: what they are made from, and what judging many of them costs."""
 
+import math
 import time
 from datetime import UTC, datetime
 from importlib import import_module
@@ -70,6 +71,15 @@ def test_a_login_ends_at_a_timestamp_or_an_aware_time(
     assert login.is_expired
     with pytest.raises(NotAuthenticated):
         login.check()
+
+
+@pytest.mark.parametrize("given", [10**400, math.inf], ids=["huge", "infinite"])
+def test_a_login_may_last_for_ever(given: Any) -> None:
+    login = Login.of({"expires_at": given})
+
+    assert login.expires_at == math.inf
+    login.check()
+    assert Login.of({"expires_at": -given}).is_expired
 
 
 @pytest.mark.parametrize(

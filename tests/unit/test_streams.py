@@ -15,6 +15,7 @@ from django.utils import timezone
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from event_bridge import resume
 from event_bridge.resume import Resumption
 from gql_chat import streams
 from gql_chat.errors import Invalid, NotFound
@@ -28,6 +29,7 @@ from gql_chat.models import (
     Room,
     StreamEvent,
     UserStream,
+    get_model,
 )
 from gql_chat.operations import EventHandler
 from gql_chat.relations import load_rooms
@@ -573,6 +575,36 @@ def test_what_was_missed_comes_in_the_order_of_the_log(log: str) -> None:
 def test_no_more_is_read_than_asked_for(log: str) -> None:
     assert [found.seq for found in streams.missed({log: (0, 5)}, 3)] == [1, 2, 3]
     assert streams.missed({}, 3) == []
+
+
+@pytest.mark.parametrize(("count", "most", "recovered"), [(101, 101, True), (101, 100, False)])
+def test_what_is_too_large_is_not_replayed(
+    count: int, most: int, recovered: bool, group: Any, bob: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it is in memory at once, and a frame may have a megabyte."""
+    read: list[int] = []
+    missed = streams.missed
+
+    def noted(*args: Any) -> Any:
+        found = missed(*args)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(streams, "missed", noted)
+    room = streams.room_stream(group.pk)
+    head = get_model("Room").objects.get(pk=group.pk).seq
+    payload = '{"text": "something"}'
+    StreamEvent.objects.bulk_create(
+        StreamEvent(stream=room, seq=head + number, kind="Typing", payload=payload)
+        for number in range(1, count + 1)
+    )
+    get_model("Room").objects.filter(pk=group.pk).update(seq=head + count)
+    monkeypatch.setattr(resume, "REPLAY_SIZE_LIMIT", most * len(payload))
+
+    replay = Resumption({room: head}, {}).read(bob.pk)
+
+    assert replay.answer[room] == {"seq": head + count, "recovered": recovered}
+    assert len(replay.frames) == sum(read) == (count if recovered else 0)
 
 
 def test_many_streams_are_missed_at_once(log: str) -> None:
