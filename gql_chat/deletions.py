@@ -22,6 +22,7 @@ class Deletion:
         users: the ids of accounts that go.
         rooms: the ids of rooms that go.
         locked: the ids of rooms that were locked for it.
+        leading: by room, the users who lead it, with their roles.
         memberships: the memberships that go, by key, until somebody has told of them.
         messages: the messages that go, likewise: the room's id by the message's.
     """
@@ -30,6 +31,7 @@ class Deletion:
     users: set[Any] = field(default_factory=set)
     rooms: set[Any] = field(default_factory=set)
     locked: set[Any] = field(default_factory=set)
+    leading: dict[Any, dict[Any, str]] = field(default_factory=dict)
     memberships: dict[Any, Any] = field(default_factory=dict)
     messages: dict[Any, Any] = field(default_factory=dict)
 
@@ -37,6 +39,7 @@ class Deletion:
         """Return the memberships that nobody has told of, once."""
         taken = list(self.memberships.values())
         self.memberships.clear()
+        self.leading.clear()
         self.locked.clear()  # the same queryset may delete once more, in another transaction
         return taken
 

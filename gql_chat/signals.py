@@ -18,6 +18,7 @@ from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import router, transaction
+from django.db.models import SET_NULL
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal, receiver
 
@@ -40,6 +41,9 @@ from .models.receipts import own_reactions
 from .permissions import grant, revoke, revoke_all
 from .rooms import Role, room_types
 from .sessions import announce_sign_out, connected
+
+_OWN_APPS = {"gql_chat", "guardian"}
+"""The apps in whose tables the package writes what refers to accounts."""
 
 notification_created = Signal()
 """Sent after the commit that made a notification: what a push service builds on.
@@ -66,10 +70,13 @@ def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: A
 def close_room(
     sender: type[AbstractRoom], instance: AbstractRoom, origin: Any = None, **kwargs: Any
 ) -> None:
-    """End the stream of a room that is about to go: its members hear that it is deleted."""
+    """End the stream of a room that is about to go: its members hear that it is deleted.
+
+    One that somebody else deleted meanwhile has told so.
+    """
     deletion_of(origin).rooms.add(instance.pk)
-    with streams.transaction() as outbox, streams.hold(instance):
-        if not outbox.is_closed(instance.pk):
+    with streams.transaction() as outbox:
+        if not outbox.is_closed(instance.pk) and streams.lock(instance.pk) is not None:
             left = outbox.touched(instance.pk)
             outbox.broadcast(instance, RoomDeleted(instance.pk), left=left, closed=True)
 
@@ -157,7 +164,9 @@ def connect() -> None:
     post_save.connect(notify_of_message, sender=message, dispatch_uid="gql_chat.message")
     pre_delete.connect(note_message, sender=message, dispatch_uid="gql_chat.message_deleting")
     post_delete.connect(tell_of_messages, sender=message, dispatch_uid="gql_chat.message_deleted")
-    pre_delete.connect(note_account, sender=get_user_model(), dispatch_uid="gql_chat.account")
+    account = get_user_model()
+    pre_delete.connect(note_account, sender=account, dispatch_uid="gql_chat.account")
+    post_delete.connect(finish_account, sender=account, dispatch_uid="gql_chat.account_deleted")
 
 
 def _connect_on_change(*, setting: str, **_: Any) -> None:
@@ -207,7 +216,15 @@ def note_membership(
     if not instance.in_bulk:
         deletion = deletion_of(origin)
         deletion.memberships[instance.pk] = instance
-        _lock_once(deletion, instance.room_id)
+        room_id = instance.room_id
+        _lock_once(deletion, room_id)
+        if isinstance(origin, AbstractRoom):
+            return  # nobody leads it any more
+        # Who leads is known under the lock alone: it may have come to this one meanwhile.
+        if room_id not in deletion.leading:
+            leading = sender.objects.primary(room_id=room_id).exclude(role=Role.MEMBER)
+            deletion.leading[room_id] = dict(leading.values_list("user_id", "role"))
+        instance.role = deletion.leading[room_id].get(instance.user_id, Role.MEMBER)
 
 
 def _lock_once(deletion: Deletion, room_id: Any) -> None:
@@ -295,6 +312,24 @@ def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs:
     rooms = Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True)
     for room_id in sorted(rooms, key=str):
         _lock_once(deletion, room_id)
+
+
+def finish_account(sender: type[Any], instance: Any, using: str, **kwargs: Any) -> None:
+    """Delete what an account left after Django had collected what goes with it.
+
+    Its rooms were locked only then. Until that, its sockets could write on.
+    """
+    ours = {get_model(name) for name in chat_settings.MODELS}
+    for relation in sender._meta.get_fields(include_hidden=True):
+        if not (relation.auto_created and (relation.one_to_many or relation.one_to_one)):
+            continue
+        model, field = relation.related_model, relation.field
+        if model in ours or model._meta.app_label in _OWN_APPS:
+            left = model._base_manager.using(using).filter(**{field.name: instance.pk})
+            if relation.on_delete is SET_NULL:
+                left.update(**{field.name: None})
+            else:
+                left.delete()
 
 
 def note_message(

@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import Context, copy_context
+from copy import copy
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError, connectio
 from django.db.models.signals import post_save
 
 from gql_chat import streams
-from gql_chat.errors import Conflict, Invalid, NotFound, PermissionDenied
+from gql_chat.errors import Conflict, Invalid, NotAuthenticated, NotFound, PermissionDenied
 from gql_chat.models import (
     ChatNotification,
     ClientMessage,
@@ -19,6 +21,7 @@ from gql_chat.models import (
     GroupChat,
     Membership,
     Message,
+    OneToOneChat,
     Reaction,
     ReadReceipt,
     Room,
@@ -28,6 +31,7 @@ from gql_chat.models import (
 from gql_chat.operations import EventHandler
 from gql_chat.streams import room_stream, user_stream
 from tests.conftest import Users
+from tests.timing import PATIENCE
 from tests.unit.making import race
 
 ROUNDS = 10
@@ -156,6 +160,65 @@ def test_members_are_removed_while_they_acknowledge(world: World) -> None:
 
         assert not Membership.objects.filter(room=world.group, user__in=removed).exists()
         world.group.participants.add(*removed)
+
+
+def test_accounts_are_deleted_while_their_owners_act(world: World, users: Users) -> None:
+    ids = [world.say() for _ in range(3)]
+
+    for _ in range(ROUNDS):
+        (owner,) = users.make("owner")
+        Membership.objects.add(world.group, [owner.pk])
+        acted = Barrier(3)
+
+        def act(number: int, owner: Any = owner, acted: Barrier = acted) -> None:
+            if number == 0:
+                acted.wait(PATIENCE)
+                owner.delete()
+                return
+            handler = EventHandler(owner.pk)
+            ready = False
+            with suppress(NotAuthenticated):
+                while True:
+                    handler.send_message(world.group.pk, "<b>more</b>")
+                    handler.acknowledge_messages(ids)
+                    handler.read_messages(ids)
+                    allow(Conflict, handler.add_reaction, ids[0], str(random.random()))
+                    if not ready:
+                        acted.wait(PATIENCE)
+                        ready = True
+
+        key = owner.pk
+        together(3, act)
+
+        assert not Message.objects.filter(sender_id=key).exists()
+    everything = places(room_stream(world.group.pk))
+    assert everything == list(range(1, len(everything) + 1))
+
+
+def test_two_accounts_with_a_chat_are_deleted_at_once(world: World, users: Users) -> None:
+    for _ in range(ROUNDS):
+        first, second = users.make("first", "second")
+        chat = OneToOneChat.objects.start(first, second)
+        groups = [GroupChat.objects.create(name="g", creator=first) for _ in range(3)]
+        for group in groups:
+            group.participants.add(second, *world.members[:2])
+
+        together(2, lambda number, two=(first, second): two[number].delete())
+
+        assert not Room.objects.filter(pk=chat.pk).exists()
+        assert places(room_stream(chat.pk)) == [1]
+        for group in GroupChat.objects.filter(pk__in=[group.pk for group in groups]):
+            assert group.creator_id == world.members[0].pk
+            assert [user.pk for user in group.admins.all()] == [world.members[0].pk]
+
+
+def test_a_room_that_plain_code_deletes_twice_is_told_of_once(world: World) -> None:
+    for _ in range(ROUNDS):
+        room = world.make()
+
+        together(3, lambda _, room=room: copy(room).delete())
+
+        assert places(room_stream(room.pk)) == [1]
 
 
 def test_messages_are_deleted_while_others_quote_them(world: World) -> None:
@@ -498,7 +561,7 @@ def test_what_a_receiver_rolls_back_is_not_published(world: World, published: li
     other = world.make()
     published.clear()
 
-    def copy(message: Any) -> None:
+    def pass_on(message: Any) -> None:
         with suppress(LookupError), transaction.atomic():
             world.say("kept", room=other)
             with suppress(LookupError), transaction.atomic():
@@ -508,7 +571,7 @@ def test_what_a_receiver_rolls_back_is_not_published(world: World, published: li
             world.say("undone as well", room=other)
             raise LookupError
 
-    with receiving(copy):
+    with receiving(pass_on):
         world.say()
     world.say("real", room=other)
 
@@ -527,7 +590,7 @@ def test_a_receiver_that_rolls_back_a_part_keeps_the_rest(
     other = world.make()
     published.clear()
 
-    def copy(message: Any) -> None:
+    def pass_on(message: Any) -> None:
         with transaction.atomic():
             world.say("kept", room=other)
             with suppress(LookupError), transaction.atomic():
@@ -535,7 +598,7 @@ def test_a_receiver_that_rolls_back_a_part_keeps_the_rest(
                 raise LookupError
         world.say("kept too", room=other)
 
-    with receiving(copy):
+    with receiving(pass_on):
         world.say()
 
     kept = [envelope for envelope in published if envelope.stream == room_stream(other.pk)]
@@ -619,10 +682,10 @@ def test_a_context_that_was_copied_inside_an_operation_may_outlive_it(
     published.clear()
     contexts: list[Context] = []
 
-    def copy(message: Any) -> None:
+    def pass_on(message: Any) -> None:
         contexts.append(copy_context())
 
-    with receiving(copy), streams.capture() as captured:
+    with receiving(pass_on), streams.capture() as captured:
         streams.run(world.say)
 
     for context in contexts:
