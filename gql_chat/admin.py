@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -26,16 +27,28 @@ from .rooms import room_types
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
+    ModelForm = forms.ModelForm[Any]
 else:
     # Django's admin classes take their type arguments from type checkers only.
     ModelAdmin = admin.ModelAdmin
     TabularInline = admin.TabularInline
+    ModelForm = forms.ModelForm
+
+
+class MembershipForm(ModelForm):
+    """A member of a room: whose membership it is stays so, what their role is may change."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (user := self.fields.get("user")) is not None:  # whoever may only look has no field
+            user.disabled = not self.instance._state.adding
 
 
 class MembershipInline(TabularInline):
     """The members of a room."""
 
     model = Membership
+    form = MembershipForm
     extra = 0
     fields = ("user", "role", "joined_at")
     readonly_fields = ("joined_at",)

@@ -162,7 +162,7 @@ class ExceptionHandler:
             if refers_to_nothing(error):
                 return NotFound("Something that this refers to is gone.")
             return Conflict("This exists already.")
-        if isinstance(error, OperationalError) and _sqlstate(error) == LOCK_NOT_AVAILABLE:
+        if isinstance(error, OperationalError) and sqlstate(error) == LOCK_NOT_AVAILABLE:
             return Busy()
         if isinstance(error, OperationalError | InterfaceError):
             logger.warning("The database did not answer: %s", error)
@@ -183,11 +183,14 @@ def refers_to_nothing(error: BaseException) -> bool:
     if not isinstance(error, IntegrityError):
         return False
     # SQLSTATE 23503 (PostgreSQL), or SQLite's own words.
-    return _sqlstate(error) == "23503" or "FOREIGN KEY" in str(error)
+    return sqlstate(error) == "23503" or "FOREIGN KEY" in str(error)
 
 
-def _sqlstate(error: Exception) -> str | None:
-    """Return PostgreSQL's code of an error: psycopg calls it `sqlstate`, psycopg2 `pgcode`."""
+def sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's code of an error of Django's; None where there is none.
+
+    psycopg calls it `sqlstate`, psycopg2 `pgcode`.
+    """
     cause = error.__cause__
     state: str | None = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     return state

@@ -13,18 +13,21 @@ from copy import copy
 from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import router, transaction
-from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+from django.db.models import SET_NULL
+from django.db.models.signals import ModelSignal, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
 from .deletions import Deletion, deletion_of
 from .departures import keep_property, tell_of_deletion, tell_of_removal
+from .errors import Invalid
 from .events import Event, MessageReacted, MessageSent, RoomDeleted
 from .models import (
     AbstractChatNotification,
@@ -40,6 +43,9 @@ from .models.receipts import own_reactions
 from .permissions import grant, revoke, revoke_all
 from .rooms import Role, room_types
 from .sessions import announce_sign_out, connected
+
+_OWN_APPS = {"gql_chat", "guardian"}
+"""The apps in whose tables the package writes what refers to accounts."""
 
 notification_created = Signal()
 """Sent after the commit that made a notification: what a push service builds on.
@@ -66,10 +72,13 @@ def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: A
 def close_room(
     sender: type[AbstractRoom], instance: AbstractRoom, origin: Any = None, **kwargs: Any
 ) -> None:
-    """End the stream of a room that is about to go: its members hear that it is deleted."""
-    deletion_of(origin).rooms.add(instance.pk)
-    with streams.transaction() as outbox, streams.hold(instance):
-        if not outbox.is_closed(instance.pk):
+    """End the stream of a room that is about to go: its members hear that it is deleted.
+
+    One that somebody else deleted meanwhile has told so.
+    """
+    deletion_of(origin, kwargs["using"]).rooms.add(instance.pk)
+    with streams.transaction() as outbox:
+        if not outbox.is_closed(instance.pk) and streams.lock(instance.pk) is not None:
             left = outbox.touched(instance.pk)
             outbox.broadcast(instance, RoomDeleted(instance.pk), left=left, closed=True)
 
@@ -149,15 +158,43 @@ def connect_room_type(model: type[AbstractRoom]) -> None:
 
 def connect() -> None:
     """Connect the receivers to the models that the project uses."""
-    for model in {get_model("Room"), *room_types()}:
+    for model in {*_kinds(get_model("Room")), *room_types()}:
         connect_room_type(model)
-    reaction, message = get_model("Reaction"), get_model("Message")
-    pre_save.connect(replace_reaction, sender=reaction, dispatch_uid="gql_chat.reaction")
-    post_save.connect(notify_of_reaction, sender=reaction, dispatch_uid="gql_chat.reacted")
-    post_save.connect(notify_of_message, sender=message, dispatch_uid="gql_chat.message")
-    pre_delete.connect(note_message, sender=message, dispatch_uid="gql_chat.message_deleting")
-    post_delete.connect(tell_of_messages, sender=message, dispatch_uid="gql_chat.message_deleted")
-    pre_delete.connect(note_account, sender=get_user_model(), dispatch_uid="gql_chat.account")
+    message, reaction, account = get_model("Message"), get_model("Reaction"), get_user_model()
+    saves: list[tuple[ModelSignal, Any, Any]] = [
+        (pre_save, Membership, guard_membership),
+        (post_save, Membership, follow_membership),
+        (pre_save, Delivery, lock_delivery),
+        (post_save, Delivery, follow_delivery),
+        (pre_save, reaction, replace_reaction),
+        (post_save, reaction, notify_of_reaction),
+        (post_save, message, notify_of_message),
+    ]
+    deletions: list[tuple[ModelSignal, Any, Any]] = [
+        (pre_delete, Membership, note_membership),
+        (post_delete, Membership, follow_deletion),
+        (pre_delete, message, note_message),
+        (post_delete, message, tell_of_messages),
+        (pre_delete, account, note_account),
+        (post_delete, account, finish_account),
+    ]
+    for signal, model, follow in saves:
+        for kind in _kinds(model):
+            signal.connect(follow, sender=kind, dispatch_uid=f"gql_chat.{follow.__name__}")
+    for signal, model, follow in deletions:
+        for kind in _kinds(model):
+            # A row of a model that inherits with a table of its own goes with one of this model.
+            if kind._meta.concrete_model is model._meta.concrete_model:
+                signal.connect(follow, sender=kind, dispatch_uid=f"gql_chat.{follow.__name__}")
+
+
+def _kinds(model: Any) -> list[Any]:
+    """Return a model and those that inherit from it, a project's proxies: signals name their own.
+
+    Args:
+        model: one that is installed.
+    """
+    return [each for each in apps.get_models() if issubclass(each, model)]
 
 
 def _connect_on_change(*, setting: str, **_: Any) -> None:
@@ -170,44 +207,62 @@ def _connect_on_change(*, setting: str, **_: Any) -> None:
 setting_changed.connect(_connect_on_change, dispatch_uid="gql_chat.signals")
 
 
-@receiver(pre_save, sender=Membership, dispatch_uid="gql_chat.membership_saving")
 def guard_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
     """Hold the room's rules for memberships that are written one by one."""
     if instance.in_bulk or kwargs["raw"]:
         return
     if not instance._state.adding:
-        saved = sender.objects.primary(pk=instance.pk).values_list("role", flat=True)
-        instance.keeps_role = saved.first() == instance.role
+        _guard_saved(instance, kwargs["update_fields"])
         return
     room = instance.room
     room.rules.check_changeable_members(room)
     # Locked until the membership is written: `save` is one transaction.
     with streams.hold(room):
-        count = sender.objects.primary(room_id=room.pk).count()
+        count = Membership.objects.primary(room_id=room.pk).count()
         room.rules.check_room_for(room, count + 1)
     instance.joined_seq = room.seq + 1
     if instance.role == Role.MEMBER:
         instance.role = room.rules.role_of(room, instance.user_id)
 
 
-@receiver(post_save, sender=Membership, dispatch_uid="gql_chat.membership_saved")
+def _guard_saved(instance: Membership, fields: Collection[str] | None) -> None:
+    """Refuse to make a membership somebody else's; note whether its role stays as it is stored."""
+    stored = Membership.objects.primary(pk=instance.pk).values_list("role", "user_id", "room_id")
+    role, *place = stored.first() or (None, instance.user_id, instance.room_id)
+    moved = {
+        name: "A membership stays that of one user in one room: end it, and begin another."
+        for name, was in zip(("user", "room"), place, strict=True)
+        if (fields is None or name in fields) and getattr(instance, f"{name}_id") != was
+    }
+    if moved:
+        raise Invalid(moved)
+    instance.keeps_role = role == instance.role or (fields is not None and "role" not in fields)
+
+
 def follow_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
     """Follow up a membership that was written by itself."""
     if instance.in_bulk or kwargs["raw"] or (instance.keeps_role and not kwargs["created"]):
         return
     change = "added" if kwargs["created"] else "roles"
-    members_changed.send(sender=sender, room=instance.room, **{change: [instance]})
+    members_changed.send(sender=Membership, room=instance.room, **{change: [instance]})
 
 
-@receiver(pre_delete, sender=Membership, dispatch_uid="gql_chat.membership_deleting")
 def note_membership(
     sender: type[Membership], instance: Membership, origin: Any = None, **kwargs: Any
 ) -> None:
     """Note a membership that is about to go, to be followed up with the others that go with it."""
     if not instance.in_bulk:
-        deletion = deletion_of(origin)
+        deletion = deletion_of(origin, kwargs["using"])
         deletion.memberships[instance.pk] = instance
-        _lock_once(deletion, instance.room_id)
+        room_id = instance.room_id
+        _lock_once(deletion, room_id)
+        if isinstance(origin, AbstractRoom):
+            return  # nobody leads it any more
+        # Who leads is known under the lock alone: it may have come to this one meanwhile.
+        if room_id not in deletion.leading:
+            leading = Membership.objects.primary(room_id=room_id).exclude(role=Role.MEMBER)
+            deletion.leading[room_id] = dict(leading.values_list("user_id", "role"))
+        instance.role = deletion.leading[room_id].get(instance.user_id, Role.MEMBER)
 
 
 def _lock_once(deletion: Deletion, room_id: Any) -> None:
@@ -217,14 +272,13 @@ def _lock_once(deletion: Deletion, room_id: Any) -> None:
         streams.lock(room_id)
 
 
-@receiver(post_delete, sender=Membership, dispatch_uid="gql_chat.membership_deleted")
 def follow_deletion(
     sender: type[Membership], instance: Membership, origin: Any = None, **kwargs: Any
 ) -> None:
     """Follow up memberships that plain code deletes, or that go with their users' accounts."""
     if instance.in_bulk:
         return
-    deletion = deletion_of(origin)
+    deletion = deletion_of(origin, kwargs["using"])
     ended = defaultdict(list)
     for membership in [instance] if origin is None else deletion.take_memberships():
         ended[membership.room_id].append(membership)
@@ -232,7 +286,7 @@ def follow_deletion(
         room = find_room(room_id)
         if room is not None:
             members_changed.send(
-                sender=sender, room=room, removed=ended[room_id], accounts=deletion.users
+                sender=Membership, room=room, removed=ended[room_id], accounts=deletion.users
             )
 
 
@@ -290,18 +344,36 @@ def _end_if_over(room: AbstractRoom) -> bool:
 
 def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs: Any) -> None:
     """Lock the rooms of an account that is about to go, in the order of all operations."""
-    deletion = deletion_of(origin)
+    deletion = deletion_of(origin, kwargs["using"])
     deletion.users.add(instance.pk)
     rooms = Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True)
     for room_id in sorted(rooms, key=str):
         _lock_once(deletion, room_id)
 
 
+def finish_account(sender: type[Any], instance: Any, using: str, **kwargs: Any) -> None:
+    """Delete what an account left after Django had collected what goes with it.
+
+    Its rooms were locked only then. Until that, its sockets could write on.
+    """
+    ours = {get_model(name) for name in chat_settings.MODELS}
+    for relation in sender._meta.get_fields(include_hidden=True):
+        if not (relation.auto_created and (relation.one_to_many or relation.one_to_one)):
+            continue
+        model, field = relation.related_model, relation.field
+        if model in ours or model._meta.app_label in _OWN_APPS:
+            left = model._base_manager.using(using).filter(**{field.name: instance.pk})
+            if relation.on_delete is SET_NULL:
+                left.update(**{field.name: None})
+            else:
+                left.delete()
+
+
 def note_message(
     sender: type[AbstractMessage], instance: AbstractMessage, origin: Any = None, **kwargs: Any
 ) -> None:
     """Note a message that is about to go, to be told of with the others that go with it."""
-    deletion = deletion_of(origin)
+    deletion = deletion_of(origin, kwargs["using"])
     if not deletion.is_told:
         deletion.messages[instance.pk] = instance.room_id
         _lock_once(deletion, instance.room_id)
@@ -311,7 +383,7 @@ def tell_of_messages(
     sender: type[AbstractMessage], instance: AbstractMessage, origin: Any = None, **kwargs: Any
 ) -> None:
     """Tell members of messages that plain code deleted, or that went with their senders."""
-    deletion = deletion_of(origin)
+    deletion = deletion_of(origin, kwargs["using"])
     if deletion.is_told:
         return
     taken = {instance.pk: instance.room_id} if origin is None else deletion.take_messages()
@@ -333,14 +405,12 @@ def follow_sign_out(sender: type[Any], request: Any, user: Any, **kwargs: Any) -
         announce_sign_out(user.pk, session_key)
 
 
-@receiver(pre_save, sender=Delivery, dispatch_uid="gql_chat.delivery_saving")
 def lock_delivery(sender: type[Delivery], instance: Delivery, **kwargs: Any) -> None:
     """Lock the room of a message that arrives: of its last two recipients one is the last."""
     if not kwargs["raw"]:
         streams.lock(instance.message.room_id)
 
 
-@receiver(post_save, sender=Delivery, dispatch_uid="gql_chat.delivery_saved")
 def follow_delivery(sender: type[Delivery], instance: Delivery, **kwargs: Any) -> None:
     """Delete the message's notification when nobody is left who waits for it."""
     if not kwargs["raw"]:

@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import chain
@@ -38,7 +38,7 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from . import gates
-from .errors import RETRY_AFTER, Unavailable, refers_to_nothing
+from .errors import RETRY_AFTER, Unavailable, refers_to_nothing, sqlstate
 from .events import Event
 from .models import Epoch, Membership, StreamEvent, UserStream, driver, get_model
 
@@ -122,16 +122,92 @@ class Envelope:
         return [group_name(self.stream), *(group_name(user_stream(user)) for user in joined)]
 
 
+@dataclass(slots=True)
+class _Notes:
+    """What an outbox knows of its transaction.
+
+    Attributes:
+        envelopes: what there is to publish.
+        touched: by stream, the users of whom nobody has told yet.
+        positions: of the rooms that are locked.
+        closed: the rooms that are said to be deleted.
+        told: the ends of memberships that an operation tells of.
+    """
+
+    envelopes: list[Envelope] = field(default_factory=list)
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    positions: dict[Any, int] = field(default_factory=dict)
+    closed: set[Any] = field(default_factory=set)
+    told: set[tuple[Any, Any]] = field(default_factory=set)
+
+    def copy(self) -> _Notes:
+        """Return what stays as it is while this goes on."""
+        touched = {stream: set(users) for stream, users in self.touched.items()}
+        return _Notes(
+            list(self.envelopes), touched, dict(self.positions), set(self.closed), set(self.told)
+        )
+
+
+@dataclass(slots=True)
+class _Inner:
+    """A savepoint inside an operation.
+
+    Attributes:
+        name: its name.
+        hook: does nothing. Django forgets it where the savepoint is rolled back.
+        before: what was noted before it.
+    """
+
+    name: str
+    hook: Callable[[], None]
+    before: _Notes
+
+
 class Outbox:
-    """Collects the events of one transaction."""
+    """Collects the events of one transaction.
+
+    Code of a project's inside an operation may roll back a savepoint of its own (`atomic`). What
+    was noted since then is forgotten with it: nothing is published that is not stored, and a room
+    that was locked in it is not locked any more.
+    """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
-        self.envelopes: list[Envelope] = []
-        self._touched: dict[str, set[str]] = {}
-        self._positions: dict[Any, int] = {}
-        self._closed: set[Any] = set()
-        self._told: set[tuple[Any, Any]] = set()
+        self._thread = threading.get_ident()
+        self._is_over = False
+        self._depth = len(connection.savepoint_ids)
+        self._inner: list[_Inner] = []
+        self._kept = _Notes()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is that of this thread's transaction.
+
+        A context may be copied inside an operation, and outlives it, maybe on another thread.
+        """
+        return not self._is_over and self._thread == threading.get_ident()
+
+    def end(self) -> None:
+        """Say that the operation is over."""
+        self._is_over = True
+
+    @property
+    def _notes(self) -> _Notes:
+        """What is known, without what was noted in savepoints that were rolled back since."""
+        savepoints = self.connection.savepoint_ids
+        if self._inner or len(savepoints) > self._depth:
+            self._follow([name for name in savepoints[self._depth :] if name is not None])
+        return self._kept
+
+    def _follow(self, names: list[str]) -> None:
+        while self._inner and self._inner[-1].name not in names:
+            inner = self._inner.pop()
+            if all(entry[1] is not inner.hook for entry in self.connection.run_on_commit):
+                self._kept = inner.before
+        for name in names[len(self._inner) :]:
+            inner = _Inner(name, lambda: None, self._kept.copy())
+            db_transaction.on_commit(inner.hook, using=self.connection.alias, robust=True)
+            self._inner.append(inner)
 
     def broadcast(
         self,
@@ -160,8 +236,9 @@ class Outbox:
             change["left"] = left
         if closed:
             change["closed"] = True
-            self._closed.add(room.pk)
-        room.seq = self._positions[room.pk] = advance(self.connection, room, activity)
+            self._notes.closed.add(room.pk)
+        room.seq = advance(self.connection, room, activity)
+        self._notes.positions[room.pk] = room.seq
         stream = room_stream(room.pk)
         envelope = Envelope(stream, room.seq, type(event).__name__, render(event), change or None)
         self._log([envelope])
@@ -170,36 +247,37 @@ class Outbox:
 
     def _settle(self, stream: str, told: set[str], *, closed: bool) -> None:
         """Note that a broadcast has told of these users; of others that changed it has not."""
-        touched = self._touched.get(stream)
+        everybody = self._notes.touched
+        touched = everybody.get(stream)
         if touched is None:
             return
         touched -= told
         if closed or not touched:
-            del self._touched[stream]
+            del everybody[stream]
 
     def hold(self, room_id: Any, position: int) -> None:
         """Note that a room is locked for this transaction, and where its stream stands."""
-        self._positions.setdefault(room_id, position)
+        self._notes.positions.setdefault(room_id, position)
 
     def position(self, room_id: Any) -> int | None:
         """Return the position of a room that is locked for this transaction; None for others."""
-        return self._positions.get(room_id)
+        return self._notes.positions.get(room_id)
 
     def will_tell(self, room_id: Any, user_ids: Iterable[Any]) -> None:
         """Note that an operation ends these memberships, and tells everybody by itself."""
-        self._told.update((room_id, user_id) for user_id in user_ids)
+        self._notes.told.update((room_id, user_id) for user_id in user_ids)
 
     def is_told(self, room_id: Any, user_ids: Iterable[Any]) -> bool:
         """Tell whether the operation tells of the end of all these memberships."""
-        return self._told.issuperset((room_id, user_id) for user_id in user_ids)
+        return self._notes.told.issuperset((room_id, user_id) for user_id in user_ids)
 
     def touched(self, room_id: Any) -> list[str]:
         """Return the members of a room that changed, and of whom nobody has told yet."""
-        return sorted(self._touched.get(room_stream(room_id), ()))
+        return sorted(self._notes.touched.get(room_stream(room_id), ()))
 
     def is_closed(self, room_id: Any) -> bool:
         """Tell whether this transaction has said that the room is deleted."""
-        return room_id in self._closed
+        return room_id in self._notes.closed
 
     def target(self, events: Mapping[Any, Event]) -> None:
         """Give users, by id, an event each: the next place in their own streams."""
@@ -220,16 +298,17 @@ class Outbox:
     def transient(self, room: AbstractRoom, event: Event) -> Envelope:
         """Tell the members of a room something that is stored nowhere."""
         envelope = Envelope(room_stream(room.pk), 0, type(event).__name__, render(event))
-        self.envelopes.append(envelope)
+        self._notes.envelopes.append(envelope)
         return envelope
 
     def touch(self, stream: str, user_ids: Iterable[str]) -> None:
         """Note that members of a room changed; a broadcast that names them makes it obsolete."""
-        self._touched.setdefault(stream, set()).update(user_ids)
+        self._notes.touched.setdefault(stream, set()).update(user_ids)
 
     def close(self) -> list[Envelope]:
         """Return what there is to publish."""
-        return [*self.envelopes, *(_refresh(*touched) for touched in self._touched.items())]
+        notes = self._notes
+        return [*notes.envelopes, *(_refresh(*touched) for touched in notes.touched.items())]
 
     def _log(self, envelopes: list[Envelope]) -> None:
         now = driver.write_time(self.connection, timezone.now())
@@ -245,7 +324,7 @@ class Outbox:
                 now,
             ]
         driver.run(self.connection, _insert_events(len(envelopes)), values)
-        self.envelopes += envelopes
+        self._notes.envelopes += envelopes
 
 
 def advance(
@@ -325,8 +404,32 @@ def render(event: Event) -> str:
     return orjson.dumps(render_event(event)).decode()
 
 
+class _Capture(list[Envelope]):
+    """What is committed while somebody captures it.
+
+    Attributes:
+        is_over: whether nobody looks any more.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = False
+        self._thread = threading.get_ident()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what this thread adds would be lost: a context was copied, and outlives it."""
+        return self.is_over or self._thread != threading.get_ident()
+
+
 _current: ContextVar[Outbox | None] = ContextVar("gql_chat_outbox", default=None)
-_captured: ContextVar[list[Envelope] | None] = ContextVar("gql_chat_captured", default=None)
+_captured: ContextVar[_Capture | None] = ContextVar("gql_chat_captured", default=None)
+
+
+def _running() -> Outbox | None:
+    """Return the outbox of the operation that runs on this thread, if one does."""
+    outbox = _current.get()
+    return outbox if outbox is not None and outbox.is_running else None
 
 
 class _Shared(threading.local):
@@ -360,6 +463,12 @@ _PAUSE_SECONDS = 0.02
 _BROKEN_OFF = frozenset({"40001", "40P01"})
 """The SQLSTATEs of serialization failures and deadlocks."""
 
+_ENDED_BEFORE = "25P02"
+"""PostgreSQL's code where an error that somebody caught has ended the transaction."""
+
+_IN_ERROR = 3
+"""How psycopg and psycopg2 both call such a transaction's state."""
+
 
 def run(operation: Callable[[], T]) -> T:
     """Run an operation in one transaction, and again where that was broken off for another one.
@@ -374,7 +483,7 @@ def run(operation: Callable[[], T]) -> T:
         Exception: what the operation raises, or the last try's error.
     """
     connection = connections[router.db_for_write(StreamEvent)]
-    if _current.get() is not None or _shared.running or connection.in_atomic_block:
+    if _running() is not None or _shared.running or connection.in_atomic_block:
         with transaction():
             return operation()
     for attempt in itertools.count(1):
@@ -391,9 +500,36 @@ def run(operation: Callable[[], T]) -> T:
 
 def _attempts(error: Exception) -> int:
     """Return how often an operation that ended with this error may be run."""
-    if isinstance(error, Again) or getattr(error.__cause__, "sqlstate", None) in _BROKEN_OFF:
-        return ATTEMPTS
-    return REFERENCE_ATTEMPTS if refers_to_nothing(error) else 1
+    attempts = 1
+    cause: BaseException | None = error
+    # Where a receiver of a project's caught the error, the next statement raises another one.
+    while cause is not None:
+        state = sqlstate(cause)
+        if isinstance(cause, Again) or state in _BROKEN_OFF:
+            return ATTEMPTS
+        if refers_to_nothing(cause) or state == _ENDED_BEFORE:
+            attempts = REFERENCE_ATTEMPTS
+        cause = cause.__cause__
+    return attempts
+
+
+def _check_whole(connection: BaseDatabaseWrapper) -> None:
+    """Refuse to end an operation in which code went on after an error that it had caught.
+
+    Django rolls such a transaction back in silence, and so does PostgreSQL: what was not stored
+    would be answered.
+
+    Raises:
+        TransactionManagementError: the operation's transaction cannot be committed.
+    """
+    driver_connection: Any = connection.connection
+    if connection.needs_rollback or (
+        connection.vendor == "postgresql" and driver_connection.info.transaction_status == _IN_ERROR
+    ):
+        raise db_transaction.TransactionManagementError(
+            "Something in this operation failed, and the code that caught the error went on. "
+            "Whoever wants to go on puts what may fail into a transaction.atomic() of its own."
+        ) from getattr(connection, "rollback_exc", None)
 
 
 @contextmanager
@@ -404,7 +540,7 @@ def transaction() -> Iterator[Outbox]:
     publishing waits for the end of that one.
     """
     using = router.db_for_write(StreamEvent)
-    outer = _current.get()
+    outer = _running()
     if outer is not None:
         with db_transaction.mark_for_rollback_on_error(using):
             yield outer
@@ -421,7 +557,9 @@ def transaction() -> Iterator[Outbox]:
         token = _current.set(outbox)
         try:
             yield outbox
+            _check_whole(connection)
         finally:
+            outbox.end()
             _current.reset(token)
         if envelopes := outbox.close():
             _hand_over_after_commit(envelopes, using)
@@ -497,7 +635,7 @@ def current() -> Outbox:
     Raises:
         RuntimeError: none is running.
     """
-    outbox = _current.get()
+    outbox = _running()
     if outbox is None:
         raise RuntimeError("Events are made inside gql_chat.streams.transaction().")
     return outbox
@@ -505,7 +643,7 @@ def current() -> Outbox:
 
 def is_running() -> bool:
     """Tell whether an operation is running."""
-    return _current.get() is not None
+    return _running() is not None
 
 
 @contextmanager
@@ -529,7 +667,7 @@ def hold(room: AbstractRoom) -> Iterator[None]:
 
     Inside an operation the lock lasts as long as that, else as long as this.
     """
-    outbox = _current.get()
+    outbox = _running()
     position = None if outbox is None else outbox.position(room.pk)
     if position is not None:
         room.seq = position
@@ -548,7 +686,7 @@ def lock(room_id: Any) -> int | None:
     Returns:
         The position of its stream; None where there is no such room.
     """
-    outbox = _current.get()
+    outbox = _running()
     if outbox is not None and (held := outbox.position(room_id)) is not None:
         return held
     if outbox is not None:
@@ -569,7 +707,7 @@ def lock(room_id: Any) -> int | None:
 def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
     """Say that a room's members changed; hubs read them again unless a broadcast tells more."""
     stream, users = room_stream(room_id), {str(user_id) for user_id in user_ids}
-    outbox = _current.get()
+    outbox = _running()
     if outbox is not None:
         outbox.touch(stream, users)
     else:
@@ -597,18 +735,19 @@ def _take_write_lock(connection: BaseDatabaseWrapper) -> None:
 @contextmanager
 def capture() -> Iterator[list[Envelope]]:
     """Collect what is committed inside instead of publishing it: the caller will."""
-    captured: list[Envelope] = []
+    captured = _Capture()
     token = _captured.set(captured)
     try:
         yield captured
     finally:
+        captured.is_over = True
         _captured.reset(token)
 
 
 def _hand_over_after_commit(envelopes: list[Envelope], using: str) -> None:
     # Looked up now: a shared commit comes when the operation's own scope is over.
     captured = _captured.get()
-    hand_over = publish if captured is None else captured.extend
+    hand_over = publish if captured is None or captured.is_lost else captured.extend
     db_transaction.on_commit(lambda: hand_over(envelopes), using=using, robust=True)
 
 

@@ -185,7 +185,8 @@ class Membership(models.Model):
         has ended meanwhile stays ended.
 
         Raises:
-            Invalid: the room is full, or its members are fixed.
+            Invalid: the room is full, or its members are fixed; or a saved membership was given
+                another user or room.
             DatabaseError: the membership has ended.
         """
         from ..streams import writing

@@ -345,10 +345,11 @@ class AbstractRoom(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         """Delete the room with all that is in it: messages by the thousand, not all at once."""
-        from ..streams import writing
+        from ..streams import lock, writing
 
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         with writing(using):
+            lock(self.pk)
             messages = get_model("Message").objects.using(using).filter(room_id=self.pk)
             while ids := list(messages.values_list("pk", flat=True)[:_MESSAGES_AT_ONCE]):
                 if len(ids) < _MESSAGES_AT_ONCE:

@@ -124,6 +124,34 @@ def test_a_member_removed_here_is_out(staff: Client, group: Any) -> None:
     assert list(Membership.objects.filter(room_id=group.pk)) == [alice]
 
 
+def test_a_membership_stays_its_users(staff: Client, group: Any, users: Users) -> None:
+    # Another name in its place would leave the sockets of the first one in the room.
+    members = [group.get_member(user) for user in group.participants.all()]
+    form = {
+        "name": group.name,
+        "creator": group.creator_id,
+        "max_participants": 100,
+        "join_approval_required": "false",
+        "group_locked": "false",
+        "memberships-TOTAL_FORMS": 2,
+        "memberships-INITIAL_FORMS": 2,
+    }
+    for number, member in enumerate(members):
+        form |= {
+            f"memberships-{number}-id": member.pk,
+            f"memberships-{number}-room": group.pk,
+            f"memberships-{number}-user": member.user_id,
+            f"memberships-{number}-role": "admin",
+        }
+    form["memberships-1-user"] = users("carol").pk
+
+    answer = staff.post(reverse("admin:gql_chat_groupchat_change", args=[group.pk]), form)
+
+    assert answer.status_code == 302
+    rows = Membership.objects.filter(room_id=group.pk).order_by("pk")
+    assert list(rows.values_list("user_id", "role")) == [(m.user_id, "admin") for m in members]
+
+
 @pytest.mark.parametrize("name", ["Message", "Session"])
 def test_what_clients_wrote_is_not_changed_here(
     name: str, staff: Client, group: Any, users: Users

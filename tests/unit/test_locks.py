@@ -25,6 +25,7 @@ from gql_chat.models import (
     RoomProperty,
     StreamEvent,
     UserStream,
+    rooms,
 )
 from gql_chat.operations import EventHandler
 from tests.conftest import Users
@@ -139,14 +140,17 @@ def test_rooms_are_locked_in_the_order_of_their_keys(scene: Scene) -> None:
     assert all("ORDER BY" in sql for sql in locks), locks
 
 
-@pytest.mark.parametrize("way", ["account", "room", "memberships", "messages"])
+@pytest.mark.parametrize("way", ["account", "room", "room in parts", "memberships", "messages"])
 def test_deleting_by_plain_code_locks_rooms_before_it_deletes_anything(
-    scene: Scene, way: str
+    scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if way == "room in parts":  # as one of thousands of messages is deleted
+        monkeypatch.setattr(rooms, "_MESSAGES_AT_ONCE", 2)
+
     def act() -> None:
         if way == "account":
             get_user_model()._default_manager.get(pk=scene.members[0].pk).delete()
-        elif way == "room":
+        elif way.startswith("room"):
             Room.objects.get(pk=scene.group.pk).delete()
         elif way == "memberships":
             Membership.objects.filter(room=scene.group, user__in=scene.members).delete()

@@ -1,20 +1,24 @@
 """The promises that hold for any code path: the ORM, the admin, a shell, an operation."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core import serializers
-from django.db import IntegrityError, transaction
-from django.db.models.signals import ModelSignal, post_delete, post_save
+from django.db import IntegrityError, connection, transaction
+from django.db.models.signals import ModelSignal, post_delete, post_save, pre_delete
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import assign_perm
 
+from gql_chat import signals
 from gql_chat.errors import Invalid
 from gql_chat.models import (
     Channel,
@@ -30,9 +34,11 @@ from gql_chat.models import (
     ReadReceipt,
     Room,
     RoomProperty,
+    StreamEvent,
 )
 from gql_chat.operations import EventHandler
 from gql_chat.rooms import Role
+from gql_chat.streams import room_stream
 from tests.conftest import Users
 from tests.unit.making import race
 
@@ -221,6 +227,30 @@ def test_permissions_in_other_rooms_stay(group: GroupChat, channel: Channel, bob
     group.participants.remove(bob)
 
     assert held(channel, bob) == set(channel.rules.permissions)
+
+
+def test_a_role_that_is_not_saved_gives_no_permission(group: GroupChat, bob: Any) -> None:
+    membership = group.get_member(bob)
+    membership.role = Role.ADMIN
+    membership.save(update_fields=["joined_at"])
+
+    assert group.get_member(bob).role == Role.MEMBER
+    assert not held(group, bob)
+
+
+@pytest.mark.parametrize("name", ["user", "room"])
+def test_a_membership_stays_that_of_one_user_in_one_room(
+    group: GroupChat, channel: Channel, bob: Any, carol: Any, name: str
+) -> None:
+    membership = group.get_member(bob)
+    setattr(membership, name, {"user": carol, "room": channel}[name])
+
+    with pytest.raises(Invalid) as refused:
+        membership.save()
+
+    assert refused.value.detail.keys() == {name}
+    assert bob in group.participants
+    assert carol not in group.participants
 
 
 def test_a_membership_saved_with_the_same_role_keeps_a_permission_of_its_own(
@@ -756,3 +786,106 @@ def test_removing_who_is_not_in_changes_nothing(group: GroupChat, carol: Any) ->
     group.participants.remove(carol)
 
     assert group.participants.count() == 2
+
+
+# Proxies of a project's own
+
+
+@pytest.fixture
+def proxies() -> Iterator[Any]:
+    """Makes proxies of models, as an app of a project's does, for one test."""
+    made: list[str] = []
+
+    def make(model: Any) -> Any:
+        meta = type("Meta", (), {"proxy": True, "app_label": "gql_chat"})
+        name = f"Own{model.__name__}"
+        made.append(name.lower())
+        proxy = type(name, (model,), {"Meta": meta, "__module__": __name__})
+        signals.connect()
+        return proxy
+
+    yield make
+    for name in made:
+        del apps.all_models["gql_chat"][name]
+    apps.clear_cache()
+
+
+def frames(room: Any) -> list[str]:
+    rows = StreamEvent.objects.filter(stream=room_stream(room.pk)).order_by("seq")
+    return list(rows.values_list("kind", flat=True))
+
+
+def test_a_membership_that_a_proxy_writes_begins_where_the_stream_stands(
+    proxies: Any, group: GroupChat, alice: Any, carol: Any
+) -> None:
+    EventHandler(alice.pk).send_message(group.pk, "before")
+
+    membership = proxies(Membership).objects.create(room=group, user=carol, role=Role.ADMIN)
+
+    assert membership.joined_seq == 2
+    assert held(group, carol) == set(group.rules.permissions)
+
+
+def test_a_cap_holds_for_memberships_that_a_proxy_writes(
+    proxies: Any, group: GroupChat, carol: Any
+) -> None:
+    GroupChat.objects.filter(pk=group.pk).update(max_participants=2)
+    group.refresh_from_db()
+
+    with pytest.raises(Invalid):
+        proxies(Membership).objects.create(room=group, user=carol)
+
+
+def test_what_is_deleted_by_proxies_is_told(
+    proxies: Any, group: GroupChat, message: Message, bob: Any, carol: Any
+) -> None:
+    group.participants.add(carol)
+
+    proxies(Message).objects.filter(pk=message.pk).delete()
+    proxies(Membership).objects.filter(room=group, user=carol).delete()
+    # Nobody is told of anything who is not there: that would refer to nobody.
+    proxies(get_user_model()).objects.get(pk=bob.pk).delete()
+
+    assert frames(group) == ["MessagesDeleted", "MembersRemoved", "MembersRemoved"]
+    connection.check_constraints()
+
+
+# Deleting once more
+
+
+@pytest.mark.parametrize("way", ["instance", "queryset"])
+def test_what_was_broken_off_is_deleted_and_told_anew(
+    group: GroupChat, alice: Any, bob: Any, carol: Any, way: str
+) -> None:
+    group.participants.add(carol)
+    rows = Membership.objects.filter(room=group).exclude(user=alice)
+    doomed: Any = group.get_member(bob) if way == "instance" else rows
+    noted: list[Any] = []
+
+    def fail(instance: Any, **kwargs: Any) -> None:
+        noted.append(instance)
+        if len(noted) == (1 if way == "instance" else 2):
+            raise LookupError
+
+    pre_delete.connect(fail, sender=Membership)
+    with suppress(LookupError), transaction.atomic():
+        doomed.delete()
+    pre_delete.disconnect(fail, sender=Membership)
+    assert group.participants.count() == 3
+    if way == "queryset":
+        EventHandler(carol.pk).leave_room(group.pk)
+
+    with CaptureQueriesContext(connection) as queries:
+        doomed.delete()
+
+    assert frames(group) == ["MembersRemoved"] * (1 if way == "instance" else 2)
+    # Carol, who left by herself, is not among those whom the second deletion removed.
+    told = StreamEvent.objects.filter(stream=room_stream(group.pk)).latest("seq")
+    assert json.loads(told.payload)["removed_members"] == [bob.username]
+    steps = [query["sql"] for query in queries]
+    if connection.features.has_select_for_update:
+        (lock, *_) = (at for at, sql in enumerate(steps) if "FOR NO KEY UPDATE" in sql)
+        (deletion,) = (
+            at for at, sql in enumerate(steps) if 'DELETE FROM "gql_chat_membership"' in sql
+        )
+        assert lock < deletion

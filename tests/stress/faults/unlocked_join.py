@@ -29,7 +29,7 @@ def bring_back() -> None:
                     instance.role = room.rules.role_of(room, instance.user_id)
 
     guarded = signals.guard_membership
-    pre_save.disconnect(sender=Membership, dispatch_uid="gql_chat.membership_saving")
+    pre_save.disconnect(sender=Membership, dispatch_uid="gql_chat.guard_membership")
     pre_save.connect(guard, sender=Membership, weak=False, dispatch_uid="fault")
 
 
