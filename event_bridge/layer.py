@@ -118,26 +118,28 @@ class LayerLink:
                 logger.warning("The channel layer is away; the log serves until it is back.")
 
     async def _ring_on(self) -> None:
-        while True:
+        while _is_wanted():
             if not await streams.send_to_layer(await self._outgoing.get()):
                 # What waits is in the log, where other processes look by themselves.
                 while not self._outgoing.empty():
                     self._outgoing.get_nowait()
 
     async def _open(self, layer: Any) -> None:
-        while True:
+        while _is_wanted():
             try:
                 channel = await layer.new_channel("chat.hub")
                 break
             except Exception as error:
                 logger.warning("The channel layer is away: %r", error)
                 await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
         self._run(self._listen(layer, channel))
         self._run(self._settle(layer, channel))
         self._run(self._ring_for_itself(layer, channel))
 
     async def _listen(self, layer: Any, channel: str) -> None:
-        while True:
+        while _is_wanted():
             try:
                 message = await layer.receive(channel)
             except Exception as error:
@@ -158,7 +160,7 @@ class LayerLink:
 
     async def _ring_for_itself(self, layer: Any, channel: str) -> None:
         group = f"chat.hub.{self._name}"
-        while True:
+        while _is_wanted():
             try:
                 async with asyncio.timeout(streams.LAYER_SECONDS):
                     if self._unheard >= PROBES:
@@ -179,7 +181,7 @@ class LayerLink:
             self._note(name)
 
     async def _settle(self, layer: Any, channel: str) -> None:
-        while True:
+        while _is_wanted():
             await self._wake.wait()
             self._wake.clear()
             names = list(self._changed)
@@ -227,3 +229,13 @@ class LayerLink:
             joined = True
         self._doubted.discard(name)
         return joined
+
+
+def _is_wanted() -> bool:
+    """Tell whether the running task is not cancelled.
+
+    A client of a layer may swallow that: `asyncio.wait_for` of Python 3.11 does where what it waits
+    for ends at the same moment. An event loop that is closed would then wait for ever.
+    """
+    task = asyncio.current_task()
+    return task is not None and not task.cancelling()

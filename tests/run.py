@@ -31,8 +31,6 @@ INDEPENDENT = (
     "tests/projects/test_wrong_settings.py",
     "tests/unit/test_example_site.py",
     "tests/unit/test_exports.py",
-    # Its hubs end with the event loops of its tests, which Redis' `receive` may outlive.
-    "tests/unit/test_life.py",
     "tests/unit/test_needs.py",
     "tests/unit/test_protocol.py",
     "tests/unit/test_sanitize.py",
