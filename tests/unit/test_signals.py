@@ -791,6 +791,9 @@ def test_removing_who_is_not_in_changes_nothing(group: GroupChat, carol: Any) ->
 # Proxies of a project's own
 
 
+_kept: list[type] = []  # signals know a sender by its address: none is given to another class
+
+
 @pytest.fixture
 def proxies() -> Iterator[Any]:
     """Makes proxies of models, as an app of a project's does, for one test."""
@@ -801,6 +804,7 @@ def proxies() -> Iterator[Any]:
         name = f"Own{model.__name__}"
         made.append(name.lower())
         proxy = type(name, (model,), {"Meta": meta, "__module__": __name__})
+        _kept.append(proxy)
         signals.connect()
         return proxy
 
