@@ -23,6 +23,14 @@ class Migration(migrations.Migration):
                 name="gql_chat_chatnotification_mine",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="chatnotification",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("recipient__isnull", True)),
+                fields=("room", "created_at", "id"),
+                name="gql_chat_chatnotification_waiting",
+            ),
+        ),
         # Whether a column is dumped is nothing that the database knows.
         migrations.SeparateDatabaseAndState(
             state_operations=[
