@@ -342,6 +342,8 @@ async def test_without_notifications_none_are_made_or_sent(
     alice, bob = [
         Person(user, await connect(user, greeted=False)) for user in users.make("alice", "bob")
     ]
+    for person in (alice, bob):
+        await person.nothing()  # it is answered, so its socket is open, though nothing greets it
     room = await one_to_one(alice, bob)
     message = await say(alice, room, "hello", bob)
     await react(bob, message, "+", alice)
