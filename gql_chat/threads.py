@@ -272,14 +272,19 @@ class _Worker:
             if checked < _outage.seen_at:
                 checked = time.monotonic()
                 _check_connections()
-            if self.shift.gate is None:
-                # Without a gate nothing steps aside.
-                plain = [job for job in jobs if isinstance(job, _Job)]
-                _settle(plain, _do(plain))
-            else:
-                _try(self.shift.gate, jobs[0])
+            self._do(jobs)
+            # What a job read is kept no longer than it is needed: the next may be long in coming.
+            del jobs
             _tidy_connections()
         connections.close_all()
+
+    def _do(self, jobs: list[_Job | _Again]) -> None:
+        if self.shift.gate is None:
+            # Without a gate nothing steps aside.
+            plain = [job for job in jobs if isinstance(job, _Job)]
+            _settle(plain, _do(plain))
+        else:
+            _try(self.shift.gate, jobs[0])
 
     def _take(self) -> list[_Job | _Again]:
         """Return the next job, with those behind it that share its commit; none at the end."""
