@@ -41,8 +41,8 @@ from gql_chat.models import (
     UserStream,
     get_model,
 )
-from gql_chat.relations import MessageRelations
-from gql_chat.rooms import Role
+from gql_chat.models.relations import MessageRelations
+from gql_chat.models.rules import Role
 
 Row = dict[str, Any]
 

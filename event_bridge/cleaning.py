@@ -6,7 +6,7 @@ import asyncio
 
 from gql_chat.errors import RETRY_AFTER, Unavailable
 from gql_chat.schema import Context
-from gql_chat.threads import DatabaseThreads
+from gql_chat.sql.threads import DatabaseThreads
 
 LIMIT = 100
 """How many contents may wait. Each takes at most about a tenth of a second."""

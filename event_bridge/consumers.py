@@ -26,7 +26,12 @@ from .delivery import Delivered
 from .hub import get_hub
 from .intake import Intake
 from .mounts import check_mount
-from .operations import Answer, Prepared, events, lifecycle
+from .operations import (
+    Answer,
+    Prepared,
+    events,
+    lifecycle,
+)
 from .outbox import LIMIT, SIZE_LIMIT, Outbox
 from .protocol import Frame, Malformed
 from .resume import Resumption
@@ -286,7 +291,7 @@ class ChatConsumer:
     async def _open(self) -> bool:
         """Join delivery, register the session, send what waits; tell whether that worked."""
         async with self.hub.turn(self.user_key):
-            self._opened = self.hub.threads.commit(self._open_session, rooms=False)
+            self._opened = self.hub.threads.commit(self._open_session, locks=False)
             self._may_have_session = True
             try:
                 # Whoever is cancelled here has a session all the same, soon.
@@ -356,7 +361,7 @@ class ChatConsumer:
         self._close_session().add_done_callback(lambda job: job.cancelled() or job.exception())
 
     def _close_session(self) -> asyncio.Future[Any]:
-        return self.hub.threads.commit(self._run_lifecycle, "close", rooms=False)
+        return self.hub.threads.commit(self._run_lifecycle, "close", locks=False)
 
     # Frames in
 
@@ -416,7 +421,7 @@ class ChatConsumer:
         table = events()
         if frame.event_type == "session.heartbeat":
             await self.guard.check(self.login)
-            await self.hub.threads.commit(self._heartbeat, rooms=False)
+            await self.hub.threads.commit(self._heartbeat, locks=False)
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
             await self._resume(frame)

@@ -28,12 +28,7 @@ from django.utils import timezone
 from gql_chat import sessions, streams
 from gql_chat.conf import chat_settings
 from gql_chat.streams import Envelope, Position, Positions
-from gql_chat.threads import (
-    DatabaseThreads,
-    default_for_rooms,
-    default_size,
-    default_together,
-)
+from gql_chat.streams.workers import make_threads
 
 from .cleaning import Cleaning
 from .delivery import Delivered, Listener
@@ -86,7 +81,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.name = uuid.uuid4().hex
-        self.threads = DatabaseThreads(default_size(), default_together(), default_for_rooms())
+        self.threads = make_threads()
         self.cleaning = Cleaning()
         self._numbers = itertools.count(1)
         self._listeners: dict[str, set[Listener]] = defaultdict(set)

@@ -22,7 +22,7 @@ from .models import (
     StreamEvent,
     get_model,
 )
-from .rooms import room_types
+from .models.rules import room_types
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]

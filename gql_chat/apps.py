@@ -1,7 +1,12 @@
 """The app: loads the settings before the models, and the signals after them."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.apps import AppConfig, apps
 from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from .events import Event
 
 
 class GqlChatConfig(AppConfig):
@@ -20,10 +25,19 @@ class GqlChatConfig(AppConfig):
         from . import (
             dumps,  # noqa: F401 (importing it connects its receivers)
             signals,
+            streams,
         )
 
+        streams.render_with(_render)
         try:
             signals.connect()
         except ImproperlyConfigured:
             # Checks report it, and need a project that starts. Whoever reads the settings raises.
             return
+
+
+def _render(event: "Event") -> dict[str, Any]:
+    # The schema takes a while to build, and needs what a project declares: with the first event.
+    from .schema.rendering import render_event
+
+    return render_event(event)

@@ -13,7 +13,13 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from .conf import DEFAULTS, ROOM_TYPES, SETTING, chat_settings, is_swapped
+from .conf import (
+    DEFAULTS,
+    ROOM_TYPES,
+    SETTING,
+    chat_settings,
+    is_swapped,
+)
 
 GUARDIAN_BACKEND = "guardian.backends.ObjectPermissionBackend"
 

@@ -12,9 +12,14 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import router
 
-from .events import MembersRemoved, MessagesDeleted, RoomDeleted, RoomExited
+from .events import (
+    MembersRemoved,
+    MessagesDeleted,
+    RoomDeleted,
+    RoomExited,
+)
 from .models import AbstractRoom, Membership, get_model
-from .relations import load_rooms
+from .models.relations import load_rooms
 from .streams import Outbox
 
 GOODBYE = "You have been removed"

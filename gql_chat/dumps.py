@@ -15,7 +15,12 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import Signal, receiver
 
-from .models import Epoch, Membership, StreamEvent, UserStream
+from .models import (
+    Epoch,
+    Membership,
+    StreamEvent,
+    UserStream,
+)
 
 history_loaded = Signal()
 """Sent after the commit that brought in streams of another history, once, by `loaddata`.

@@ -133,6 +133,17 @@ class Unavailable(ChatError):
     is_passing = True
 
 
+class Again(Unavailable):
+    """An operation met what it could not see when it began, and has to be run again.
+
+    A client learns of it only where that is not up to the package: in a transaction of the
+    caller's own.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__({"message": message, "retry_after": RETRY_AFTER})
+
+
 class Busy(Unavailable):
     """Somebody holds what this needs, a room as a rule, for longer than `LOCK_TIMEOUT`.
 

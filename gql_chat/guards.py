@@ -16,8 +16,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .errors import ChatError
-from .logins import Judgement, Login, Scope, ended, find_outage, find_shown, judge, unknown
-from .threads import DatabaseThreads
+from .logins import (
+    Judgement,
+    Login,
+    Scope,
+    ended,
+    find_outage,
+    find_shown,
+    judge,
+    unknown,
+)
+from .sql.threads import DatabaseThreads
 
 logger = logging.getLogger("gql_chat")
 

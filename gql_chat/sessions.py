@@ -14,8 +14,14 @@ from django.utils import timezone
 from . import streams
 from .conf import chat_settings
 from .models import get_model
-from .models.statements import Among, Many, One, Statement, Update
-from .operations.base import active
+from .models.accounts import active
+from .sql.statements import (
+    Among,
+    Many,
+    One,
+    Statement,
+    Update,
+)
 
 _active_users: Statement[Any] = Statement(
     lambda ids: (

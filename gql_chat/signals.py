@@ -25,10 +25,14 @@ from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
-from .deletions import Deletion, deletion_of
 from .departures import keep_property, tell_of_deletion, tell_of_removal
 from .errors import Invalid
-from .events import Event, MessageReacted, MessageSent, RoomDeleted
+from .events import (
+    Event,
+    MessageReacted,
+    MessageSent,
+    RoomDeleted,
+)
 from .models import (
     AbstractChatNotification,
     AbstractMessage,
@@ -39,9 +43,10 @@ from .models import (
     get_model,
     members_changed,
 )
+from .models.deletions import Deletion, deletion_of
 from .models.receipts import own_reactions
+from .models.rules import Role, registered, room_types
 from .permissions import grant, revoke, revoke_all
-from .rooms import Role, room_types
 from .sessions import announce_sign_out, connected
 
 _OWN_APPS = {"gql_chat", "guardian"}
@@ -148,12 +153,13 @@ def _send_created(notification: AbstractChatNotification, event: Event) -> None:
     )
 
 
-def connect_room_type(model: type[AbstractRoom]) -> None:
+@receiver(registered, dispatch_uid="gql_chat.room_type")
+def connect_room_type(sender: type[AbstractRoom], **kwargs: Any) -> None:
     """Hold the promises for a room type. Signals name their sender, so each model is told."""
-    name = model._meta.label
-    post_save.connect(furnish_room, sender=model, dispatch_uid=f"gql_chat.furnish.{name}")
-    pre_delete.connect(close_room, sender=model, dispatch_uid=f"gql_chat.close.{name}")
-    post_delete.connect(forget_room, sender=model, dispatch_uid=f"gql_chat.forget.{name}")
+    name = sender._meta.label
+    post_save.connect(furnish_room, sender=sender, dispatch_uid=f"gql_chat.furnish.{name}")
+    pre_delete.connect(close_room, sender=sender, dispatch_uid=f"gql_chat.close.{name}")
+    post_delete.connect(forget_room, sender=sender, dispatch_uid=f"gql_chat.forget.{name}")
 
 
 def connect() -> None:

@@ -9,7 +9,12 @@ from typing import Any
 from guardian.conf import settings as guardian_settings
 
 from ..conf import chat_settings
-from ..errors import NotAuthenticated, NotFound, PermissionDenied, Unavailable
+from ..errors import (
+    NotAuthenticated,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+)
 from ..logins import Login
 from ..models import Membership
 from ..operations import Operations

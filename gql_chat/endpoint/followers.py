@@ -21,12 +21,17 @@ from channels.layers import get_channel_layer
 from django.db import InterfaceError, OperationalError, router
 
 from .. import streams
-from ..errors import ChatError, Invalid, NotFound, PermissionDenied
+from ..errors import (
+    ChatError,
+    Invalid,
+    NotFound,
+    PermissionDenied,
+)
 from ..logins import judge
 from ..models import Membership, UserStream
 from ..schema import Context
+from ..sql.threads import DatabaseThreads
 from ..streams import Envelope
-from ..threads import DatabaseThreads
 from .access import Caller
 
 logger = logging.getLogger("gql_chat")

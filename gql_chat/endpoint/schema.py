@@ -23,8 +23,9 @@ from ..errors import ChatError, Invalid, shorten
 from ..schema import Context
 from ..schema.build import build_schema
 from ..schema.stored import StoredFields
+from ..sql.threads import DatabaseThreads
 from ..streams import Envelope
-from ..threads import DatabaseThreads, default_size
+from ..streams.workers import make_readers
 from . import limits
 from .access import Caller, note
 from .followers import Follower
@@ -38,7 +39,7 @@ _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 @cache
 def get_threads() -> DatabaseThreads:
     """Return the database threads of the endpoint, the same for all event loops of a process."""
-    return DatabaseThreads(default_size())
+    return make_readers()
 
 
 @cache

@@ -17,7 +17,13 @@ from strawberry.django.views import AsyncGraphQLView
 from strawberry.types.execution import PreExecutionError
 
 from ..conf import chat_settings
-from ..errors import ChatError, Invalid, NotAuthenticated, PermissionDenied, shorten
+from ..errors import (
+    ChatError,
+    Invalid,
+    NotAuthenticated,
+    PermissionDenied,
+    shorten,
+)
 from .access import Caller
 from .schema import get_schema, get_threads
 

@@ -1,7 +1,7 @@
 """The models: abstract bases for projects, and the concrete ones that serve by default."""
 
 from ..conf import is_swapped as _is_swapped
-from . import bulk
+from ..sql import bulk
 from .epochs import Epoch
 from .memberships import Membership, members_changed
 from .messages import (
@@ -20,7 +20,12 @@ from .notifications import (
     NotificationManager,
     NotificationType,
 )
-from .receipts import AbstractReaction, AbstractReadReceipt, Reaction, ReadReceipt
+from .receipts import (
+    AbstractReaction,
+    AbstractReadReceipt,
+    Reaction,
+    ReadReceipt,
+)
 from .registry import get_model
 from .rooms import (
     AbstractRoom,

@@ -15,8 +15,8 @@ from uuid import UUID
 from django.db import connections, models, router, transaction
 from django.db.models.signals import post_save, pre_save
 
+from ..sql.managers import is_plain
 from . import driver
-from .managers import is_plain
 from .rows import is_generated
 
 if TYPE_CHECKING:

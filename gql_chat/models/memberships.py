@@ -11,9 +11,10 @@ from django.db import models, router
 from django.dispatch import Signal
 from django.utils import timezone
 
-from ..rooms import Role
-from . import bulk
+from ..sql import bulk
+from .locks import hold, writing
 from .positions import MarkField, PositionField
+from .rules import Role
 
 if TYPE_CHECKING:
     from .rooms import AbstractRoom
@@ -122,8 +123,6 @@ def locked(room: AbstractRoom) -> Iterator[None]:
 
     Inside an operation, which is a transaction, the room is locked and its position is known.
     """
-    from ..streams import hold
-
     with hold(room):
         yield
 
@@ -189,8 +188,6 @@ class Membership(models.Model):
                 another user or room.
             DatabaseError: the membership has ended.
         """
-        from ..streams import writing
-
         if not self._state.adding and not args and not kwargs.get("force_insert"):
             kwargs["force_update"] = True
         with writing(kwargs.get("using") or router.db_for_write(type(self))):

@@ -14,10 +14,11 @@ from ..conf import model_setting
 from .constraints import partial_index
 from .inserts import KeptInsert
 from .links import LINK_LENGTH, check_link
+from .locks import writing
 from .streams import STREAM_LENGTH
 
 if TYPE_CHECKING:
-    from ..relations import MessageRelations
+    from .relations import MessageRelations
 
 MEDIA_TYPES = ("image", "video", "audio", "file")
 
@@ -47,7 +48,7 @@ class AbstractMessage(KeptInsert):
     so sorting by it gives the order of the room's stream.
 
     Attributes:
-        relations: what frames show besides the row (`gql_chat.relations.load_messages`).
+        relations: what frames show besides the row (`gql_chat.models.relations.load_messages`).
         may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions: whether
             there are some to load; False where the statement that found the message has seen that
             there are none.
@@ -184,8 +185,6 @@ class Delivery(models.Model):
 
         So of the last two who get a message one sees that the other has it.
         """
-        from ..streams import writing
-
         with writing(kwargs.get("using") or router.db_for_write(type(self))):
             super().save(*args, **kwargs)
 

@@ -15,6 +15,14 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ..conf import model_setting
+from ..sql.statements import (
+    Among,
+    Besides,
+    Many,
+    One,
+    Statement,
+    Update,
+)
 from . import rows
 from .constraints import partial_index
 from .inserts import KeptInsert, insert
@@ -22,7 +30,6 @@ from .memberships import Membership
 from .messages import Delivery
 from .pending import find_newest
 from .registry import get_model
-from .statements import Among, Besides, Many, One, Statement, Update
 
 
 class NotificationType(models.TextChoices):

@@ -8,10 +8,10 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
+from ..sql.statements import One, Statement
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
-from .statements import One, Statement
 
 _LARGEST = 2**31 - 1
 

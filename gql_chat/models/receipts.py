@@ -11,9 +11,9 @@ from django.db import models
 from django.utils import timezone
 
 from ..conf import model_setting
+from ..sql.statements import Statement, find_by
 from .inserts import KeptInsert
 from .registry import get_model
-from .statements import Statement, find_by
 
 REACTION_LENGTH = 128
 

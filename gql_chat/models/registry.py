@@ -9,7 +9,12 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from ..conf import ROOM_TYPES, SETTING, chat_settings, model_label
+from ..conf import (
+    ROOM_TYPES,
+    SETTING,
+    chat_settings,
+    model_label,
+)
 
 
 @cache

@@ -15,9 +15,15 @@ from django.utils import timezone
 
 from ..compatibility import CheckConstraint
 from ..conf import is_swapped, model_setting
-from ..deletions import told_by_operation
 from ..errors import Invalid
-from ..rooms import (
+from .constraints import partial_index
+from .deletions import told_by_operation
+from .links import LINK_LENGTH, check_link
+from .locks import lock, writing
+from .positions import MarkField, PositionField
+from .registry import get_model
+from .rows import RowClass
+from .rules import (
     NAME_LENGTH,
     ChannelRules,
     GroupRules,
@@ -27,11 +33,6 @@ from ..rooms import (
     room_model,
     room_types,
 )
-from .constraints import partial_index
-from .links import LINK_LENGTH, check_link
-from .positions import MarkField, PositionField
-from .registry import get_model
-from .rows import RowClass
 
 if TYPE_CHECKING:
     from .memberships import Membership
@@ -345,8 +346,6 @@ class AbstractRoom(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         """Delete the room with all that is in it: messages by the thousand, not all at once."""
-        from ..streams import lock, writing
-
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         with writing(using):
             lock(self.pk)

@@ -13,15 +13,36 @@ from django.db import connections, router
 from django.db.models import Exists, F, OuterRef
 from guardian.conf import settings as guardian_settings
 
-from .. import gates, streams
+from .. import streams
 from ..columns import clean_columns, declared_columns, own_columns
 from ..compatibility import check_range
 from ..conf import chat_settings
-from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied, quote
-from ..models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from ..models.statements import Among, Keys, Many, One, Statement, find_among, find_by
+from ..errors import (
+    Invalid,
+    NotAuthenticated,
+    NotFound,
+    PermissionDenied,
+    quote,
+)
+from ..models import (
+    AbstractMessage,
+    AbstractRoom,
+    Delivery,
+    Membership,
+    get_model,
+)
+from ..models.relations import load_messages
 from ..permissions import PermissionHandler, unrestricted
-from ..relations import load_messages
+from ..sql import gates
+from ..sql.statements import (
+    Among,
+    Keys,
+    Many,
+    One,
+    Statement,
+    find_among,
+    find_by,
+)
 
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
 _locked_rooms: Statement[Any] = find_among(
@@ -430,12 +451,6 @@ def _check_known(room: AbstractRoom | None) -> AbstractRoom:
     if room is None or not room.rules.name:
         raise NotFound("There is no such room.")
     return room
-
-
-def active(prefix: str = "") -> dict[str, bool]:
-    """Return the filter for accounts that are active, as far as the user model knows that."""
-    fields = {field.name for field in get_user_model()._meta.fields}
-    return {f"{prefix}is_active": True} if "is_active" in fields else {}
 
 
 def check_active(user: Any) -> Any:

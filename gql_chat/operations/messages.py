@@ -16,24 +16,35 @@ from .. import streams
 from ..columns import ON_CREATE, ON_EDIT
 from ..conf import chat_settings
 from ..contents import Contents
-from ..deletions import told_by_operation
-from ..errors import ECHO_LENGTH, Invalid, NotFound, PermissionDenied, shorten
-from ..events import MessageEdited, MessagesDeleted, MessageSent, Typing
+from ..errors import (
+    ECHO_LENGTH,
+    Invalid,
+    NotFound,
+    PermissionDenied,
+    shorten,
+)
+from ..events import (
+    MessageEdited,
+    MessagesDeleted,
+    MessageSent,
+    Typing,
+)
 from ..models import (
     MEDIA_TYPES,
     MIME_TYPES,
     AbstractMessage,
     AbstractRoom,
     ClientMessage,
-    bulk,
     get_model,
     rows,
 )
+from ..models.deletions import told_by_operation
 from ..models.inserts import insert
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
-from ..relations import MessageRelations, load_messages
+from ..models.relations import MessageRelations, load_messages
 from ..sanitize import clean, needs_cleaning
+from ..sql import bulk
 from .base import Operations, operation, primary
 
 _TICK = timedelta(microseconds=1)

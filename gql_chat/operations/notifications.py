@@ -10,7 +10,7 @@ from ..conf import chat_settings
 from ..errors import Invalid, NotFound
 from ..models import get_model
 from ..models.pending import find_for, find_newest, find_older
-from ..relations import load_messages
+from ..models.relations import load_messages
 from .base import Operations, check_active
 
 

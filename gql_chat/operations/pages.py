@@ -10,8 +10,13 @@ from django.db.models import Q
 from ..conf import chat_settings
 from ..errors import Invalid, NotFound
 from ..models import AbstractMessage, AbstractRoom, get_model
-from ..models.statements import Many, One, Statement, find_by
-from ..relations import load_messages
+from ..models.relations import load_messages
+from ..sql.statements import (
+    Many,
+    One,
+    Statement,
+    find_by,
+)
 from .base import Operations
 
 _LARGEST = 2**31 - 1

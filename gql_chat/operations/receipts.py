@@ -14,9 +14,21 @@ from django.utils import timezone
 from .. import streams
 from ..errors import Conflict
 from ..events import MessagesDelivered, MessagesRead
-from ..models import Delivery, Membership, bulk, get_model, rows
-from ..models.statements import Among, Many, One, Statement, Update
-from ..relations import load_messages
+from ..models import (
+    Delivery,
+    Membership,
+    get_model,
+    rows,
+)
+from ..models.relations import load_messages
+from ..sql import bulk
+from ..sql.statements import (
+    Among,
+    Many,
+    One,
+    Statement,
+    Update,
+)
 from .base import Operations, operation, primary
 
 

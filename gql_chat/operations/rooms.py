@@ -14,7 +14,12 @@ from django.db.models.functions import Coalesce
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT, own_columns
 from ..departures import keep_property
-from ..errors import Conflict, Invalid, PermissionDenied, quote
+from ..errors import (
+    Conflict,
+    Invalid,
+    PermissionDenied,
+    quote,
+)
 from ..events import (
     MembersAdded,
     MembersRemoved,
@@ -25,11 +30,26 @@ from ..events import (
 )
 from ..models import AbstractRoom, Membership, get_model
 from ..models.links import LINK_LENGTH, check_link
-from ..models.statements import Among, Many, One, Statement
+from ..models.relations import load_messages, load_rooms, members_of
+from ..models.rules import (
+    NAME_LENGTH,
+    Role,
+    room_model,
+    room_types,
+)
 from ..permissions import grant, revoke
-from ..relations import load_messages, load_rooms, members_of
-from ..rooms import NAME_LENGTH, Role, room_model, room_types
-from .base import Operations, check_active, messages_by_id, operation
+from ..sql.statements import (
+    Among,
+    Many,
+    One,
+    Statement,
+)
+from .base import (
+    Operations,
+    check_active,
+    messages_by_id,
+    operation,
+)
 
 _LARGEST = 2**31 - 1
 

@@ -14,7 +14,7 @@ from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
 from ..models import get_model, rows
 from ..models.inserts import insert
-from ..models.statements import Delete, One, Statement
+from ..sql.statements import Delete, One, Statement
 from .base import Operations, operation
 
 _alive_sessions: Statement[Any] = Statement(

@@ -1,13 +1,13 @@
 """The GraphQL schema: every operation a query or mutation, every event a subscription's payload."""
 
+from ..prepared.fields import derived
+from ..prepared.plans import Unplannable
+from ..prepared.selection import select_all
 from .build import get_graphql_schema, get_schema
 from .contents import find_markup
 from .context import Context, Info
 from .documents import Document
 from .events import own_events
-from .fields import derived
-from .plans import Unplannable
-from .selection import select_all
 
 __all__ = [
     "Context",

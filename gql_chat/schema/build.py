@@ -12,8 +12,8 @@ from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from ..compatibility import repair_optimizer
 from ..conf import chat_settings, per_settings
+from ..prepared.conversion import SchemaConfig, convert_inputs
 from . import serializers
-from .conversion import SchemaConfig, convert_inputs
 from .descriptions import describe
 from .scalars import SCALARS
 

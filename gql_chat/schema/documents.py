@@ -29,11 +29,11 @@ from graphql.execution.values import VariableValues, VariableValueSource
 
 from .. import streams
 from ..errors import Invalid
+from ..prepared.coercion import coercer
+from ..prepared.counts import Counts
+from ..prepared.plans import Planner, Scope
+from ..prepared.validation import describe
 from ..streams import Envelope
-from .coercion import coercer
-from .counts import Counts
-from .plans import Planner, Scope
-from .validation import describe
 
 # A prepared document selects the fields of each type by itself, and nobody reads its answer by one
 # type for all: what projects' types call alike need not be alike.

@@ -10,8 +10,8 @@ from ..models import MEDIA_TYPES, MIME_TYPES
 from ..models.links import LINK_LENGTH
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.receipts import REACTION_LENGTH
-from ..rooms import NAME_LENGTH, room_types
-from .counts import counted
+from ..models.rules import NAME_LENGTH, room_types
+from ..prepared.counts import counted
 from .json_schema import keywords
 from .scalars import Bytes, JSONObject, UserID
 

@@ -34,8 +34,8 @@ from graphql import (
     print_ast,
 )
 
+from ..prepared.selection import select_all
 from .scalars import JSON_SCHEMAS
-from .selection import select_all
 
 JsonSchema = dict[str, Any]
 

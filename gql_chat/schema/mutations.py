@@ -6,7 +6,7 @@ from uuid import UUID
 import strawberry
 
 from ..errors import ECHO_LENGTH, Invalid, shorten
-from ..rooms import MEMBERS, room_model
+from ..models.rules import MEMBERS, room_model
 from .context import Info
 from .inputs import (
     AcknowledgeInput,

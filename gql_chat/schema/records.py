@@ -15,7 +15,12 @@ from strawberry import auto
 from .. import streams
 from ..conf import chat_settings
 from ..errors import PermissionDenied
-from ..models import Delivery, Membership, StreamEvent, get_model
+from ..models import (
+    Delivery,
+    Membership,
+    StreamEvent,
+    get_model,
+)
 from .connections import connection
 from .context import Context
 from .scalars import JSONObject, Timestamp, UserID

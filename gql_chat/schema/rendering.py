@@ -9,10 +9,10 @@ from graphql.execution.values import VariableValues
 
 from ..conf import per_settings
 from ..events import Event
+from ..prepared.plans import Scope
+from ..prepared.selection import select_all
 from .build import get_graphql_schema
 from .documents import Document
-from .plans import Scope
-from .selection import select_all
 
 
 def render_event(event: Event) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from django.utils.module_loading import import_string
 
 from ..conf import ROOM_TYPES, chat_settings
 from ..models import AbstractRoom
-from ..rooms import registrations
+from ..models.rules import registrations
+from ..prepared.fields import derived
 from . import types
-from .fields import derived
 from .scalars import JSONObject, Timestamp
 
 _NAMED = ("name", "description", "creator")

@@ -9,13 +9,24 @@ from uuid import UUID
 
 import strawberry
 
-from ..models import MEDIA_TYPES, MIME_TYPES, AbstractMessage, AbstractRoom, Membership
+from ..models import (
+    MEDIA_TYPES,
+    MIME_TYPES,
+    AbstractMessage,
+    AbstractRoom,
+    Membership,
+)
 from ..models.notifications import NotificationType
-from ..relations import members_of, relations_of
-from ..rooms import ChannelRules, GroupRules, OneToOneRules
-from .fields import derived
+from ..models.relations import members_of, relations_of
+from ..models.rules import ChannelRules, GroupRules, OneToOneRules
+from ..prepared.fields import derived
 from .json_schema import keywords
-from .scalars import Bytes, JSONObject, Timestamp, UserID
+from .scalars import (
+    Bytes,
+    JSONObject,
+    Timestamp,
+    UserID,
+)
 
 _MODULE = "gql_chat.schema.serializers"
 

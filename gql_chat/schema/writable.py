@@ -22,10 +22,15 @@ from strawberry.types.base import (
 )
 from strawberry.types.lazy_type import LazyType
 
-from ..columns import ON_CREATE, ON_EDIT, declared_columns, own_columns
+from ..columns import (
+    ON_CREATE,
+    ON_EDIT,
+    declared_columns,
+    own_columns,
+)
 from ..conf import SETTING, chat_settings
 from ..models import get_model
-from ..rooms import room_types
+from ..models.rules import room_types
 from . import inputs
 
 

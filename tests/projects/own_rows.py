@@ -221,8 +221,8 @@ def _ask_for_users(people: list[Any]) -> None:
 def _ask_for_reactions(people: list[Any]) -> None:
     """Reactions are those of the tenant's."""
     from gql_chat.models import get_model
+    from gql_chat.models.relations import load_messages
     from gql_chat.operations import EventHandler
-    from gql_chat.relations import load_messages
     from shop.models import tenant  # type: ignore[import-not-found]
 
     alice, bob = (EventHandler(user.pk) for user in people[:2])

@@ -29,7 +29,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from gql_chat import models as chat
-from gql_chat import rooms
+from gql_chat.models import rules as rooms
 """
 
 _USER = """

@@ -168,8 +168,8 @@ def _converse(project: Project) -> None:
     from guardian.shortcuts import get_perms
 
     from gql_chat.models import get_model
+    from gql_chat.models.rules import room_model
     from gql_chat.operations import EventHandler
-    from gql_chat.rooms import room_model
 
     saved: Counter[str] = Counter()
 

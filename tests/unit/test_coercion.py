@@ -15,8 +15,8 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gql_chat.prepared.coercion import coercer
 from gql_chat.schema import get_schema
-from gql_chat.schema.coercion import coercer
 
 
 @strawberry.input

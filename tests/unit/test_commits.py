@@ -9,13 +9,14 @@ from unittest.mock import patch
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from gql_chat import commits, streams
-from gql_chat.commits import Call, Outcome
+from gql_chat import streams
 from gql_chat.errors import Invalid
 from gql_chat.models import GroupChat, Message, StreamEvent
 from gql_chat.operations import EventHandler
-from gql_chat.streams import Envelope, room_stream
-from gql_chat.threads import TOGETHER, DatabaseThreads, default_together
+from gql_chat.sql.calls import Call, Outcome
+from gql_chat.sql.threads import DatabaseThreads, Sharing
+from gql_chat.streams import Envelope, commit_together, room_stream
+from gql_chat.streams.workers import make_threads
 from tests.conftest import Users
 from tests.timing import PATIENCE, eventually
 
@@ -45,8 +46,8 @@ def world(users: Users, committed_database: None) -> World:
     return World(users)
 
 
-def commit_together(calls: list[Any]) -> list[Outcome]:
-    return commits.commit_together([Call(call) for call in calls])
+def commit(calls: list[Any]) -> list[Outcome]:
+    return commit_together([Call(call) for call in calls])
 
 
 def errors(outcomes: list[Outcome]) -> list[type | None]:
@@ -54,7 +55,7 @@ def errors(outcomes: list[Outcome]) -> list[type | None]:
 
 
 def test_each_takes_its_place_in_the_order_of_the_asking(world: World) -> None:
-    outcomes = commit_together([partial(world.say, word) for word in ("one", "two", "three")])
+    outcomes = commit([partial(world.say, word) for word in ("one", "two", "three")])
 
     assert errors(outcomes) == [None, None, None]
     assert [each.result.seq for each in outcomes] == world.places() == [1, 2, 3]
@@ -62,7 +63,7 @@ def test_each_takes_its_place_in_the_order_of_the_asking(world: World) -> None:
 
 
 def test_one_that_fails_takes_nothing_of_the_others_with_it(world: World) -> None:
-    outcomes = commit_together([partial(world.say, word) for word in ("one", "", "three")])
+    outcomes = commit([partial(world.say, word) for word in ("one", "", "three")])
 
     assert errors(outcomes) == [None, Invalid, None]
     assert (world.said(), world.places()) == (["one", "three"], [1, 2])
@@ -74,7 +75,7 @@ def test_what_one_wrote_before_it_failed_is_undone(world: World) -> None:
             world.say("two")
             raise Invalid("changed my mind")
 
-    outcomes = commit_together([partial(world.say, "one"), say_and_fail])
+    outcomes = commit([partial(world.say, "one"), say_and_fail])
 
     assert errors(outcomes) == [None, Invalid]
     assert (world.said(), world.places()) == (["one"], [1])
@@ -86,7 +87,7 @@ def test_frames_leave_after_the_commit(world: World, published: list[Envelope]) 
     def look() -> None:
         seen.append(len(published))
 
-    commit_together([partial(world.say, "one"), look, partial(world.say, "two"), look])
+    commit([partial(world.say, "one"), look, partial(world.say, "two"), look])
 
     assert seen == [0, 0]
     assert [envelope.seq for envelope in published] == [1, 2]
@@ -98,7 +99,7 @@ def test_what_is_captured_is_each_operations_own(world: World, published: list[E
             world.say(word)
         return captured
 
-    one, two = commit_together([partial(say, "one"), partial(say, "two")])
+    one, two = commit([partial(say, "one"), partial(say, "two")])
 
     assert [[envelope.seq for envelope in each.result] for each in (one, two)] == [[1], [2]]
     assert published == []
@@ -118,7 +119,7 @@ def test_a_hook_that_fails_keeps_no_hook_of_another_from_running(world: World) -
             transaction.on_commit(hook)
 
     calls = [partial(say, "one", fails=True), partial(say, "two", fails=False)]
-    outcomes = commit_together(calls)
+    outcomes = commit(calls)
 
     assert errors(outcomes) == [None, None]
     assert (ran, world.said()) == (["one", "two"], ["one", "two"])
@@ -137,7 +138,7 @@ def test_hooks_of_what_was_undone_do_not_run(world: World) -> None:
             world.say("one")
             transaction.on_commit(partial(ran.append, "one"))
 
-    commit_together([say, fail])
+    commit([say, fail])
 
     assert ran == ["one"]
 
@@ -146,7 +147,7 @@ def test_a_commit_that_fails_fails_all_and_stores_nothing(
     world: World, published: list[Envelope]
 ) -> None:
     with patch.object(connection, "_commit", side_effect=DatabaseError("disk full")):
-        outcomes = commit_together([partial(world.say, "one"), partial(world.say, "two")])
+        outcomes = commit([partial(world.say, "one"), partial(world.say, "two")])
 
     assert errors(outcomes) == [DatabaseError, DatabaseError]
     assert (world.said(), world.places(), published) == ([], [], [])
@@ -159,7 +160,7 @@ def test_a_transaction_that_is_broken_fails_all_and_stores_nothing(
         transaction.set_rollback(True)
         raise DatabaseError("broken")
 
-    outcomes = commit_together([partial(world.say, "one"), break_off, partial(world.say, "two")])
+    outcomes = commit([partial(world.say, "one"), break_off, partial(world.say, "two")])
 
     assert errors(outcomes) == [DatabaseError] * 3
     assert (world.said(), world.places(), published) == ([], [], [])
@@ -194,7 +195,7 @@ def in_transaction() -> bool:
 async def test_operations_that_wait_at_the_same_time_share_a_commit(
     committed_database: None,
 ) -> None:
-    threads = DatabaseThreads(1, together=3)
+    threads = DatabaseThreads(1, Sharing(3, commit_together))
     commit, run = (partial(each, in_transaction) for each in (threads.commit, threads.run))
 
     # Two; what is no operation, by itself; three; and one that is left over.
@@ -204,7 +205,7 @@ async def test_operations_that_wait_at_the_same_time_share_a_commit(
 
 
 async def test_an_operation_that_waits_alone_shares_nothing(committed_database: None) -> None:
-    threads = DatabaseThreads(1, together=3)
+    threads = DatabaseThreads(1, Sharing(3, commit_together))
 
     assert await threads.commit(in_transaction) is False
     threads.close()
@@ -218,7 +219,7 @@ async def test_without_sharing_each_operation_stands_alone(committed_database: N
 
 
 async def test_each_who_waits_gets_their_own_result_or_error(committed_database: None) -> None:
-    threads = DatabaseThreads(1, together=3)
+    threads = DatabaseThreads(1, Sharing(3, commit_together))
     good, bad = partial(threads.commit, divmod, 7, 2), partial(threads.commit, divmod, 1, 0)
 
     first, second, third = await meanwhile(threads, good, bad, good)
@@ -228,7 +229,7 @@ async def test_each_who_waits_gets_their_own_result_or_error(committed_database:
 
 
 async def test_threads_that_are_closed_commit_what_waits(world: World) -> None:
-    threads = DatabaseThreads(1, together=3)
+    threads = DatabaseThreads(1, Sharing(3, commit_together))
     waiting = [asyncio.ensure_future(threads.commit(world.say, word)) for word in ("one", "two")]
     await asyncio.sleep(0)
 
@@ -239,5 +240,9 @@ async def test_threads_that_are_closed_commit_what_waits(world: World) -> None:
     threads.close()
 
 
-def test_only_a_database_with_one_writer_shares_commits() -> None:
-    assert default_together() == (TOGETHER if connection.vendor == "sqlite" else 1)
+async def test_only_a_database_with_one_writer_shares_commits(committed_database: None) -> None:
+    threads = make_threads()
+    commit = partial(threads.commit, in_transaction)
+    shares = connection.vendor == "sqlite"
+
+    assert await meanwhile(threads, commit, commit) == [shares, shares]

@@ -10,8 +10,8 @@ from event_bridge.consumers import ChatConsumer, State
 from event_bridge.delivery import Delivered
 from event_bridge.resume import Resumption
 from gql_chat import errors
+from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.streams import Envelope
-from gql_chat.threads import DatabaseThreads
 from tests.timing import PATIENCE, eventually
 
 

@@ -13,8 +13,8 @@ from strawberry.types.arguments import InputContext, convert_argument
 from strawberry.types.base import get_object_definition
 
 from gql_chat.operations import EventHandler
+from gql_chat.prepared.conversion import Conversion, SchemaConfig, convert_inputs
 from gql_chat.schema import Document, get_schema, inputs
-from gql_chat.schema.conversion import Conversion, SchemaConfig, convert_inputs
 from gql_chat.schema.scalars import SCALARS
 
 CONFIG = SchemaConfig(auto_camel_case=False, scalar_map=SCALARS)

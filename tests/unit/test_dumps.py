@@ -106,6 +106,8 @@ def forget_everything() -> None:
     for name in ("Message", "Reaction", "Session"):
         get_model(name).objects.all().delete()
     get_user_model()._default_manager.all().delete()
+    for model in (StreamEvent, UserStream):  # which what is deleted above may have added to
+        model.objects.all().delete()
 
 
 @pytest.fixture

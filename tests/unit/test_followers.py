@@ -11,8 +11,8 @@ from gql_chat import streams
 from gql_chat.endpoint import followers
 from gql_chat.endpoint.access import Caller
 from gql_chat.endpoint.followers import Bells, Follower
+from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.streams import Envelope
-from gql_chat.threads import DatabaseThreads
 from tests.timing import PATIENCE, eventually
 
 

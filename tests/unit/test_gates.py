@@ -10,12 +10,15 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from pytest_django import Settings
 
-from gql_chat import gates, streams
+from gql_chat import streams
 from gql_chat.errors import Busy, ExceptionHandler
-from gql_chat.gates import SHARE, RoomBusy
 from gql_chat.models import GroupChat
 from gql_chat.operations import EventHandler
-from gql_chat.threads import DatabaseThreads
+from gql_chat.sql import gates
+from gql_chat.sql.gates import SHARE, Crowded
+from gql_chat.sql.threads import DatabaseThreads, Gating, Sharing
+from gql_chat.streams import commit_together
+from gql_chat.streams.workers import lock_timeout
 from tests.conftest import Users
 from tests.timing import PATIENCE, eventually
 
@@ -33,7 +36,7 @@ class Rooms:
     """
 
     def __init__(self) -> None:
-        self.threads = DatabaseThreads(FOR_ROOMS + 1, for_rooms=FOR_ROOMS)
+        self.threads = DatabaseThreads(FOR_ROOMS + 1, gating=Gating(FOR_ROOMS, lock_timeout))
         self.tried: Counter[str] = Counter()
         self.inside: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
@@ -84,7 +87,7 @@ class Rooms:
             return not gate._taken and not gate._lines
 
     def _gate(self) -> gates.Gate[Any]:
-        shift = self.threads._for_rooms._shift
+        shift = self.threads._for_locks._shift
         assert shift is not None
         assert shift.gate is not None
         return shift.gate
@@ -107,7 +110,7 @@ def test_elsewhere_than_on_a_database_thread_there_are_no_gates() -> None:
 async def test_threads_that_do_everything_have_no_gates(
     size: int, together: int, committed_database: None
 ) -> None:
-    threads = DatabaseThreads(size, together)
+    threads = DatabaseThreads(size, Sharing(together, commit_together))
 
     def enter() -> None:
         for _ in range(SHARE + 1):
@@ -127,7 +130,7 @@ async def test_a_locked_room_stalls_no_other(rooms: Rooms) -> None:
     for number in range(100, 120):
         assert await asyncio.wait_for(rooms.ask(number, "c"), PATIENCE) == number
     assert await asyncio.wait_for(rooms.threads.run(divmod, 7, 2), PATIENCE) == (3, 1)
-    keep = rooms.threads.commit(divmod, 7, 2, rooms=False)
+    keep = rooms.threads.commit(divmod, 7, 2, locks=False)
     assert await asyncio.wait_for(keep, PATIENCE) == (3, 1)
 
     assert not any(job.done() for job in waiting)
@@ -317,7 +320,7 @@ async def test_closed_threads_finish_what_waits_at_gates_and_end(rooms: Rooms) -
 
 def crew() -> list[threading.Thread]:
     """The threads that do the work of rooms."""
-    return [each for each in threading.enumerate() if each.name.startswith("chat-database-rooms")]
+    return [each for each in threading.enumerate() if each.name.startswith("chat-database-locks")]
 
 
 async def test_hundreds_of_jobs_in_several_rooms_are_each_done_once(rooms: Rooms) -> None:
@@ -332,7 +335,7 @@ async def test_hundreds_of_jobs_in_several_rooms_are_each_done_once(rooms: Rooms
 
 
 def test_code_that_catches_errors_lets_who_steps_aside_pass() -> None:
-    assert not issubclass(RoomBusy, Exception)
+    assert not issubclass(Crowded, Exception)
 
 
 # Waiting for the lock itself

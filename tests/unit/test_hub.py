@@ -18,7 +18,7 @@ from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub
 from gql_chat import sessions, streams
 from gql_chat.models import Epoch
-from gql_chat.streams import Envelope, Position, Positions
+from gql_chat.streams import Envelope, Position, Positions, log
 
 USERS = ("1", "2", "3")
 ROOMS = ("room:a", "room:b")
@@ -134,7 +134,10 @@ class World:
             patch.object(hub_module, "LOOK_SECONDS", 10_000),
             patch.object(streams, "reaches_other_processes", lambda: False),
             patch.object(streams, "read_log", self._read_log),
-            patch.object(streams, "read_changes", self._read_changes),
+            # What reads on in the log finds these beside it.
+            patch.object(log, "read_log", self._read_log),
+            patch.object(log, "read_changes", self._read_changes),
+            patch.object(log, "members_of", self._members_of),
             patch.object(streams, "heads", self._heads),
             patch.object(type(Epoch.objects), "read", lambda manager: self.epoch),
             patch.object(streams, "members_of", self._members_of),

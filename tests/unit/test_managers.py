@@ -11,7 +11,6 @@ from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce
 from django.db.models.sql import UpdateQuery
 
-from gql_chat import relations
 from gql_chat import sessions as logins
 from gql_chat.models import (
     GroupChat,
@@ -25,12 +24,13 @@ from gql_chat.models import (
     RoomManager,
     notifications,
     receipts,
+    relations,
 )
-from gql_chat.models.managers import _queries, asks_only_plain, is_plain
 from gql_chat.models.memberships import MembershipManager
-from gql_chat.models.statements import _Prepared
 from gql_chat.operations import base, pages, rooms, sessions
 from gql_chat.operations import receipts as reading
+from gql_chat.sql.managers import _queries, asks_only_plain, is_plain
+from gql_chat.sql.statements import _Prepared
 
 
 class Adds(models.QuerySet[Any]):

@@ -28,8 +28,8 @@ from gql_chat.models import (
     Session,
     StreamEvent,
 )
+from gql_chat.models.rules import Role
 from gql_chat.operations import EventHandler
-from gql_chat.rooms import Role
 from tests.conftest import Users
 
 GROUP = {"max_participants": 100, "join_approval_required": False, "group_locked": False}

@@ -33,9 +33,9 @@ from hypothesis import strategies as st
 from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission
 
+from gql_chat.prepared.fields import DerivedField
+from gql_chat.prepared.plans import Unplannable, _read
 from gql_chat.schema import Document, derived, get_schema
-from gql_chat.schema.fields import DerivedField
-from gql_chat.schema.plans import Unplannable, _read
 from gql_chat.schema.rendering import EventDocument
 from tests.conftest import Users
 from tests.unit.scenes import CASES, Scene, run

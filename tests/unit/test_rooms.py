@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from strawberry.types import get_object_definition
 
 from gql_chat.models import AbstractRoom, Room
-from gql_chat.rooms import RoomRules, register, registrations, room_types
+from gql_chat.models.rules import RoomRules, register, registrations, room_types
 from gql_chat.schema import room_types as schema_types
 from gql_chat.schema import types
 
@@ -25,7 +25,7 @@ def loading(monkeypatch: pytest.MonkeyPatch) -> None:
     """A project whose models are being loaded, with no types of its own yet."""
     monkeypatch.setattr(apps, "ready", False)
     monkeypatch.setattr(apps, "models_ready", False)
-    monkeypatch.setattr("gql_chat.rooms._registered", {})
+    monkeypatch.setattr("gql_chat.models.rules._registered", {})
 
 
 def declare(**attributes: Any) -> type[AbstractRoom]:

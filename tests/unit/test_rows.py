@@ -13,7 +13,6 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef
 from django.db.models.signals import post_init, pre_init
 
-from gql_chat import relations
 from gql_chat.models import (
     AbstractRoom,
     Delivery,
@@ -23,10 +22,11 @@ from gql_chat.models import (
     ReadReceipt,
     Room,
     get_model,
+    relations,
     rows,
 )
-from gql_chat.models.statements import Among, Many, Statement, find_by
-from gql_chat.relations import load_messages
+from gql_chat.models.relations import load_messages
+from gql_chat.sql.statements import Among, Many, Statement, find_by
 
 
 def find(model: Any, instance: Any, *related: str) -> Any:

@@ -36,8 +36,8 @@ from gql_chat.models import (
     RoomProperty,
     StreamEvent,
 )
+from gql_chat.models.rules import Role
 from gql_chat.operations import EventHandler
-from gql_chat.rooms import Role
 from gql_chat.streams import room_stream
 from tests.conftest import Users
 from tests.unit.making import race

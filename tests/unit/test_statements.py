@@ -21,7 +21,7 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from gql_chat.models import Session, rows
 from gql_chat.models.inserts import insert
-from gql_chat.models.statements import (
+from gql_chat.sql.statements import (
     Among,
     Delete,
     Keys,

@@ -31,8 +31,8 @@ from gql_chat.models import (
     UserStream,
     get_model,
 )
+from gql_chat.models.relations import load_rooms
 from gql_chat.operations import EventHandler
-from gql_chat.relations import load_rooms
 from gql_chat.streams import Envelope, group_name, room_stream, user_stream
 from tests.conftest import Users
 from tests.unit.making import race

@@ -11,7 +11,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone, translation
 
 from gql_chat import streams
-from gql_chat.threads import DatabaseThreads, default_for_rooms, default_size, default_together
+from gql_chat.sql.threads import DatabaseThreads, Gating, Sharing
+from gql_chat.streams import commit_together
+from gql_chat.streams.workers import lock_timeout, make_readers, make_threads
 from tests.timing import PATIENCE, eventually
 
 
@@ -178,8 +180,9 @@ async def test_connections_are_closed_with_the_threads(committed_database: None)
 
 
 def test_sqlite_has_one_thread_and_other_databases_several() -> None:
-    found = default_size(), default_for_rooms(), default_together()
-    assert found == ((1, 0, 16) if connection.vendor == "sqlite" else (8, 5, 1))
+    size = 1 if connection.vendor == "sqlite" else 8
+
+    assert make_threads().size == make_readers().size == size
 
 
 # What the work runs in
@@ -216,14 +219,18 @@ async def ask(threads: DatabaseThreads, method: str, number: int) -> list[object
 
 @pytest.mark.parametrize("method", ["run", "commit"])
 @pytest.mark.parametrize(
-    ("size", "together", "for_rooms"), [(1, 1, 0), (1, 5, 0), (3, 1, 0), (4, 1, 2)]
+    ("size", "together", "for_locks"), [(1, 1, 0), (1, 5, 0), (3, 1, 0), (4, 1, 2)]
 )
 async def test_work_sees_the_context_of_who_asked_and_leaves_nothing_behind(
-    size: int, together: int, for_rooms: int, method: str, committed_database: None
+    size: int, together: int, for_locks: int, method: str, committed_database: None
 ) -> None:
     if connection.vendor == "sqlite" and size > 1 and method == "commit":
-        for_rooms, size = 0, 1  # it has one writer
-    threads = DatabaseThreads(size, together, for_rooms)
+        for_locks, size = 0, 1  # it has one writer
+    threads = DatabaseThreads(
+        size,
+        Sharing(together, commit_together) if together > 1 else None,
+        Gating(for_locks, lock_timeout) if for_locks else None,
+    )
 
     results = await asyncio.gather(
         *(
@@ -242,7 +249,7 @@ async def test_work_sees_the_context_of_who_asked_and_leaves_nothing_behind(
 async def test_a_shared_commit_is_over_for_work_that_comes_after_it(
     committed_database: None,
 ) -> None:
-    threads = DatabaseThreads(1, together=4)
+    threads = DatabaseThreads(1, Sharing(4, commit_together))
 
     def work() -> bool:
         with streams.transaction():
@@ -274,14 +281,14 @@ async def test_a_shared_commit_is_over_for_work_that_comes_after_it(
 
 
 async def test_what_needs_no_room_never_waits_behind_what_does() -> None:
-    threads = DatabaseThreads(3, for_rooms=2)
+    threads = DatabaseThreads(3, gating=Gating(2, lock_timeout))
     go_on = threading.Event()
     rooms = [asyncio.ensure_future(threads.commit(go_on.wait, PATIENCE)) for _ in range(20)]
     await asyncio.sleep(0)
 
     for _ in range(20):
         assert await asyncio.wait_for(threads.run(divmod, 7, 2), PATIENCE) == (3, 1)
-        keep = threads.commit(divmod, 7, 2, rooms=False)
+        keep = threads.commit(divmod, 7, 2, locks=False)
         assert await asyncio.wait_for(keep, PATIENCE) == (3, 1)
 
     assert not any(job.done() for job in rooms)
@@ -291,7 +298,7 @@ async def test_what_needs_no_room_never_waits_behind_what_does() -> None:
 
 
 async def test_both_crews_end_when_they_are_closed_and_start_again() -> None:
-    threads = DatabaseThreads(3, for_rooms=2)
+    threads = DatabaseThreads(3, gating=Gating(2, lock_timeout))
     for _ in range(3):
         workers = {await threads.run(current), await threads.commit(current)}
         assert len(workers) == 2

@@ -20,8 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gql_chat.errors import Invalid
-from gql_chat.schema import Document, get_schema
-from gql_chat.schema.validation import (
+from gql_chat.prepared.validation import (
     MOST_PROBLEMS,
     NO_OBJECT,
     NOT_ONE,
@@ -31,6 +30,7 @@ from gql_chat.schema.validation import (
     describe,
     find_problems,
 )
+from gql_chat.schema import Document, get_schema
 from tests.unit.test_coercion import KINDS, fillings
 
 

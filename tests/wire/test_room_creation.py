@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import AbstractUser
 
 from gql_chat.models import Membership, get_model
-from gql_chat.rooms import GroupRules
+from gql_chat.models.rules import GroupRules
 from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
     FULL,

@@ -6,7 +6,7 @@ from django.db import models
 
 from gql_chat.errors import Invalid
 from gql_chat.models import AbstractRoom, Members, Membership, Room
-from gql_chat.rooms import HoldsPermission, Role, RoomRules, register
+from gql_chat.models.rules import HoldsPermission, Role, RoomRules, register
 
 
 class QueueRules(RoomRules):

@@ -11,7 +11,7 @@ from gql_chat.models import (
     GroupChat,
     Membership,
 )
-from gql_chat.rooms import GroupRules, HoldsPermission, RoomRules
+from gql_chat.models.rules import GroupRules, HoldsPermission, RoomRules
 
 
 class Message(AbstractMessage):

@@ -8,7 +8,7 @@ from gql_chat.models import (
     OneToOneChatMixin,
     PairManager,
 )
-from gql_chat.rooms import ChannelRules
+from gql_chat.models.rules import ChannelRules
 
 
 class Room(AbstractRoom):

@@ -1,6 +1,6 @@
 """Plain code deletes messages, and nobody is told."""
 
-from gql_chat.deletions import Deletion
+from gql_chat.models.deletions import Deletion
 
 
 def bring_back() -> None:

@@ -9,7 +9,7 @@ from django.db.models.signals import pre_save
 
 from gql_chat import signals
 from gql_chat.models import Membership
-from gql_chat.rooms import Role
+from gql_chat.models.rules import Role
 
 #: Between looking and writing; a busy server takes as long.
 PAUSE = 0.1

@@ -20,9 +20,9 @@ from django.db import connections, models, router
 from django.db.models.deletion import Collector
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
-from . import driver
+from ..models import driver
+from ..models.rows import Read, reader
 from .managers import asks_only_plain
-from .rows import Read, reader
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 

@@ -13,7 +13,7 @@ from django.db import models, router
 from django.db.models.deletion import Collector
 from django.db.models.signals import post_save, pre_save
 
-from .inserts import insert_plainly
+from ..models.inserts import insert_plainly
 
 
 def insert(rows: Sequence[models.Model]) -> None:

@@ -15,15 +15,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from django.dispatch import Signal
 
-from .conf import ROOM_TYPES
-from .errors import Invalid
+from ..conf import ROOM_TYPES
+from ..errors import Invalid
+from .registry import get_model
 
 if TYPE_CHECKING:
-    from .models import AbstractRoom, Membership
+    from . import AbstractRoom, Membership
 
 HoldsPermission = Callable[["Membership", str], bool]
 """Asks whether the member holds an object permission on the room."""
+
+registered = Signal()
+"""Sent when a project has added a room type; the sender is its model."""
 
 NAME_LENGTH = 64
 
@@ -265,10 +270,7 @@ def register(model: Any = None, *, detail: Any = None, summary: Any = None) -> A
         return partial(register, detail=detail, summary=summary)
     _check_new(model)
     _registered[model.rules.name] = Registration(model, detail, summary)
-    if apps.models_ready:
-        from .signals import connect_room_type
-
-        connect_room_type(model)
+    registered.send(sender=model)
     return model
 
 
@@ -305,8 +307,6 @@ def registrations() -> list[Registration]:
 def room_model(name: str) -> type[AbstractRoom] | None:
     """Return the proxy model of the room type `name`, or None where there is no such type."""
     if name in ROOM_TYPES:
-        from .models import get_model
-
         model: type[AbstractRoom] = get_model(name)
         return model
     registration = _registered.get(name)
@@ -315,7 +315,5 @@ def room_model(name: str) -> type[AbstractRoom] | None:
 
 def room_types() -> list[type[AbstractRoom]]:
     """Return the proxy models of all room types, the package's three first."""
-    from .models import get_model
-
     added = [registration.model for registration in registrations()]
     return [*(get_model(name) for name in ROOM_TYPES), *added]

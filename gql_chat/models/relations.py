@@ -10,8 +10,20 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import F
 
-from .models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from .models.statements import Among, Keys, Many, Statement, find_among
+from ..sql.statements import (
+    Among,
+    Keys,
+    Many,
+    Statement,
+    find_among,
+)
+from . import (
+    AbstractMessage,
+    AbstractRoom,
+    Delivery,
+    Membership,
+    get_model,
+)
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False), "id"

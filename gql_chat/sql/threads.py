@@ -5,7 +5,7 @@
 so each keeps its database connection between jobs, whatever `CONN_MAX_AGE` says of requests.
 
 Where a database has many writers, there are two crews of threads. Work that may wait for the lock
-of a room has one, and what needs no room the other: it never waits behind what waits.
+of a row has one, and what needs no lock the other: it never waits behind what waits.
 """
 
 from __future__ import annotations
@@ -14,36 +14,56 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from django.db import connections, router
+from django.db import connections
 
-from .commits import Call, Outcome, attempt, commit_together
-from .errors import Busy
-from .gates import Gate, RoomBusy, Rooms
-from .models import StreamEvent
+from ..errors import Busy
+from .calls import Call, Outcome, attempt
+from .gates import Crowded, Gate, Keys, Patience
 
 T = TypeVar("T")
 
 IDLE_SECONDS = 60
 """After so long without work a thread closes its database connection."""
 
-TOGETHER = 16
-"""How many operations share a commit at most: the first of them waits for the last."""
+NOWHERE: Keys = frozenset()
+"""No keys."""
 
-THREADS = 8
-"""How many threads serve where a database has many writers."""
+CommitTogether = Callable[[Sequence[Call]], list[Outcome]]
+"""Makes calls one after the other in one transaction, and tells what became of each."""
 
-FOR_ROOMS = 5
-"""How many of those do work that may wait for the lock of a room."""
 
-NOWHERE: Rooms = frozenset()
-"""No rooms."""
+@dataclass(slots=True, frozen=True)
+class Sharing:
+    """How operations that wait at the same time share a commit.
+
+    Attributes:
+        limit: how many at most: the first of them waits for the last.
+        commit: makes and commits them.
+    """
+
+    limit: int
+    commit: CommitTogether
+
+
+@dataclass(slots=True, frozen=True)
+class Gating:
+    """How threads are divided where a database has many writers.
+
+    Attributes:
+        threads: how many of them do what `commit` is asked for, and nothing else. Of those a row
+            that is locked has no more than its share (`gates`).
+        patience: returns for how many seconds work may wait at a gate.
+    """
+
+    threads: int
+    patience: Patience
 
 
 @dataclass(slots=True, frozen=True)
@@ -71,39 +91,15 @@ class _Again:
 
     Attributes:
         job: the job.
-        rooms: in which a place is kept for it.
+        keys: in which a place is kept for it.
     """
 
     job: _Job
-    rooms: Rooms
+    keys: Keys
 
 
 _Jobs = SimpleQueue[_Job | _Again | None]
 """The jobs that wait; None, after the last one, ends a thread."""
-
-
-def default_size() -> int:
-    """Return how many threads serve: one on SQLite, which has one writer, else eight."""
-    return 1 if _vendor() == "sqlite" else THREADS
-
-
-def default_together() -> int:
-    """Return how many operations share a commit at most: several on SQLite alone.
-
-    Its one writer keeps nobody waiting who could write meanwhile. Elsewhere a shared transaction
-    would keep the locks of all its rooms, and two of them could wait for each other for ever.
-    """
-    return TOGETHER if _vendor() == "sqlite" else 1
-
-
-def default_for_rooms() -> int:
-    """Return how many of the threads do the work of rooms alone: none on SQLite."""
-    return 0 if _vendor() == "sqlite" else FOR_ROOMS
-
-
-def _vendor() -> str:
-    vendor: str = connections[router.db_for_write(StreamEvent)].vendor
-    return vendor
 
 
 class DatabaseThreads:
@@ -114,20 +110,21 @@ class DatabaseThreads:
 
     Args:
         size: how many threads; they start with their first job.
-        together: how many operations that wait at the same time may share a commit.
-        for_rooms: how many of the threads do what `commit` is asked for, and nothing else. Of
-            those a room that is locked has no more than its share (`gates`). With none, all
-            threads do everything.
+        sharing: how operations share commits; None where each has its own.
+        gating: how many of the threads are for what may wait for a lock; with None, all threads do
+            everything.
     """
 
-    def __init__(self, size: int, together: int = 1, for_rooms: int = 0) -> None:
+    def __init__(
+        self, size: int, sharing: Sharing | None = None, gating: Gating | None = None
+    ) -> None:
         self.size = size
-        self.together = together
         self._numbers = itertools.count()
-        self._crew = _Crew("chat-database", size - for_rooms, together)
-        self._for_rooms = (
-            _Crew("chat-database-rooms", for_rooms, 1, gated=True) if for_rooms else self._crew
-        )
+        for_locks = 0 if gating is None else gating.threads
+        self._crew = _Crew("chat-database", size - for_locks, sharing)
+        self._for_locks = self._crew
+        if gating is not None:
+            self._for_locks = _Crew("chat-database-locks", for_locks, patience=gating.patience)
 
     @property
     def in_order(self) -> bool:
@@ -137,7 +134,7 @@ class DatabaseThreads:
     def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Queue a call of `function(*args)`; await the result for what it returns.
 
-        For what waits for no room: it is never behind what does.
+        For what waits for no lock: it is never behind what does.
 
         Raises:
             Exception: when awaited, what the function raises.
@@ -145,25 +142,25 @@ class DatabaseThreads:
         return self._put(self._crew, partial(function, *args), shares=False)
 
     def commit(
-        self, function: Callable[..., T], *args: Any, rooms: bool = True
+        self, function: Callable[..., T], *args: Any, locks: bool = True
     ) -> asyncio.Future[T]:
         """Queue an operation; it may share its commit with others that wait.
 
         It is all or nothing by itself all the same: an error undoes what it wrote and nothing of
-        the others. What awaiting the result returns is committed. Where a room that it needs has
+        the others. What awaiting the result returns is committed. Where a row that it needs has
         enough threads, what it did so far is undone, and it is done again later, from the
         beginning (`gates.enter`).
 
         Args:
             function: the operation: one transaction, or nothing that matters before its own.
             args: what it takes.
-            rooms: whether it may wait for the lock of a room.
+            locks: whether it may wait for the lock of a row.
 
         Raises:
-            Busy: when awaited, a room was locked for too long.
+            Busy: when awaited, a row was locked for too long.
             Exception: when awaited, what the function raises, or why nothing could be committed.
         """
-        crew = self._for_rooms if rooms else self._crew
+        crew = self._for_locks if locks else self._crew
         return self._put(crew, partial(function, *args), shares=True)
 
     def _put(self, crew: _Crew, call: Callable[[], T], *, shares: bool) -> asyncio.Future[T]:
@@ -175,7 +172,7 @@ class DatabaseThreads:
     def close(self) -> None:
         """Let the threads finish what waits, close their connections and end."""
         self._crew.close()
-        self._for_rooms.close()
+        self._for_locks.close()
 
 
 class _Crew:
@@ -184,21 +181,27 @@ class _Crew:
     Args:
         name: what they are called.
         size: how many.
-        together: how many operations may share a commit.
-        gated: whether each enters the gates of rooms.
+        sharing: how operations share commits, if they do.
+        patience: where each operation enters the gates of rows: for how long it may wait there.
     """
 
-    def __init__(self, name: str, size: int, together: int, *, gated: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        sharing: Sharing | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._name = name
         self._size = size
-        self._together = together
-        self._gated = gated
+        self._sharing = sharing
+        self._patience = patience
         self._shift: _Shift | None = None
 
     def put(self, job: _Job) -> None:
         """Queue a job."""
         if self._shift is None:
-            self._shift = _Shift(self._size, self._together, gated=self._gated)
+            self._shift = _Shift(self._size, self._sharing, self._patience)
             for number in range(self._size):
                 worker = _Worker(self._shift)
                 name = f"{self._name}-{number}"
@@ -218,25 +221,27 @@ class _Shift:
 
     Args:
         size: how many there are.
-        together: how many operations may share a commit.
-        gated: whether each enters the gates of rooms.
+        sharing: how operations share commits, if they do.
+        patience: for how long operations may wait at the gates of rows, if they enter any.
 
     Attributes:
         jobs: the jobs that wait.
-        gate: the gate of rooms, if there is one.
-        together: the same as the argument.
+        gate: the gate of rows, if there is one.
+        sharing: the same as the argument.
     """
 
-    def __init__(self, size: int, together: int, *, gated: bool) -> None:
+    def __init__(self, size: int, sharing: Sharing | None, patience: Patience | None) -> None:
         self.jobs: _Jobs = SimpleQueue()
-        self.gate: Gate[_Job] | None = Gate(self._queue_again, _refuse) if gated else None
-        self.together = together
+        self.gate: Gate[_Job] | None = None
+        if patience is not None:
+            self.gate = Gate(self._queue_again, _refuse, patience)
+        self.sharing = sharing
         self._working = size
         self._lock = threading.Lock()
 
-    def _queue_again(self, job: _Job, rooms: Rooms) -> None:
-        # At the end: a room in which much happens shall not keep out those that come now.
-        self.jobs.put(_Again(job, rooms))
+    def _queue_again(self, job: _Job, keys: Keys) -> None:
+        # At the end: a row at which much happens shall not keep out those that come now.
+        self.jobs.put(_Again(job, keys))
 
     def may_end(self) -> bool:
         """Tell whether a thread that was told to end may; the last one looks for more to do first.
@@ -282,9 +287,15 @@ class _Worker:
         if self.shift.gate is None:
             # Without a gate nothing steps aside.
             plain = [job for job in jobs if isinstance(job, _Job)]
-            _settle(plain, _do(plain))
+            _settle(plain, self._make(plain))
         else:
             _try(self.shift.gate, jobs[0])
+
+    def _make(self, jobs: list[_Job]) -> list[Outcome]:
+        calls = [job.call for job in jobs]
+        if self.shift.sharing is None or len(calls) == 1:
+            return [attempt(call) for call in calls]
+        return self.shift.sharing.commit(calls)
 
     def _take(self) -> list[_Job | _Again]:
         """Return the next job, with those behind it that share its commit; none at the end."""
@@ -292,7 +303,9 @@ class _Worker:
         if not isinstance(first, _Job):
             return [] if first is None else [first]
         jobs: list[_Job | _Again] = [first]
-        while first.shares and len(jobs) < self.shift.together:
+        sharing = self.shift.sharing
+        limit = 1 if sharing is None or not first.shares else sharing.limit
+        while len(jobs) < limit:
             try:
                 job = self.shift.jobs.get_nowait()
             except Empty:
@@ -318,20 +331,15 @@ class _Worker:
             self.shift.jobs.put(None)
 
 
-def _do(jobs: list[_Job]) -> list[Outcome]:
-    calls = [job.call for job in jobs]
-    return [attempt(calls[0])] if len(calls) == 1 else commit_together(calls)
-
-
 def _try(gate: Gate[_Job], tried: _Job | _Again) -> None:
-    """Do a job, unless it has to step aside for its rooms: then it waits at their gate."""
-    job, rooms = (tried, NOWHERE) if isinstance(tried, _Job) else (tried.job, tried.rooms)
-    with gate.visit(rooms) as visit:
+    """Do a job, unless it has to step aside for its rows: then it waits at their gate."""
+    job, keys = (tried, NOWHERE) if isinstance(tried, _Job) else (tried.job, tried.keys)
+    with gate.visit(keys) as visit:
         outcome = attempt(job.call)
-    if isinstance(outcome.error, RoomBusy):
-        gate.park(job.number, job, visit.rooms, outcome.error.rooms)
+    if isinstance(outcome.error, Crowded):
+        gate.park(job.number, job, visit.keys, outcome.error.keys)
     else:
-        gate.leave(visit.rooms)
+        gate.leave(visit.keys)
         _settle([job], [outcome])
 
 

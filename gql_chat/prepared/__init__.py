@@ -1,0 +1,1 @@
+"""Prepared GraphQL documents. Knows GraphQL and Strawberry, nothing of chat."""

@@ -1,0 +1,84 @@
+"""Streams: every event takes the next sequence number of a room's or a user's stream.
+
+Inside `transaction()` an operation hands its events to the `Outbox`, which stores them in the
+event log. After the commit the envelopes are published: to the hubs of this process directly, to
+other processes over the channel layer. The layer may lose them; the log has them.
+"""
+
+from ..errors import Again
+from ..models.locks import hold, lock, writing
+from .commits import commit_together
+from .entitlements import Position, Positions, find_joined, members_of, positions
+from .envelopes import (
+    MESSAGE_TYPE,
+    Envelope,
+    group_name,
+    parse_payload,
+    process_name,
+    room_stream,
+    user_stream,
+)
+from .log import heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
+from .outbox import Outbox, current, is_running, render, render_with
+from .publishing import (
+    LAYER_SECONDS,
+    announce,
+    capture,
+    publish,
+    reaches_other_processes,
+    send_to_layer,
+    subscribe,
+    subscribers,
+    touch,
+    unsubscribe,
+)
+from .sequences import advance
+from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
+
+__all__ = [
+    "ATTEMPTS",
+    "LAYER_SECONDS",
+    "MESSAGE_TYPE",
+    "REFERENCE_ATTEMPTS",
+    "Again",
+    "Envelope",
+    "Outbox",
+    "Position",
+    "Positions",
+    "advance",
+    "announce",
+    "capture",
+    "commit_together",
+    "current",
+    "find_joined",
+    "group_name",
+    "heads",
+    "hold",
+    "is_running",
+    "lock",
+    "members_of",
+    "missed",
+    "parse_payload",
+    "positions",
+    "process_name",
+    "publish",
+    "reaches_other_processes",
+    "read_changes",
+    "read_epoch",
+    "read_log",
+    "read_on",
+    "render",
+    "render_with",
+    "room_stream",
+    "run",
+    "send_to_layer",
+    "shared_transaction",
+    "subscribe",
+    "subscribers",
+    "touch",
+    "transaction",
+    "unsubscribe",
+    "user_stream",
+    "weigh_missed",
+    "writing",
+]

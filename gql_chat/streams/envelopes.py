@@ -1,0 +1,93 @@
+"""Envelopes: a rendered event with its sequence number in a stream, and the names of streams."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+MESSAGE_TYPE = "chat.envelope"
+"""The `type` of the package's messages on the channel layer."""
+
+_GROUP_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_TOKEN = uuid.uuid4().hex
+
+
+def process_name() -> str:
+    """Return the name of this process among all, also on other machines and after a fork."""
+    return f"{_TOKEN}.{os.getpid()}"
+
+
+def room_stream(room_id: Any) -> str:
+    """Return the name of a room's stream."""
+    return f"room:{room_id}"
+
+
+def user_stream(user_id: Any) -> str:
+    """Return the name of a user's stream."""
+    return f"user:{user_id}"
+
+
+def group_name(stream: str) -> str:
+    """Return the channel layer's group for a stream, in the letters that a layer allows."""
+    kind, _, key = stream.partition(":")
+    if not _GROUP_SAFE.fullmatch(key):
+        key = hashlib.sha256(key.encode()).hexdigest()
+    return f"chat.{kind}.{key}"
+
+
+@dataclass(slots=True, frozen=True)
+class Envelope:
+    """A rendered event in its place.
+
+    Attributes:
+        stream: the stream's name.
+        seq: the place in it; 0 for what is not stored (typing, and words between hubs).
+        kind: the name of the event's type in the schema; empty for words between hubs.
+        payload: the rendered event as JSON text.
+        change: who is entitled from this frame on. User ids as strings: those `joined` hear
+            it already, those `left` do not any more; `closed` ends the stream after it.
+            Between hubs, `refresh` says that members changed outside an operation and are
+            to be read again, `signed_out` which login session of the user has ended.
+    """
+
+    stream: str
+    seq: int
+    kind: str
+    payload: str
+    change: Mapping[str, Any] | None = None
+
+    def to_message(self) -> dict[str, Any]:
+        """Return the envelope as a message for the channel layer."""
+        return {"type": MESSAGE_TYPE, "process": process_name(), **asdict(self)}
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Envelope:
+        """Read an envelope off the channel layer."""
+        return cls(**{name: message[name] for name in cls.__slots__})
+
+    def groups(self) -> list[str]:
+        """Return the groups that hear of it: the stream's, and those of users who join."""
+        joined = (self.change or {}).get("joined", ())
+        return [group_name(self.stream), *(group_name(user_stream(user)) for user in joined)]
+
+
+def parse_payload(payload: str) -> Any:
+    """Return a rendered event as plain objects."""
+    return orjson.loads(payload)
+
+
+def refresh(stream: str, users: set[str]) -> Envelope:
+    """Return what tells hubs that these members of a room changed outside an operation.
+
+    Args:
+        stream: the room's stream.
+        users: the ids of the members.
+    """
+    return Envelope(stream, 0, "", "", {"refresh": True, "joined": sorted(users)})

@@ -1,0 +1,150 @@
+"""The event log: what was published in each stream, for as long as it is kept.
+
+Like all that keeps sockets and streams together, it is read from the primary database: the log of a
+replica may be behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from django.db import connections, router
+from django.db.models import Q, Sum
+from django.db.models.functions import Length
+
+from ..models import Epoch, StreamEvent
+from .entitlements import members_of
+from .envelopes import Envelope
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+_STREAMS_AT_ONCE = 100
+"""How many streams one statement asks for at most."""
+
+
+def read_epoch() -> str:
+    """Return the epoch of the database's history, from the primary."""
+    return Epoch.objects.read()
+
+
+def heads(places: Mapping[str, int]) -> dict[str, int]:
+    """Return the newest logged places of those streams that have one after a place of theirs.
+
+    One query, however many streams, and as many rows as have moved on. Like all that keeps sockets
+    and streams together, it asks the primary database: the log of a replica may be behind.
+
+    Args:
+        places: the place of each stream.
+    """
+    connection = connections[router.db_for_write(StreamEvent)]
+    log = StreamEvent._meta.db_table
+    if connection.vendor == "postgresql":
+        source = "unnest(%s::text[], %s::bigint[]) AS wanted(key, value)"
+        parameters: list[Any] = [list(places), list(places.values())]
+    else:
+        source = "json_each(%s) AS wanted"
+        parameters = [orjson.dumps(places).decode()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT stream, head FROM (SELECT wanted.key AS stream, wanted.value AS place, "
+            f"(SELECT MAX(seq) FROM {log} WHERE stream = wanted.key) AS head FROM {source}"
+            ") AS heads WHERE head > place",
+            parameters,
+        )
+        return dict(cursor.fetchall())
+
+
+def _log() -> QuerySet[StreamEvent]:
+    return StreamEvent.objects.using(router.db_for_write(StreamEvent))
+
+
+def _envelope(row: StreamEvent) -> Envelope:
+    return Envelope(row.stream, row.seq, row.kind, row.payload, row.change)
+
+
+def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
+    """Return up to `limit` logged envelopes of a stream after the place `after`, in order."""
+    rows = _log().filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
+    return [_envelope(row) for row in rows]
+
+
+def read_changes(stream: str, after: int) -> list[Mapping[str, Any]]:
+    """Return how logged frames of a stream after a place change who is entitled to it, in order."""
+    rows = _log().filter(stream=stream, seq__gt=after, change__isnull=False).order_by("seq")
+    return [change or {} for change in rows.values_list("change", flat=True)]
+
+
+def read_on(
+    stream: str, after: int, limit: int, users: Collection[str]
+) -> tuple[list[Envelope], set[str]]:
+    """Read on in the log, and whether who follows the stream may.
+
+    Args:
+        stream: the stream's name.
+        after: the place after which to read.
+        limit: how many envelopes at most.
+        users: the ids of users who are entitled to what comes after that place.
+
+    Returns:
+        The envelopes, in order; and those of the users who are not entitled to them though no
+        frame has said so: plain code removed them, and the word of it is late or lost. Whoever
+        came back since then is among them.
+    """
+    kind, _, key = stream.partition(":")
+    gone: set[str] = set()
+    if kind == "room":
+        # Before the log is read: a frame by which one of them left is in it then.
+        _, members = members_of(key, users)
+        gone = {user for user in users if members.get(user, after + 2) > after + 1}
+    envelopes = read_log(stream, after, limit)
+    if gone:
+        changes = [envelope.change or {} for envelope in envelopes]
+        if len(envelopes) == limit:
+            changes += read_changes(stream, envelopes[-1].seq)
+        for change in changes:
+            gone = set() if change.get("closed") else gone.difference(change.get("left", ()))
+    return envelopes, gone
+
+
+def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
+    """Return the logged envelopes of several streams, in the order in which they were logged.
+
+    Args:
+        ranges: for each stream the place after which, and the place up to which.
+        limit: how many at most, over all streams.
+    """
+    found: list[StreamEvent] = []
+    for rows in _select_missed(ranges):
+        found += rows.order_by("pk")[: limit - len(found)]
+    found.sort(key=lambda row: row.pk)
+    return [_envelope(row) for row in found]
+
+
+def weigh_missed(ranges: Mapping[str, tuple[int, int]]) -> int:
+    """Return how large the payloads are that `missed` would read without a limit.
+
+    Args:
+        ranges: as there.
+    """
+    sizes = (rows.aggregate(size=Sum(_Size("payload")))["size"] for rows in _select_missed(ranges))
+    return sum(size or 0 for size in sizes)
+
+
+class _Size(Length):
+    """The size of a text, roughly: on PostgreSQL in bytes, which it knows without reading it."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="OCTET_LENGTH", **context)
+
+
+def _select_missed(ranges: Mapping[str, tuple[int, int]]) -> Iterator[QuerySet[StreamEvent]]:
+    names = list(ranges)
+    for start in range(0, len(names), _STREAMS_AT_ONCE):
+        wanted = Q()
+        for name in names[start : start + _STREAMS_AT_ONCE]:
+            after, until = ranges[name]
+            wanted |= Q(stream=name, seq__gt=after, seq__lte=until)
+        yield _log().filter(wanted)
