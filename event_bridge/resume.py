@@ -8,7 +8,7 @@ from typing import Any
 
 from gql_chat import streams
 from gql_chat.errors import Invalid
-from gql_chat.models.streams import STREAM_LENGTH
+from gql_chat.streams import STREAM_LENGTH
 
 from .delivery import Delivered
 

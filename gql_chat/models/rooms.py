@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -20,6 +20,7 @@ from .constraints import partial_index
 from .deletions import told_by_operation
 from .links import LINK_LENGTH, check_link
 from .locks import lock, writing
+from .memberships import Membership
 from .positions import MarkField, PositionField
 from .registry import get_model
 from .rows import RowClass
@@ -33,9 +34,6 @@ from .rules import (
     room_model,
     room_types,
 )
-
-if TYPE_CHECKING:
-    from .memberships import Membership
 
 PERMISSIONS = (
     ("can_add_new_participants", "Can add new participants"),
@@ -65,8 +63,6 @@ class RoomMembers:
         self.roles = roles
 
     def _memberships(self) -> models.QuerySet[Membership]:
-        from .memberships import Membership
-
         memberships = Membership.objects.filter(room_id=self.room.pk)
         return memberships.filter(role__in=self.roles) if self.roles else memberships
 
@@ -95,8 +91,6 @@ class RoomMembers:
         Raises:
             Invalid: the room would hold more members than its cap, or its members are fixed.
         """
-        from .memberships import Membership
-
         ids = [getattr(user, "pk", user) for user in users]
         Membership.objects.add(self.room, ids)
         if self.role != Role.MEMBER:
@@ -104,8 +98,6 @@ class RoomMembers:
 
     def remove(self, *users: Any) -> None:
         """Take this role from users: for plain members that ends their membership."""
-        from .memberships import Membership
-
         ids = [getattr(user, "pk", user) for user in users]
         if self.role == Role.MEMBER:
             Membership.objects.remove(self.room, ids)
@@ -179,8 +171,6 @@ class PairManager(RoomManager[RoomT]):
             Invalid: both are the same user.
             IntegrityError: the two have a chat already.
         """
-        from .memberships import Membership
-
         with transaction.atomic():
             ids = _different(first, second)
             chat = self.create(pair_first_id=ids[0], pair_second_id=ids[1])
@@ -387,8 +377,6 @@ class AbstractRoom(models.Model):
 
     def get_member(self, user: Any) -> Any:
         """Return the membership of a user (or their id) in this room, or None."""
-        from .memberships import Membership
-
         return Membership.objects.filter(room_id=self.pk, user_id=getattr(user, "pk", user)).first()
 
 

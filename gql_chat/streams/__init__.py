@@ -7,6 +7,7 @@ other processes over the channel layer. The layer may lose them; the log has the
 
 from ..errors import Again
 from ..models.locks import hold, lock, writing
+from ..models.streams import STREAM_LENGTH
 from .commits import commit_together
 from .entitlements import Position, Positions, find_joined, members_of, positions
 from .envelopes import (
@@ -40,6 +41,7 @@ __all__ = [
     "LAYER_SECONDS",
     "MESSAGE_TYPE",
     "REFERENCE_ATTEMPTS",
+    "STREAM_LENGTH",
     "Again",
     "Envelope",
     "Outbox",
