@@ -115,7 +115,13 @@ def _stress(database: str, layer: str, seconds: int, test: str = "test_stress.py
 
 
 STEPS: dict[str, Step] = {
-    "lint": Step((_module("ruff", "check", "."), _module("ruff", "format", "--check", "."))),
+    "lint": Step(
+        (
+            _module("ruff", "check", "."),
+            _module("ruff", "format", "--check", "."),
+            _module("tests.walls", "--check"),
+        )
+    ),
     "types": Step((_module("mypy"),)),
     "migrations": Step(
         (_module("django", "makemigrations", "--check", "--dry-run"),),
