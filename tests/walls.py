@@ -1,8 +1,8 @@
 """The walls between the parts, and the table of them in ``docs/architecture.md``.
 
-``python -m tests.walls`` checks the contracts in ``pyproject.toml`` and writes the table anew: it is
-made of them, and of what each part says of itself first. With ``--check`` it fails where the page
-says something else.
+``python -m tests.walls`` checks the contracts in ``pyproject.toml`` and writes the table anew, from
+them and from what each part says of itself first. With ``--check`` it fails where the page says
+something else.
 """
 
 import ast
