@@ -177,8 +177,16 @@ class Subscriber:
         return (await self.data(id))["room_events"]
 
     async def error(self, id: str) -> int:
-        """Take the error that ends an operation; returns its code."""
-        message = await self.next()
+        """Take the error that ends an operation; returns its code.
+
+        Where a login has ended, the server may see that before the operation does. It closes the
+        socket then, which says the same.
+        """
+        try:
+            message = await self.next()
+        except ConnectionClosed:
+            assert self.socket.close_code == 4401, self.socket.close_reason
+            return 4001
         assert message["id"] == id, message
         if message["type"] == "error":
             return code_of({"errors": message["payload"]})
