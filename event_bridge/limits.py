@@ -17,7 +17,7 @@ _EPSILON = 1e-6
 
 def is_too_large(text: str | None, data: bytes | None) -> bool:
     """Tell whether a frame has more bytes than `MAX_FRAME_BYTES`."""
-    limit: int | None = chat_settings.MAX_FRAME_BYTES
+    limit = chat_settings.MAX_FRAME_BYTES
     if limit is None:
         return False
     if text is None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -13,99 +10,12 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from .conf import (
-    DEFAULTS,
-    ROOM_TYPES,
-    SETTING,
-    chat_settings,
-    is_swapped,
-)
+from .conf import ROOM_TYPES, SETTING, chat_settings, is_swapped
+from .setting import declared
 
 GUARDIAN_BACKEND = "guardian.backends.ObjectPermissionBackend"
 
 _CLASSES = ("EVENT_HANDLER_CLASS", "PERMISSION_HANDLER_CLASS", "EXCEPTION_HANDLER_CLASS")
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """What the value of a setting must be.
-
-    Attributes:
-        holds: tells whether a value is right.
-        remedy: what to write instead.
-    """
-
-    holds: Callable[[Any], bool]
-    remedy: str
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_count(value: Any) -> bool:
-    return _is_number(value) and isinstance(value, int) and value >= 1
-
-
-def _is_duration(value: Any) -> bool:
-    return _is_number(value) and value > 0
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and value.endswith("/") and not set(value) & set("?# \t\n")
-
-
-def _is_rate(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and set(value) == {"events", "seconds"}
-        and _is_count(value["events"])
-        and _is_duration(value["seconds"])
-    )
-
-
-def _or_none(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or holds(value)
-
-
-_FLAG = _Rule(lambda value: isinstance(value, bool), "Use True or False.")
-_LIMIT = _Rule(_or_none(_is_count), "Use a whole number from 1 up, or None for no limit.")
-
-_RULES = {
-    "MESSAGE_SOFT_DELETE": _FLAG,
-    "ENABLE_NOTIFICATION": _FLAG,
-    "INACTIVITY_THRESHOLD": _Rule(_is_duration, "Use a number of seconds above 0."),
-    "WEBSOCKET_PATH": _Rule(
-        _is_path, "Use a path that ends with a slash, as 'messaging/', without a query."
-    ),
-    "MAX_MESSAGE_LENGTH": _LIMIT,
-    "MAX_MEDIA_ITEMS": _Rule(
-        _or_none(lambda value: value == 0 or _is_count(value)),
-        "Use a whole number from 0 up, or None for no limit.",
-    ),
-    "MAX_FRAME_BYTES": _LIMIT,
-    "MAX_PAGE_SIZE": _LIMIT,
-    "MAX_NOTIFICATIONS": _LIMIT,
-    "MAX_IDS": _LIMIT,
-    "RATE_LIMIT": _Rule(
-        _or_none(_is_rate),
-        "Use a dict such as {'events': 100, 'seconds': 10}, with numbers above 0, or None for no "
-        "limit.",
-    ),
-    "MAX_SESSIONS_PER_USER": _LIMIT,
-    "EVENT_LOG_RETENTION": _Rule(
-        _or_none(_is_duration), "Use a number of seconds above 0, or None to keep it for ever."
-    ),
-    "LOCK_TIMEOUT": _Rule(
-        _or_none(_is_duration), "Use a number of seconds above 0, or None to wait for ever."
-    ),
-    "GRAPHQL_INTROSPECTION": _FLAG,
-    "GRAPHQL_MAX_DEPTH": _LIMIT,
-    "GRAPHQL_MAX_ALIASES": _LIMIT,
-    "GRAPHQL_MAX_TOKENS": _LIMIT,
-    "GRAPHQL_MAX_BODY_BYTES": _LIMIT,
-    "GRAPHQL_MAX_SUBSCRIPTIONS": _LIMIT,
-}
 
 
 @register("gql_chat")
@@ -132,17 +42,18 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 def check_class(name: str) -> list[CheckMessage]:
     """Report a setting that is not the default class or a subclass of it."""
-    base = import_string(DEFAULTS[name])
+    default = declared(type(chat_settings))[name].default
+    base = import_string(default)
     try:
         found = chat_settings.load(name)
     except ImproperlyConfigured as error:
-        return [Error(str(error), hint=f"Name a subclass of {DEFAULTS[name]}.", id="gql_chat.E003")]
+        return [Error(str(error), hint=f"Name a subclass of {default}.", id="gql_chat.E003")]
     if isinstance(found, type) and issubclass(found, base):
         return []
     return [
         Error(
-            f"{SETTING}[{name!r}] is {getattr(chat_settings, name)!r}, which is no subclass of "
-            f"{DEFAULTS[name]}.",
+            f"{SETTING}[{name!r}] is {chat_settings.read(name)!r}, which is no subclass of "
+            f"{default}.",
             hint="Derive the class from it.",
             id="gql_chat.E003",
         )
@@ -171,11 +82,11 @@ def _check_values() -> list[CheckMessage]:
     return [
         Error(
             f"{SETTING}[{name!r}] is {value!r}.",
-            hint=rule.remedy,
+            hint=setting.kind.remedy,
             id="gql_chat.E004",
         )
-        for name, rule in _RULES.items()
-        if not rule.holds(value := getattr(chat_settings, name))
+        for name, setting in declared(type(chat_settings)).items()
+        if setting.kind is not None and not setting.kind.holds(value := chat_settings.read(name))
     ]
 
 
@@ -189,7 +100,7 @@ def _check_models() -> list[CheckMessage]:
     found: dict[str, Any] = {}
     for name, label in chat_settings.MODELS.items():
         where = f"{SETTING}['MODELS'][{name!r}] is {label!r}"
-        if name in ROOM_TYPES and is_swapped("Room") and label == DEFAULTS["MODELS"][name]:
+        if name in ROOM_TYPES and is_swapped("Room") and label == f"gql_chat.{name}":
             problems.append(
                 Error(
                     f"{where}, which does not exist while 'Room' is a model of the project's own.",

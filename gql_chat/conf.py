@@ -12,12 +12,26 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
+
+from .setting import (
+    ClassSetting,
+    Kind,
+    NamesSetting,
+    Setting,
+    declared,
+    flag,
+    is_count,
+    is_duration,
+    limit,
+    seconds,
+    seconds_or_none,
+)
 
 T = TypeVar("T")
 
@@ -57,44 +71,43 @@ SERIALIZERS = (
     "ChannelSummary",
 )
 
-DEFAULTS: dict[str, Any] = {
-    "MESSAGE_SOFT_DELETE": False,
-    "ENABLE_NOTIFICATION": True,
-    "INACTIVITY_THRESHOLD": 60,
-    "WEBSOCKET_PATH": "messaging/",
-    "CHAT_CONSUMER_CLASS": "event_bridge.consumers.ChatConsumer",
-    "EVENT_MAPPER": "event_bridge.operations.map_events",
-    "EVENT_HANDLER_CLASS": "gql_chat.operations.EventHandler",
-    "PERMISSION_HANDLER_CLASS": "gql_chat.permissions.PermissionHandler",
-    "EXCEPTION_HANDLER_CLASS": "gql_chat.errors.ExceptionHandler",
-    "MODELS": {name: f"gql_chat.{name}" for name in MODELS},
-    "SERIALIZERS": {name: f"gql_chat.schema.types.{name}" for name in SERIALIZERS},
-    "MAX_MESSAGE_LENGTH": 10_000,
-    "MAX_MEDIA_ITEMS": 50,
-    "MAX_FRAME_BYTES": 1024 * 1024,
-    "MAX_PAGE_SIZE": 100,
-    "MAX_NOTIFICATIONS": 100,
-    "MAX_IDS": 500,
-    "RATE_LIMIT": None,
-    "MAX_SESSIONS_PER_USER": 100,
-    "EVENT_LOG_RETENTION": 7 * 24 * 3600,
-    "LOCK_TIMEOUT": 2,
-    "GRAPHQL_ACCESS": "gql_chat.endpoint.access.is_staff",
-    "GRAPHQL_INTROSPECTION": True,
-    "GRAPHQL_MAX_DEPTH": 12,
-    "GRAPHQL_MAX_ALIASES": 15,
-    "GRAPHQL_MAX_TOKENS": 2000,
-    "GRAPHQL_MAX_BODY_BYTES": 256 * 1024,
-    "GRAPHQL_MAX_SUBSCRIPTIONS": 20,
-}
-
-
 SCHEMA_SETTINGS = ("EVENT_HANDLER_CLASS", "EVENT_MAPPER", "MODELS", "SERIALIZERS")
-"""What the schema and its documents are made of; other settings are read when they are used."""
+"""The schema and its documents are made of these; other settings are read when they are used."""
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value.endswith("/") and not set(value) & set("?# \t\n")
+
+
+def _is_rate(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and set(value) == {"events", "seconds"}
+        and is_count(value["events"])
+        and is_duration(value["seconds"])
+    )
+
+
+_PATH = Kind(_is_path, "Use a path that ends with a slash, as 'messaging/', without a query.")
+_RATE = Kind(
+    _is_rate,
+    "Use a dict such as {'events': 100, 'seconds': 10}, with numbers above 0, or None for no "
+    "limit.",
+)
+
+
+class Rate(TypedDict):
+    """How many events may come in how many seconds."""
+
+    events: int
+    seconds: float
 
 
 class ChatSettings:
     """The package's settings as attributes: `chat_settings.MAX_PAGE_SIZE`.
+
+    A new setting is one more attribute: its type, its default, its system check and its line in
+    `docs/settings.md` (`python -m tests.settings_table`) follow from the declaration.
 
     Attributes:
         version: counts the changes of what the schema is made of (`SCHEMA_SETTINGS`).
@@ -104,25 +117,120 @@ class ChatSettings:
             dict or holds an unknown key, which the message names.
     """
 
+    MESSAGE_SOFT_DELETE = flag(
+        False, "Deleted messages stay as hidden rows (`is_deleted`). Otherwise the rows go"
+    )
+    ENABLE_NOTIFICATION = flag(True, "Make notifications, and send `chat.notifications`")
+    INACTIVITY_THRESHOLD = seconds(
+        60,
+        "Seconds after which a session is deleted that is silent and not kept alive by a process",
+    )
+    WEBSOCKET_PATH = Setting(
+        "messaging/", "Where the socket is; ends with a slash, a leading one is ignored", _PATH
+    )
+    CHAT_CONSUMER_CLASS = ClassSetting("event_bridge.consumers.ChatConsumer", "The socket")
+    EVENT_MAPPER: Setting[Any] = Setting(
+        "event_bridge.operations.map_events", "The function that returns the events"
+    )
+    EVENT_HANDLER_CLASS = ClassSetting("gql_chat.operations.EventHandler", "The operations")
+    PERMISSION_HANDLER_CLASS = ClassSetting(
+        "gql_chat.permissions.PermissionHandler", "Who may do what"
+    )
+    EXCEPTION_HANDLER_CLASS = ClassSetting(
+        "gql_chat.errors.ExceptionHandler", "What clients see of an exception"
+    )
+    GRAPHQL_ACCESS: Setting[Any] = Setting(
+        "gql_chat.endpoint.access.is_staff",
+        "Who may use the [GraphQL endpoint](graphql.md): a function that gets the user",
+    )
+    GRAPHQL_INTROSPECTION = flag(True, "Whether the endpoint tells its schema")
+    MODELS = NamesSetting(MODELS, "gql_chat.", "The models in use")
+    SERIALIZERS = NamesSetting(
+        SERIALIZERS, "gql_chat.schema.types.", "What frames show of each object"
+    )
+
+    MAX_MESSAGE_LENGTH = limit(
+        10_000,
+        "Characters of a message, before and after cleaning; of one with markup at most 50,000",
+        none="no limit for plain text",
+        shown="`10_000`",
+    )
+    MAX_MEDIA_ITEMS = limit(50, "Attachments of a message", least=0)
+    MAX_FRAME_BYTES = limit(
+        1024 * 1024,
+        "Bytes of a frame; a larger one closes the socket with 1009",
+        none="only the server's own limit",
+        shown="`1024 * 1024`",
+    )
+    MAX_PAGE_SIZE = limit(
+        100,
+        "Messages or notifications of a page; larger sizes are cut down",
+        none="all messages of a room where no page is asked for",
+    )
+    MAX_NOTIFICATIONS = limit(
+        100,
+        "Notifications that a socket is told when it opens, and of a page of them for which no "
+        "size is asked",
+        none="all that wait",
+    )
+    MAX_IDS = limit(
+        500,
+        "Items of a list of users, messages or permissions in one event, or one field of the "
+        "GraphQL endpoint. [Server code](python.md) may name more",
+    )
+    RATE_LIMIT: Setting[Rate | None] = Setting(
+        None,
+        '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '
+        "seconds. Other rules: [`check_rate`](swapping.md#the-consumer)",
+        _RATE,
+        none="no limit",
+    )
+    MAX_SESSIONS_PER_USER = limit(
+        100, "Open sockets of one user, over all processes; one more is closed with 4029"
+    )
+    EVENT_LOG_RETENTION = seconds_or_none(
+        7 * 24 * 3600,
+        "Seconds that `prune_chat` keeps the event log: seven days",
+        none="kept for ever",
+        remedy="to keep it for ever",
+        shown="`604_800`",
+    )
+    LOCK_TIMEOUT = seconds_or_none(
+        2,
+        "Seconds that an event waits for a room, or anything else, that is "
+        "[locked](architecture.md#rooms-that-are-locked); then it is answered with 4503. On "
+        "PostgreSQL; on SQLite the database's `timeout` says it",
+        none="as long as the database lets it",
+        remedy="to wait for ever",
+    )
+    GRAPHQL_MAX_DEPTH = limit(12, "Fields of a GraphQL operation in each other")
+    GRAPHQL_MAX_ALIASES = limit(15, "Aliases of a GraphQL operation")
+    GRAPHQL_MAX_TOKENS = limit(2000, "Tokens of a GraphQL document")
+    GRAPHQL_MAX_BODY_BYTES = limit(
+        256 * 1024,
+        "Bytes of a GraphQL request, or of a message on its socket",
+        none="only Django's and the server's own limits",
+        shown="`256 * 1024`",
+    )
+    GRAPHQL_MAX_SUBSCRIPTIONS = limit(20, "Operations that run on one GraphQL socket at a time")
+
     def __init__(self) -> None:
         self.version = 0
         self._made_of = _schema_settings()
         self._known = _Known()
 
-    def __getattr__(self, name: str) -> Any:
+    def read(self, name: str) -> Any:
+        """Return the value of a setting, as a project has it or by default."""
         known = self._known
         values = known.values
         if values is None:
             given = getattr(settings, SETTING, {})
             values = merge(given)
             # An override that does not name a model is not meant to swap it back.
-            started = {name: model_label(name) for name in DEFAULTS["MODELS"]}
+            started = {name: model_label(name) for name in MODELS}
             values["MODELS"] = {**started, **given.get("MODELS", {})}
             known.values = values
-        try:
-            return values[name]
-        except KeyError:
-            raise AttributeError(f"{SETTING} has no setting {name!r}.") from None
+        return values[name]
 
     def load(self, name: str) -> Any:
         """Import what the dotted path in the setting `name` points at (cached until a change).
@@ -130,7 +238,7 @@ class ChatSettings:
         Raises:
             ImproperlyConfigured: where the path does not import, naming setting and value.
         """
-        return self._load(name, lambda: getattr(self, name))
+        return self._load(name, lambda: self.read(name))
 
     def load_serializer(self, name: str) -> Any:
         """Import the Strawberry type that renders the object `name`, a key of `SERIALIZERS`."""
@@ -170,6 +278,11 @@ def _schema_settings() -> Any:
     return {name: given[name] for name in SCHEMA_SETTINGS if name in given}
 
 
+def defaults() -> dict[str, Any]:
+    """Return the default of every setting, by its name."""
+    return {name: setting.default for name, setting in declared(ChatSettings).items()}
+
+
 def merge(given: Any) -> dict[str, Any]:
     """Merge a project's `REALTIME_CHAT_MESSAGING` with the defaults; dicts merge key by key.
 
@@ -180,7 +293,7 @@ def merge(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ImproperlyConfigured(f"{SETTING} must be a dict, not {type(given).__name__}.")
     merged: dict[str, Any] = {}
-    for name, default in DEFAULTS.items():
+    for name, default in defaults().items():
         value = given.get(name, default)
         if isinstance(default, dict):
             if not isinstance(value, dict):
@@ -188,7 +301,7 @@ def merge(given: Any) -> dict[str, Any]:
             _refuse_unknown(value, default, f"{SETTING}[{name!r}]")
             value = {**default, **value}
         merged[name] = value
-    _refuse_unknown(given, DEFAULTS, SETTING)
+    _refuse_unknown(given, merged, SETTING)
     return merged
 
 
@@ -224,7 +337,7 @@ def model_label(name: str) -> str:
 
 def is_swapped(name: str) -> bool:
     """Tell whether a project's model has taken the place of the package's model `name`."""
-    default: str = DEFAULTS["MODELS"][name]
+    default: str = ChatSettings.MODELS.default[name]
     return model_label(name).lower() != default.lower()
 
 
@@ -236,7 +349,7 @@ def install_model_settings() -> None:
     """
     given = getattr(settings, SETTING, {})
     models = given.get("MODELS") if isinstance(given, dict) else None
-    for name, default in DEFAULTS["MODELS"].items():
+    for name, default in ChatSettings.MODELS.default.items():
         label = models.get(name) if isinstance(models, dict) else None
         is_label = isinstance(label, str) and _LABEL.fullmatch(label) is not None
         setattr(settings, model_setting(name), label if is_label else default)

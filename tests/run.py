@@ -120,6 +120,7 @@ STEPS: dict[str, Step] = {
             _module("ruff", "check", "."),
             _module("ruff", "format", "--check", "."),
             _module("tests.walls", "--check"),
+            _module("tests.settings_table", "--check"),
         )
     ),
     "types": Step((_module("mypy"),)),

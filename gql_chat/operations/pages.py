@@ -123,12 +123,14 @@ class PageOperations(Operations):
         size = limit if size is None else min(size, limit or size)
         start = 0 if page is None or size is None else (page - 1) * size
         if start > _LARGEST:
-            return Page(room.pk, [], False, True, size, page)
+            return Page(room.pk, [], False, True, size or 0, page)
         # One more than is shown tells whether there are more.
         count = _LARGEST if size is None else size + 1
         if after is not None:
             rows = _newer.slice(0, count, room.pk, *self._place(room, after))
-            return Page(room.pk, load_messages(rows[:size][::-1]), True, len(rows) > size, size)
+            shown = load_messages(rows[:size][::-1])
+            more = size is not None and len(rows) > size
+            return Page(room.pk, shown, True, more, size or len(shown))
         if before is not None:
             rows = _older.slice(0, count, room.pk, *self._place(room, before))
         else:

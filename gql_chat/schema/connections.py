@@ -105,7 +105,7 @@ def _page_size(first: int | None, last: int | None) -> int:
     for name, number in (("first", first), ("last", last)):
         if number is not None and number < 1:
             raise Invalid({name: "A whole number from 1 up is needed."})
-    limit: int = chat_settings.MAX_PAGE_SIZE or 0
+    limit = chat_settings.MAX_PAGE_SIZE or 0
     asked = first or last or limit or DEFAULT_SIZE
     return min(asked, limit) if limit else asked
 

@@ -32,13 +32,11 @@ _FROM_ONE = keywords(minimum=1)
 
 
 def _max_ids() -> int | None:
-    limit: int | None = chat_settings.MAX_IDS
-    return limit
+    return chat_settings.MAX_IDS
 
 
 def _max_media() -> int | None:
-    limit: int | None = chat_settings.MAX_MEDIA_ITEMS
-    return limit
+    return chat_settings.MAX_MEDIA_ITEMS
 
 
 _COUNTED = {**keywords(maxItems=_max_ids), **counted(_max_ids)}

@@ -45,5 +45,4 @@ def writes_alone() -> bool:
 
 def lock_timeout() -> float | None:
     """Return for how many seconds a lock is waited for (`LOCK_TIMEOUT`); None for any time."""
-    seconds: float | None = chat_settings.LOCK_TIMEOUT
-    return seconds
+    return chat_settings.LOCK_TIMEOUT

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from graphql import parse, validate
 
-from gql_chat.conf import DEFAULTS
+from gql_chat.conf import defaults
 from gql_chat.schema import get_graphql_schema
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -23,9 +23,9 @@ def test_every_operation_of_the_page_fits_the_schema(text: str) -> None:
     assert validate(get_graphql_schema(), parse(text)) == []
 
 
-@pytest.mark.parametrize("name", [name for name in DEFAULTS if name.startswith("GRAPHQL_")])
+@pytest.mark.parametrize("name", [name for name in defaults() if name.startswith("GRAPHQL_")])
 def test_every_setting_of_the_endpoint_is_documented(name: str) -> None:
-    default = DEFAULTS[name]
+    default = defaults()[name]
     # Some of them are written as what they are made of.
     shown = "256 * 1024" if default == 256 * 1024 else str(default)
     line = next(line for line in (DOCS / "settings.md").read_text().splitlines() if name in line)

@@ -18,8 +18,15 @@ from guardian.backends import ObjectPermissionBackend
 
 from event_bridge.operations import Operation, events
 from event_bridge.routing import get_websocket_urlpatterns
-from gql_chat import checks, conf
-from gql_chat.conf import DEFAULTS, chat_settings, merge, model_label, per_settings
+from gql_chat import conf
+from gql_chat.conf import (
+    ChatSettings,
+    chat_settings,
+    defaults,
+    merge,
+    model_label,
+    per_settings,
+)
 from gql_chat.errors import ExceptionHandler, Invalid
 from gql_chat.models import GroupChat, Message, Reaction, get_model, registry
 from gql_chat.operations import EventHandler
@@ -27,9 +34,11 @@ from gql_chat.permissions import PermissionHandler
 from gql_chat.schema import get_schema
 from gql_chat.schema.rendering import find_document
 from gql_chat.schema.types import User
+from gql_chat.setting import declared
 from tests.timing import PATIENCE
 from tests.unit.making import perform
 
+DEFAULTS = defaults()
 NESTED = [name for name, value in DEFAULTS.items() if isinstance(value, dict)]
 PATHS = [
     "CHAT_CONSUMER_CLASS",
@@ -124,7 +133,7 @@ def test_a_changed_setting_holds_at_once_and_until_it_is_changed_back() -> None:
 
 def test_a_setting_that_does_not_exist_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="NO_SUCH_SETTING"):
-        chat_settings.NO_SUCH_SETTING  # noqa: B018
+        chat_settings.NO_SUCH_SETTING  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_every_reading_of_wrong_settings_names_what_is_wrong() -> None:
@@ -357,7 +366,9 @@ def test_a_value_of_the_right_kind_is_taken(name: str, values: Any) -> None:
 
 def test_every_setting_has_a_rule() -> None:
     """A new one shall not go unchecked."""
-    assert {*checks._RULES, *PATHS, *NESTED} == set(DEFAULTS)
+    ruled = [name for name, setting in declared(ChatSettings).items() if setting.kind is not None]
+
+    assert {*ruled, *PATHS, *NESTED} == set(DEFAULTS)
 
 
 @pytest.mark.parametrize("name", DEFAULTS["SERIALIZERS"])
