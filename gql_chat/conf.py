@@ -123,7 +123,7 @@ class ChatSettings:
     ENABLE_NOTIFICATION = flag(True, "Make notifications, and send `chat.notifications`")
     INACTIVITY_THRESHOLD = seconds(
         60,
-        "Seconds after which a session is deleted that is silent and not kept alive by a process",
+        "Seconds of silence after which a session is deleted, unless its process keeps it alive",
     )
     WEBSOCKET_PATH = Setting(
         "messaging/", "Where the socket is; ends with a slash, a leading one is ignored", _PATH
@@ -198,7 +198,7 @@ class ChatSettings:
     LOCK_TIMEOUT = seconds_or_none(
         2,
         "Seconds that an event waits for a room, or anything else, that is "
-        "[locked](architecture.md#rooms-that-are-locked); then it is answered with 4503. On "
+        "[locked](concurrency.md#rooms-that-are-locked); then it is answered with 4503. On "
         "PostgreSQL; on SQLite the database's `timeout` says it",
         none="as long as the database lets it",
         remedy="to wait for ever",
