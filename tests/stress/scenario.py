@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -167,7 +168,8 @@ class Scenario:
             await actor.act_on()
         except Exception as error:
             # Of the test itself.
-            self.world.journal.violate("client", f"{actor}: {error!r}")
+            where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+            self.world.journal.violate("client", f"{actor}: {error!r}\n{where}")
             raise
 
     # All grows quiet
