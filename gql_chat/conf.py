@@ -123,7 +123,8 @@ class ChatSettings:
     ENABLE_NOTIFICATION = flag(True, "Make notifications, and send `chat.notifications`")
     INACTIVITY_THRESHOLD = seconds(
         60,
-        "Seconds after which a session is deleted that is silent and whose lease nobody has renewed",
+        "Seconds after which a session is deleted that is silent and whose lease nobody has "
+        "renewed",
     )
     WEBSOCKET_PATH = Setting(
         "messaging/", "Where the socket is; ends with a slash, a leading one is ignored", _PATH
