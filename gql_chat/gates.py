@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .conf import chat_settings
 from .errors import Busy
-from .models import driver
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -268,4 +267,5 @@ def limit_lock_waits(connection: BaseDatabaseWrapper) -> None:
         # No other statement can carry it along: BEGIN is sent by the driver, and what is prepared
         # stands alone.
         milliseconds = max(1, round(seconds * 1000))
-        driver.run(connection, driver.SQL(f"SET LOCAL lock_timeout = {milliseconds}"), ())
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {milliseconds}")

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
-from django.db import DatabaseError, Error, connections, router
+from django.db import DatabaseError, connections, router
 from django.db import transaction as db_transaction
 from django.db.models import FilteredRelation, Q, Sum
 from django.db.models.functions import Length
@@ -40,7 +40,7 @@ from django.utils import timezone
 from . import gates
 from .errors import RETRY_AFTER, Unavailable, refers_to_nothing, sqlstate
 from .events import Event
-from .models import Epoch, Membership, StreamEvent, UserStream, driver, get_model
+from .models import Epoch, Membership, StreamEvent, UserStream, get_model
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -311,7 +311,7 @@ class Outbox:
         return [*notes.envelopes, *(_refresh(*touched) for touched in notes.touched.items())]
 
     def _log(self, envelopes: list[Envelope]) -> None:
-        now = driver.write_time(self.connection, timezone.now())
+        now = _created_at.get_db_prep_value(timezone.now(), self.connection)
         values: list[Any] = []
         for envelope in envelopes:
             change = None if envelope.change is None else orjson.dumps(envelope.change).decode()
@@ -323,8 +323,12 @@ class Outbox:
                 change,
                 now,
             ]
-        driver.run(self.connection, _insert_events(len(envelopes)), values)
+        with self.connection.cursor() as cursor:
+            cursor.execute(_insert_events(len(envelopes)), values)
         self._notes.envelopes += envelopes
+
+
+_created_at = StreamEvent._meta.get_field("created_at")
 
 
 def advance(
@@ -343,29 +347,31 @@ def advance(
     columns = ["seq"]
     if activity is not None:
         room.last_activity = activity
-        values.insert(1, driver.write_time(connection, activity))
+        values.insert(1, _created_at.get_db_prep_value(activity, connection))
         columns.append("last_activity")
     sql = _count_up_room(connection.vendor, room._meta.db_table, *columns)
-    rows = driver.fetch(connection, sql, values)
-    if not rows:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        row = cursor.fetchone()
+    if row is None:
         raise Again("The room went while something happened in it.")
-    position: int = rows[0][0]
+    position: int = row[0]
     return position
 
 
 @cache
-def _count_up_room(vendor: str, table: str, *columns: str) -> driver.SQL:
+def _count_up_room(vendor: str, table: str, *columns: str) -> str:
     greatest = "MAX" if vendor == "sqlite" else "GREATEST"
     logged = f"SELECT MAX(seq) FROM {StreamEvent._meta.db_table} WHERE stream = %s"
     changes = [f"seq = {greatest}(seq, COALESCE(({logged}), 0)) + 1"]
     changes += [f"{column} = %s" for column in columns[1:]]
-    return driver.SQL(f'UPDATE "{table}" SET {", ".join(changes)} WHERE id = %s RETURNING seq')
+    return f'UPDATE "{table}" SET {", ".join(changes)} WHERE id = %s RETURNING seq'
 
 
 @lru_cache(maxsize=100)
-def _insert_events(count: int) -> driver.SQL:
+def _insert_events(count: int) -> str:
     rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * count)
-    return driver.SQL(
+    return (
         f"INSERT INTO {StreamEvent._meta.db_table} "
         f"(stream, seq, kind, payload, change, created_at) VALUES {rows}"
     )
@@ -381,17 +387,18 @@ def _advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict
         for key, user_id in zip(keys, user_ids, strict=True)
         for value in (key, user_stream(user_id))
     ]
-    rows = driver.fetch(connection, _count_up_users(connection.vendor, len(keys)), values)
-    return {prepared[str(user_id)]: seq for user_id, seq in rows}
+    with connection.cursor() as cursor:
+        cursor.execute(_count_up_users(connection.vendor, len(keys)), values)
+        return {prepared[str(user_id)]: seq for user_id, seq in cursor.fetchall()}
 
 
 @lru_cache(maxsize=100)
-def _count_up_users(vendor: str, count: int) -> driver.SQL:
+def _count_up_users(vendor: str, count: int) -> str:
     table, log = UserStream._meta.db_table, StreamEvent._meta.db_table
     greatest = "MAX" if vendor == "sqlite" else "GREATEST"
     place = f"COALESCE((SELECT MAX(seq) FROM {log} WHERE stream = %s), 0) + 1"
     rows = ", ".join([f"(%s, {place})"] * count)
-    return driver.SQL(
+    return (
         f"INSERT INTO {table} (user_id, seq) VALUES {rows} ON CONFLICT (user_id) "
         f"DO UPDATE SET seq = {greatest}({table}.seq + 1, excluded.seq) RETURNING user_id, seq"
     )
@@ -548,7 +555,7 @@ def transaction() -> Iterator[Outbox]:
     connection = connections[using]
     shares = _shared.running
     owns = not connection.in_atomic_block
-    with _savepoint(connection) if shares else db_transaction.atomic(using=using):
+    with db_transaction.atomic(using=using):
         if not shares:
             _take_write_lock(connection)
         if owns:
@@ -590,43 +597,6 @@ def shared_transaction() -> Iterator[BaseDatabaseWrapper]:
             yield connection
         finally:
             _shared.running = False
-
-
-_SAVEPOINT = "gql_chat"
-_SAVE = driver.SQL(f'SAVEPOINT "{_SAVEPOINT}"')
-_RELEASE = driver.SQL(f'RELEASE SAVEPOINT "{_SAVEPOINT}"')
-
-
-@contextmanager
-def _savepoint(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Do what `atomic` does inside a shared transaction, at a tenth of what it costs."""
-    driver.run(connection, _SAVE, ())
-    connection.savepoint_ids.append(_SAVEPOINT)
-    try:
-        yield
-    except BaseException:
-        connection.savepoint_ids.pop()
-        _undo(connection)
-        raise
-    connection.savepoint_ids.pop()
-    if connection.needs_rollback:
-        _undo(connection)
-    else:
-        try:
-            driver.run(connection, _RELEASE, ())
-        except Error:
-            connection.needs_rollback = True
-            raise
-
-
-def _undo(connection: BaseDatabaseWrapper) -> None:
-    """Undo what was written since the savepoint, with its `on_commit` hooks."""
-    connection.needs_rollback = False
-    try:
-        connection.savepoint_rollback(_SAVEPOINT)
-        connection.savepoint_commit(_SAVEPOINT)
-    except Error:
-        connection.needs_rollback = True  # so that nothing of the whole is committed
 
 
 def current() -> Outbox:
@@ -964,7 +934,9 @@ def positions(user_id: Any) -> Positions:
     user = UserStream._meta.get_field("user").target_field
     key = user.get_db_prep_value(user_id, connection)
     sql = _select_positions(connection.vendor, room._meta.db_table)
-    epoch, own_seq, *columns = driver.fetch(connection, sql, [key, key])[0]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [key, key])
+        epoch, own_seq, *columns = cursor.fetchone()
     # PostgreSQL collects nothing to NULL.
     names, seqs, joined_seqs = (orjson.loads(column or "[]") for column in columns)
     own = (user_stream(user_id), own_seq or 0, 1)
@@ -973,7 +945,7 @@ def positions(user_id: Any) -> Positions:
 
 
 @cache
-def _select_positions(vendor: str, rooms: str) -> driver.SQL:
+def _select_positions(vendor: str, rooms: str) -> str:
     # One row: before each, SQLite's driver lets another thread run, and the event loop's may keep
     # it waiting every time. PostgreSQL's reads JSON in half the time of rows or arrays.
     if vendor == "sqlite":
@@ -985,7 +957,7 @@ def _select_positions(vendor: str, rooms: str) -> driver.SQL:
     # The names too: to put hundreds together costs Python more.
     wanted = (f"'{room_stream('')}' || {key}", "room.seq", "member.joined_seq")
     columns = [collect.format(each) for each in wanted]
-    return driver.SQL(
+    return (
         f"SELECT (SELECT value FROM {Epoch._meta.db_table} WHERE id = {Epoch.ROW}), "
         f"(SELECT seq FROM {UserStream._meta.db_table} WHERE user_id = %s), "
         f"{', '.join(columns)} "

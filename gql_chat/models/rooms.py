@@ -31,7 +31,6 @@ from .constraints import partial_index
 from .links import LINK_LENGTH, check_link
 from .positions import MarkField, PositionField
 from .registry import get_model
-from .rows import RowClass
 
 if TYPE_CHECKING:
     from .memberships import Membership
@@ -261,7 +260,6 @@ class AbstractRoom(models.Model):
 
     property: AbstractRoomProperty
     rules: ClassVar[RoomRules] = RoomRules()
-    row_class: ClassVar[RowClass] = RowClass("type", room_model, room_types)
     defaults: ClassVar[dict[str, Any]] = {}
     """What the columns of one type start as; those of other types stay NULL."""
 

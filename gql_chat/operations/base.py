@@ -405,7 +405,11 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
     """
     if not _locks_rows():
         read = _messages_with_rooms.all(message_ids, user_id)
-        _note_held([message.room for message in read])
+        # One instance for each room: its position moves on with what happens.
+        held: dict[Any, Any] = {message.room_id: message.room for message in read}
+        for message in read:
+            message.room = held[message.room_id]
+        _note_held(held.values())
         return read
     keys = Keys(message_ids)
     if gates.applies():

@@ -27,9 +27,7 @@ from ..models import (
     ClientMessage,
     bulk,
     get_model,
-    rows,
 )
-from ..models.inserts import insert
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..relations import MessageRelations, load_messages
@@ -111,8 +109,7 @@ class MessageOperations(Operations):
                 raise Invalid({"extra_fields.media": f"At most {limit} items are allowed."})
             assets = [self._make_asset(place, item) for place, item in enumerate(media)]
             now = self._next_time(room)
-            message = rows.new(
-                get_model("Message"),
+            message = get_model("Message")(
                 room=room,
                 sender=membership.user,
                 content=self.clean_content(content, required=not (assets or forwarded)),
@@ -128,7 +125,7 @@ class MessageOperations(Operations):
                 repeat = self._remember(client_id, message)
                 if repeat is not None:
                     return repeat
-            insert(message)
+            message.save(force_insert=True)
             self._attach(message, assets)
             quoted = parent or forwarded
             if quoted is None:

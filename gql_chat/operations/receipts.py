@@ -14,7 +14,7 @@ from django.utils import timezone
 from .. import streams
 from ..errors import Conflict
 from ..events import MessagesDelivered, MessagesRead
-from ..models import Delivery, Membership, bulk, get_model, rows
+from ..models import Delivery, Membership, bulk, get_model
 from ..models.statements import Among, Many, One, Statement, Update
 from ..relations import load_messages
 from .base import Operations, operation, primary
@@ -146,9 +146,7 @@ class ReceiptOperations(Operations):
     def _write_receipts(self, messages: list[Any]) -> None:
         now = timezone.now()
         model = get_model("ReadReceipt")
-        receipts = [
-            rows.new(model, message=message, reader=self.user, read_at=now) for message in messages
-        ]
+        receipts = [model(message=message, reader=self.user, read_at=now) for message in messages]
         bulk.insert(receipts)
         for message, receipt in zip(messages, receipts, strict=True):
             message.relations.read_receipts.append(receipt)
