@@ -23,6 +23,8 @@ from .errors import Busy
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    from .models.pipeline import Carrier
+
 T = TypeVar("T")
 
 SHARE = 2
@@ -255,17 +257,18 @@ class Gate(Generic[T]):
             self._refuse(parked.job, Busy())
 
 
-def limit_lock_waits(connection: BaseDatabaseWrapper) -> None:
+def limit_lock_waits(connection: BaseDatabaseWrapper, carrier: Carrier) -> None:
     """Let no statement of the running transaction wait longer for a lock than `LOCK_TIMEOUT`.
 
     On PostgreSQL; on SQLite the `timeout` of the connection says how long its one writer is waited
     for. A statement that waited for so long raises what `errors.ExceptionHandler` turns into
     `Busy`. `statement_timeout` stays as the project has it.
+
+    Args:
+        connection: this thread's connection.
+        carrier: takes the statement along.
     """
     seconds = chat_settings.LOCK_TIMEOUT
     if seconds is not None and connection.vendor == "postgresql":
-        # No other statement can carry it along: BEGIN is sent by the driver, and what is prepared
-        # stands alone.
         milliseconds = max(1, round(seconds * 1000))
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {milliseconds}")
+        carrier.ahead(f"SET LOCAL lock_timeout = {milliseconds}")

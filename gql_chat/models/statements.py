@@ -26,7 +26,7 @@ compares the rows with Django's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -304,6 +304,17 @@ class Statement(_Prepared, Generic[ModelT]):
         if found is None:
             return list(self._anew(values)[start : start + size])
         return self._read(*found, values, " LIMIT %s OFFSET %s", (size, start))
+
+    def text(self, *values: Any) -> tuple[str, Sequence[Any]]:
+        """Return the SQL and its parameters for these values, for a cursor of Django's."""
+        found = self._find()
+        if found is None:
+            rows = self._anew(values)
+            # As a queryset compiles itself.
+            sql, parameters = rows.query.get_compiler(using=rows.db).as_sql()
+            return sql, parameters
+        connection, kept = found
+        return kept.sql, self._prepare(connection, kept, values)
 
     def _build_query(self, *placeholders: Placeholder) -> Any:
         self._queryset = self._select(*placeholders)
