@@ -24,9 +24,7 @@ NARROW = 0.25
 
 #: Where a sample counts: for the innermost frame that one of these matches, in this order.
 PARTS = {
-    "database: statements and commits": (
-        r"django/db/backends/\w+/base\.py|psycopg|models/driver\.py"
-    ),
+    "database: statements and commits": (r"django/db/backends/\w+/base\.py|psycopg"),
     "Django's ORM": r"django/db/",
     "Django's signals": r"django/dispatch/",
     "GraphQL": r"graphql/|strawberry|gql_chat/schema/",

@@ -12,7 +12,6 @@ from django.utils import timezone
 from ..compatibility import CheckConstraint
 from ..conf import model_setting
 from .constraints import partial_index
-from .inserts import KeptInsert
 from .links import LINK_LENGTH, check_link
 from .locks import writing
 from .streams import STREAM_LENGTH
@@ -41,7 +40,7 @@ CAPTION_LENGTH = 1024
 CLIENT_ID_LENGTH = 64
 
 
-class AbstractMessage(KeptInsert):
+class AbstractMessage(models.Model):
     """What a member wrote in a room.
 
     `created_at` grows with every message of a room, also across servers whose clocks differ,

@@ -23,9 +23,7 @@ from ..sql.statements import (
     Statement,
     Update,
 )
-from . import rows
 from .constraints import partial_index
-from .inserts import KeptInsert, insert
 from .memberships import Membership
 from .messages import Delivery
 from .pending import find_newest
@@ -82,9 +80,7 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         )
 
     def _make(self, message: Any, **fields: Any) -> AbstractChatNotification:
-        notification = rows.new(self.model, message=message, room_id=message.room_id, **fields)
-        insert(notification)
-        return notification
+        return self.create(message=message, room_id=message.room_id, **fields)
 
     def delete_for_reaction(self, message_id: Any, user_id: Any) -> None:
         """Delete the row that a user's reaction to a message made."""
@@ -212,7 +208,7 @@ _reactions_for: Statement[Any] = Statement(
 _pending_marks = Update(_move_pending_mark, _user_and("ChatNotification", "room_id"))
 
 
-class AbstractChatNotification(KeptInsert):
+class AbstractChatNotification(models.Model):
     """That a message or a reaction waits for somebody: what a push service builds on.
 
     Attributes:

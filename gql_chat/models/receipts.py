@@ -12,13 +12,12 @@ from django.utils import timezone
 
 from ..conf import model_setting
 from ..sql.statements import Statement, find_by
-from .inserts import KeptInsert
 from .registry import get_model
 
 REACTION_LENGTH = 128
 
 
-class AbstractReadReceipt(KeptInsert):
+class AbstractReadReceipt(models.Model):
     """That a member has read a message, and when."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -50,7 +49,7 @@ class ReadReceipt(AbstractReadReceipt):
         swappable = model_setting("ReadReceipt")
 
 
-class AbstractReaction(KeptInsert):
+class AbstractReaction(models.Model):
     """A user's reaction to a message: one per user, a new one replaces it (by signal).
 
     Attributes:

@@ -23,7 +23,6 @@ from .locks import lock, writing
 from .memberships import Membership
 from .positions import MarkField, PositionField
 from .registry import get_model
-from .rows import RowClass
 from .rules import (
     NAME_LENGTH,
     ChannelRules,
@@ -252,7 +251,6 @@ class AbstractRoom(models.Model):
 
     property: AbstractRoomProperty
     rules: ClassVar[RoomRules] = RoomRules()
-    row_class: ClassVar[RowClass] = RowClass("type", room_model, room_types)
     defaults: ClassVar[dict[str, Any]] = {}
     """What the columns of one type start as; those of other types stay NULL."""
 

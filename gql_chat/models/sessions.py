@@ -10,10 +10,9 @@ from django.db import models
 from django.utils import timezone
 
 from ..conf import model_setting
-from .inserts import KeptInsert
 
 
-class AbstractSession(KeptInsert):
+class AbstractSession(models.Model):
     """An open socket of a user.
 
     Attributes:

@@ -34,6 +34,7 @@ from ..models import (
 from ..models.relations import load_messages
 from ..permissions import PermissionHandler, unrestricted
 from ..sql import gates
+from ..sql.pipeline import Held
 from ..sql.statements import (
     Among,
     Keys,
@@ -47,6 +48,12 @@ from ..sql.statements import (
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
 _locked_rooms: Statement[Any] = find_among(
     lambda: get_model("Room").objects.order_by("pk").select_for_update(no_key=True), "id"
+)
+_room_lock: Statement[Any] = find_among(
+    lambda: (
+        get_model("Room").objects.order_by("pk").select_for_update(no_key=True).values_list("pk")
+    ),
+    "id",
 )
 _memberships = find_by(lambda: Membership.objects.select_related("user"), "room_id", "user_id")
 _memberships_with_rooms = find_by(
@@ -65,7 +72,7 @@ messages_by_id: Statement[Any] = find_among(
 def _select_rooms_of(message_ids: Any) -> Any:
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids)).order_by()
     rooms = get_model("Room").objects.filter(pk__in=messages.values("room_id"))
-    return rooms.order_by("pk").select_for_update(no_key=True)
+    return rooms.order_by("pk").select_for_update(no_key=True).values_list("pk")
 
 
 def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
@@ -97,7 +104,6 @@ _places: Statement[Any] = find_among(
     lambda: get_model("Message").objects.order_by().values_list("pk", "room_id"), "id"
 )
 _rooms_of_messages: Statement[Any] = Statement(_select_rooms_of, _message_keys)
-_messages_in_locked_rooms: Statement[Any] = Statement(_select_messages, _message_keys_and_user)
 _messages_with_rooms: Statement[Any] = Statement(
     lambda message_ids, user_id: _select_messages(message_ids, user_id, "room"),
     _message_keys_and_user,
@@ -214,9 +220,7 @@ class Operations:
             NotFound: there is no such room.
         """
         if lock and _locks_rows():
-            # What is read in one statement with the lock may be older than what it waited for.
-            room = self.find_room(room_id, lock=True)
-            return room, _memberships.first(room.pk, self.user_id)
+            _lock_ahead(room_id)
         membership = _memberships_with_rooms.first(room_id, self.user_id)
         if membership is None:
             return self.find_room(room_id, lock=lock), None
@@ -424,21 +428,38 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
 
     Each has its `room` at hand, and tells whether it `is_for_user`, the one with this id.
     """
-    if not _locks_rows():
-        read = _messages_with_rooms.all(message_ids, user_id)
-        _note_held([message.room for message in read])
-        return read
     keys = Keys(message_ids)
-    if gates.applies():
-        # Who may have to step aside asks first, without waiting for a lock, where messages stand.
-        gates.enter(dict(_places.all(keys)).values())
-    rooms = {room.pk: room for room in _rooms_of_messages.all(keys)}
-    _note_held(rooms.values())
-    found = _messages_in_locked_rooms.all(keys, user_id)
-    messages = [message for message in found if message.room_id in rooms]
+    locked: Held | None = None
+    if _locks_rows():
+        if gates.applies():
+            # Who may have to step aside asks first, without waiting for a lock, where messages
+            # stand.
+            gates.enter(dict(_places.all(keys)).values())
+        locked = streams.current().carrier.ahead(*_rooms_of_messages.text(keys))
+    messages = _messages_with_rooms.all(keys, user_id)
+    if locked is not None:
+        # A message that came after the lock may stand in a room that is not locked.
+        to_python = get_model("Room")._meta.pk.to_python
+        ids = {to_python(room_id) for (room_id,) in locked.rows()}
+        messages = [message for message in messages if message.room_id in ids]
+    # One instance for each room: its position moves on with what happens.
+    rooms: dict[Any, Any] = {message.room_id: message.room for message in messages}
     for message in messages:
         message.room = rooms[message.room_id]
+    _note_held(rooms.values())
     return messages
+
+
+def _lock_ahead(room_id: Any) -> None:
+    """Lock a room's row with what is read next, which so shows it in its turn.
+
+    What is read in one statement with the lock may be older than what it waited for.
+    """
+    room_id = get_model("Room")._meta.pk.to_python(room_id)
+    outbox = streams.current()
+    if outbox.position(room_id) is None:
+        gates.enter([room_id])
+        outbox.carrier.ahead(*_room_lock.text([room_id]))
 
 
 def _note_held(rooms: Iterable[AbstractRoom]) -> None:

@@ -36,10 +36,8 @@ from ..models import (
     AbstractRoom,
     ClientMessage,
     get_model,
-    rows,
 )
 from ..models.deletions import told_by_operation
-from ..models.inserts import insert
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import MessageRelations, load_messages
@@ -122,8 +120,7 @@ class MessageOperations(Operations):
                 raise Invalid({"extra_fields.media": f"At most {limit} items are allowed."})
             assets = [self._make_asset(place, item) for place, item in enumerate(media)]
             now = self._next_time(room)
-            message = rows.new(
-                get_model("Message"),
+            message = get_model("Message")(
                 room=room,
                 sender=membership.user,
                 content=self.clean_content(content, required=not (assets or forwarded)),
@@ -139,7 +136,7 @@ class MessageOperations(Operations):
                 repeat = self._remember(client_id, message)
                 if repeat is not None:
                     return repeat
-            insert(message)
+            message.save(force_insert=True)
             self._attach(message, assets)
             quoted = parent or forwarded
             if quoted is None:

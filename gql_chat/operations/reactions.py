@@ -7,8 +7,7 @@ from typing import Any
 from .. import streams
 from ..errors import Conflict, Invalid, NotFound
 from ..events import MessageReacted
-from ..models import AbstractMessage, get_model, rows
-from ..models.inserts import insert
+from ..models import AbstractMessage, get_model
 from ..models.receipts import REACTION_LENGTH
 from .base import Operations, operation
 
@@ -32,14 +31,13 @@ class ReactionOperations(Operations):
             present, others = self._divide(message.relations.reactions)
             if any(reaction.reaction_content == reaction_content for reaction in present):
                 raise Conflict("You have reacted to this message in the same way already.")
-            reaction = rows.new(
-                get_model("Reaction"),
+            reaction = get_model("Reaction")(
                 message=message,
                 user=self.user,
                 reaction_content=reaction_content,
             )
             reaction.earlier = present
-            insert(reaction)
+            reaction.save(force_insert=True)
             message.relations.reactions = [*others, reaction]
             outbox.broadcast(message.room, MessageReacted("add", message))
         return message

@@ -18,7 +18,6 @@ from ..models import (
     Delivery,
     Membership,
     get_model,
-    rows,
 )
 from ..models.relations import load_messages
 from ..sql import bulk
@@ -158,9 +157,7 @@ class ReceiptOperations(Operations):
     def _write_receipts(self, messages: list[Any]) -> None:
         now = timezone.now()
         model = get_model("ReadReceipt")
-        receipts = [
-            rows.new(model, message=message, reader=self.user, read_at=now) for message in messages
-        ]
+        receipts = [model(message=message, reader=self.user, read_at=now) for message in messages]
         bulk.insert(receipts)
         for message, receipt in zip(messages, receipts, strict=True):
             message.relations.read_receipts.append(receipt)

@@ -12,26 +12,15 @@ from django.utils import timezone
 from .. import streams
 from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
-from ..models import get_model, rows
-from ..models.inserts import insert
-from ..sql.statements import Delete, One, Statement
-from .base import Operations, operation
+from ..models import get_model
+from ..sql.statements import One, Statement
+from .base import Operations, operation, primary
 
 _alive_sessions: Statement[Any] = Statement(
     lambda user_id, since: get_model("Session").objects.filter(
         user_id=user_id, alive_at__gte=since
     ),
     lambda: [One(get_user_model()._meta.pk), One(get_model("Session")._meta.get_field("alive_at"))],
-)
-
-_session = Delete(
-    lambda user_id, channel_name: get_model("Session").objects.filter(
-        user_id=user_id, channel_name=channel_name
-    ),
-    lambda: [
-        One(get_user_model()._meta.pk),
-        One(get_model("Session")._meta.get_field("channel_name")),
-    ],
 )
 
 
@@ -63,9 +52,7 @@ class SessionOperations(Operations):
         """
         with streams.transaction():
             self._check_count()
-            session = rows.new(get_model("Session"), user=self.user, channel_name=channel_name)
-            insert(session)
-        return session
+            return get_model("Session").objects.create(user=self.user, channel_name=channel_name)
 
     def _check_count(self) -> None:
         limit = chat_settings.MAX_SESSIONS_PER_USER
@@ -93,7 +80,8 @@ class SessionOperations(Operations):
 
     def close_session(self, channel_name: str) -> None:
         """Forget a socket."""
-        _session.run(self.user_id, channel_name)
+        sessions = primary(get_model("Session").objects)
+        sessions.filter(user_id=self.user_id, channel_name=channel_name).delete()
 
     def positions(self) -> list[StreamPosition]:
         """Return where all streams of the user stand: their own, and those of their rooms."""

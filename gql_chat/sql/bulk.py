@@ -13,8 +13,6 @@ from django.db import models, router
 from django.db.models.deletion import Collector
 from django.db.models.signals import post_save, pre_save
 
-from ..models.inserts import insert_plainly
-
 
 def insert(rows: Sequence[models.Model]) -> None:
     """Insert rows of one model."""
@@ -22,9 +20,8 @@ def insert(rows: Sequence[models.Model]) -> None:
         return
     model, using = _place(rows)
     if len(rows) == 1:
-        # Which costs less. Like many, one passes by a `save` of the project's.
-        if not insert_plainly(rows[0]):
-            rows[0].save_base(using=using, force_insert=True)
+        # Like many, one passes by a `save` of the project's.
+        rows[0].save_base(using=using, force_insert=True)
     else:
         _send(pre_save, rows, using, raw=False, update_fields=None)
         model._default_manager.using(using).bulk_create(rows)

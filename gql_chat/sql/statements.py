@@ -1,27 +1,40 @@
-"""Querysets that every event or connection asks, turned into SQL once.
+"""Querysets whose SQL is kept.
 
-Turning a queryset into SQL costs Django several times what SQLite or PostgreSQL need to answer
-it. What is asked so often never changes but for its values, so its SQL is kept.
+Django turns a queryset into SQL each time it is asked. That takes longer than PostgreSQL or SQLite
+need to answer what every event asks. So the SQL is kept. Only its values change.
 
-The contract: the queryset of a statement depends on nothing but its placeholders. A manager of a
-project's that computes (by the time, by the tenant of the request, by a language) would break it.
-So the SQL is kept only where every manager that the queryset went through is plain (`managers`).
-Where one is not, the queryset is built anew each time, and Django executes it.
+The contract: the queryset depends on nothing but its placeholders. It is built once, by a function
+of the placeholders, which stand for values and never for parts of the SQL. No clock, no setting, no
+context variable may have a part in it.
+
+The contract is refused where it does not hold: a manager of a project's may compute, by the time,
+the tenant of the request or a language. Where one of the managers that the queryset went through is
+not plain (`managers`), the queryset is built anew each time, and Django executes it as ever.
+
+Django reads the rows: its iterables, converters, `from_db`, signals and cursors. Three things of it
+are no public API:
+
+- `Query.get_compiler`, which a queryset asks for what executes it: it is handed the kept compiler.
+- `SQLCompiler.as_sql`, which that compiler asks for its SQL and parameters: it is handed the kept
+  SQL. All else that the compiler knows (columns, related objects, annotations) stays as it was when
+  the SQL was made.
+- `UpdateQuery.add_update_values`, which makes an update of a query without executing it.
+
+`tests/unit/test_statements.py` notices when one of them changes: it lets nothing be compiled, and
+compares the rows with Django's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import orjson
 from django.db import connections, models, router
-from django.db.models.deletion import Collector
-from django.db.models.sql import DeleteQuery, UpdateQuery
+from django.db.models.sql import UpdateQuery
 
-from ..models import driver
-from ..models.rows import Read, reader
 from .managers import asks_only_plain
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -169,22 +182,20 @@ Given = Callable[[], list["One | Many"]]
 
 
 @dataclass(slots=True)
-class _Compiled:
-    """A statement for one database, whichever thread's connection to it is used.
+class _Kept:
+    """A query that is compiled for one database, whichever thread's connection to it is used.
 
     Attributes:
+        compiler: Django's, which knows how rows become instances.
         sql: the text.
-        sliced: the same for some of the rows: it takes how many, and after how many.
         parameters: its parameters.
         given: which of them are values that are given later: the place, and whose it is.
-        read: makes instances of rows.
     """
 
-    sql: driver.SQL
-    sliced: driver.SQL
+    compiler: Any
+    sql: str
     parameters: list[Any]
     given: list[tuple[int, int]]
-    read: Read
 
 
 class _Prepared:
@@ -199,81 +210,57 @@ class _Prepared:
         self._build = build
         self._get_given = given
         self._given: list[One | Many] = []
-        self._compiled: dict[str, _Compiled] = {}
-        self._model: Any = None
+        self._kept: dict[str, _Kept] = {}
+        self._query: Any = None
         self._is_kept = False
 
-    def _prepare(self, connection: Any, compiled: _Compiled, values: tuple[Any, ...]) -> list[Any]:
-        """Return the parameters of the statement for these values."""
-        parameters = compiled.parameters.copy()
-        prepared = [
-            given.prepare(value, connection)
-            for given, value in zip(self._given, values, strict=True)
-        ]
-        for place, number in compiled.given:
-            parameters[place] = prepared[number]
-        return parameters
-
-    def _connect(self) -> tuple[Any, _Compiled] | None:
-        """Return the connection and the statement for its database; None where it is not kept."""
-        if self._model is None:
+    def _find(self) -> tuple[Any, _Kept] | None:
+        """Return the connection and the query for its database; None where it is not kept."""
+        if self._query is None:
             self._given = self._get_given()
             query = self._make_query()
             self._is_kept = asks_only_plain(query)
-            self._model = query.model
+            self._query = query
         if not self._is_kept:
             return None
         # A router is asked each time: it may answer by what it finds around it.
-        connection: Any = connections[router.db_for_write(self._model)]
-        compiled = self._compiled.get(connection.alias)
-        if compiled is None:
-            compiled = self._compiled[connection.alias] = self._compile(connection)
-        return connection, compiled
-
-    def _fetch(self, values: tuple[Any, ...]) -> Iterator[Any] | None:
-        """Return the rows for these values; None where the statement is not kept."""
-        found = self._connect()
-        if found is None:
-            return None
-        connection, compiled = found
-        parameters = self._prepare(connection, compiled, values)
-        return compiled.read(driver.fetch(connection, compiled.sql, parameters))
-
-    def _run(self, values: tuple[Any, ...]) -> bool:
-        """Execute the statement for these values; tell whether it is kept."""
-        found = self._connect()
-        if found is not None:
-            connection, compiled = found
-            driver.run(connection, compiled.sql, self._prepare(connection, compiled, values))
-        return found is not None
-
-    def _bind(self, values: tuple[Any, ...]) -> list[Bound]:
-        """Return what stands in the place of placeholders where the statement is not kept."""
-        pairs = zip(self._given, values, strict=True)
-        return [Bound(number, given, value) for number, (given, value) in enumerate(pairs)]
+        connection = connections[router.db_for_write(self._query.model)]
+        kept = self._kept.get(connection.alias)
+        if kept is None:
+            kept = self._kept[connection.alias] = self._compile(connection)
+        return connection, kept
 
     def _make_query(self) -> Any:
-        return self._build(
-            *(Placeholder(number, given.field) for number, given in enumerate(self._given))
-        )
+        numbered = enumerate(self._given)
+        return self._build(*(Placeholder(number, given.field) for number, given in numbered))
 
-    def _compile(self, connection: Any) -> _Compiled:
-        compiler: Any = self._make_query().get_compiler(connection=connection)
+    def _compile(self, connection: Any) -> _Kept:
+        compiler: Any = self._query.clone().get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         given = [
             (place, parameter.number)
             for place, parameter in enumerate(parameters)
             if isinstance(parameter, Placeholder)
         ]
-        # What reads rows is kept: this thread's connection shall not be kept open with it.
-        compiler.connection = connections.create_connection(connection.alias)
-        return _Compiled(
-            driver.SQL(sql),
-            driver.SQL(f"{sql} LIMIT %s OFFSET %s"),
-            list(parameters),
-            given,
-            reader(compiler),
-        )
+        # It is kept: this thread's connection shall not be kept open with it.
+        compiler.connection = None
+        return _Kept(compiler, sql, list(parameters), given)
+
+    def _prepare(self, connection: Any, kept: _Kept, values: tuple[Any, ...]) -> list[Any]:
+        """Return the parameters of the statement for these values."""
+        parameters = kept.parameters.copy()
+        prepared = [
+            given.prepare(value, connection)
+            for given, value in zip(self._given, values, strict=True)
+        ]
+        for place, number in kept.given:
+            parameters[place] = prepared[number]
+        return parameters
+
+    def _bind(self, values: tuple[Any, ...]) -> list[Bound]:
+        """Return what stands in the place of placeholders where the statement is not kept."""
+        pairs = zip(self._given, values, strict=True)
+        return [Bound(number, given, value) for number, (given, value) in enumerate(pairs)]
 
 
 def _in_place(queryset: Any) -> Any:
@@ -295,31 +282,63 @@ class Statement(_Prepared, Generic[ModelT]):
     """
 
     def __init__(self, build: Callable[..., models.QuerySet[ModelT]], given: Given) -> None:
-        super().__init__(lambda *placeholders: build(*placeholders).query, given)
-        self._find = build
+        super().__init__(self._build_query, given)
+        self._select = build
+        self._queryset: Any = None
 
     def first(self, *values: Any) -> ModelT | None:
         """Return the first row for these values, or None."""
-        rows = self._fetch(values)
-        return next(iter(self._select(values)[:1]) if rows is None else rows, None)
+        found = self._find()
+        if found is None:
+            return next(iter(self._anew(values)[:1]), None)
+        return next(iter(self._read(*found, values)), None)
 
     def all(self, *values: Any) -> list[ModelT]:
         """Return the rows for these values."""
-        rows = self._fetch(values)
-        return list(self._select(values) if rows is None else rows)
+        found = self._find()
+        return list(self._anew(values)) if found is None else self._read(*found, values)
 
     def slice(self, start: int, size: int, *values: Any) -> list[ModelT]:
         """Return at most `size` of the rows for these values, after the first `start`."""
-        found = self._connect()
+        found = self._find()
         if found is None:
-            return list(self._select(values)[start : start + size])
-        connection, compiled = found
-        parameters = self._prepare(connection, compiled, values)
-        rows = driver.fetch(connection, compiled.sliced, [*parameters, size, start])
-        return list(compiled.read(rows))
+            return list(self._anew(values)[start : start + size])
+        return self._read(*found, values, " LIMIT %s OFFSET %s", (size, start))
 
-    def _select(self, values: tuple[Any, ...]) -> Any:
-        return _in_place(self._find(*self._bind(values)))
+    def text(self, *values: Any) -> tuple[str, Sequence[Any]]:
+        """Return the SQL and its parameters for these values, for a cursor of Django's."""
+        found = self._find()
+        if found is None:
+            rows = self._anew(values)
+            # As a queryset compiles itself.
+            sql, parameters = rows.query.get_compiler(using=rows.db).as_sql()
+            return sql, parameters
+        connection, kept = found
+        return kept.sql, self._prepare(connection, kept, values)
+
+    def _build_query(self, *placeholders: Placeholder) -> Any:
+        self._queryset = self._select(*placeholders)
+        return self._queryset.query
+
+    def _anew(self, values: tuple[Any, ...]) -> Any:
+        return _in_place(self._select(*self._bind(values)))
+
+    def _read(
+        self,
+        connection: Any,
+        kept: _Kept,
+        values: tuple[Any, ...],
+        end: str = "",
+        more: tuple[int, ...] = (),
+    ) -> list[ModelT]:
+        """Have Django read the rows, as of any queryset, by the SQL that is kept."""
+        parameters = [*self._prepare(connection, kept, values), *more]
+        compiler = copy(kept.compiler)
+        compiler.connection = connection
+        compiler.as_sql = lambda *_args, **_options: (kept.sql + end, parameters)
+        rows = self._queryset.using(connection.alias)
+        rows.query.get_compiler = lambda *_args, **_options: compiler
+        return list(rows)
 
 
 class Update(_Prepared):
@@ -341,37 +360,18 @@ class Update(_Prepared):
             return query
 
         super().__init__(make_query, given)
-        self._find = build
+        self._select = build
 
     def run(self, *values: Any) -> None:
         """Write."""
-        if not self._run(values):
-            queryset, changes = self._find(*self._bind(values))
+        found = self._find()
+        if found is None:
+            queryset, changes = self._select(*self._bind(values))
             _in_place(queryset).update(**changes)
-
-
-class Delete(_Prepared):
-    """A deletion with placeholders; Django's own where signals or other rows wait for it.
-
-    Args:
-        build: takes the placeholders and returns the queryset of the rows.
-        given: as for `Statement`.
-    """
-
-    def __init__(self, build: Callable[..., models.QuerySet[Any]], given: Given) -> None:
-        super().__init__(lambda *values: build(*values).query.chain(DeleteQuery), given)
-        self._find = build
-
-    def run(self, *values: Any) -> None:
-        """Delete."""
-        found = self._connect()
-        if found is not None:
-            connection, _ = found
-            collector: Any = Collector(connection.alias)
-            if collector.can_fast_delete(self._model._default_manager.all()):
-                self._run(values)
-                return
-        _in_place(self._find(*self._bind(values))).delete()
+            return
+        connection, kept = found
+        with connection.cursor() as cursor:
+            cursor.execute(kept.sql, self._prepare(connection, kept, values))
 
 
 def find_by(

@@ -33,7 +33,6 @@ from .publishing import (
     touch,
     unsubscribe,
 )
-from .sequences import advance
 from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
 
 __all__ = [
@@ -47,7 +46,6 @@ __all__ = [
     "Outbox",
     "Position",
     "Positions",
-    "advance",
     "announce",
     "capture",
     "commit_together",

@@ -13,7 +13,7 @@ import orjson
 from django.db import connections, router
 from django.db.models import FilteredRelation, Q
 
-from ..models import Epoch, Membership, StreamEvent, UserStream, driver, get_model
+from ..models import Epoch, Membership, StreamEvent, UserStream, get_model
 from .envelopes import room_stream, user_stream
 
 
@@ -87,7 +87,9 @@ def positions(user_id: Any) -> Positions:
     user = UserStream._meta.get_field("user").target_field
     key = user.get_db_prep_value(user_id, connection)
     sql = _select_positions(connection.vendor, room._meta.db_table)
-    epoch, own_seq, *columns = driver.fetch(connection, sql, [key, key])[0]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [key, key])
+        epoch, own_seq, *columns = cursor.fetchone()
     # PostgreSQL collects nothing to NULL.
     names, seqs, joined_seqs = (orjson.loads(column or "[]") for column in columns)
     own = (user_stream(user_id), own_seq or 0, 1)
@@ -96,7 +98,7 @@ def positions(user_id: Any) -> Positions:
 
 
 @cache
-def _select_positions(vendor: str, rooms: str) -> driver.SQL:
+def _select_positions(vendor: str, rooms: str) -> str:
     # One row: before each, SQLite's driver lets another thread run, and the event loop's may keep
     # it waiting every time. PostgreSQL's reads JSON in half the time of rows or arrays.
     if vendor == "sqlite":
@@ -108,7 +110,7 @@ def _select_positions(vendor: str, rooms: str) -> driver.SQL:
     # The names too: to put hundreds together costs Python more.
     wanted = (f"'{room_stream('')}' || {key}", "room.seq", "member.joined_seq")
     columns = [collect.format(each) for each in wanted]
-    return driver.SQL(
+    return (
         f"SELECT (SELECT value FROM {Epoch._meta.db_table} WHERE id = {Epoch.ROW}), "
         f"(SELECT seq FROM {UserStream._meta.db_table} WHERE user_id = %s), "
         f"{', '.join(columns)} "

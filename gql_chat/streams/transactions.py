@@ -8,20 +8,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import DatabaseError, Error, connections, router
+from django.db import DatabaseError, connections, router
 from django.db import transaction as db_transaction
 
 from ..conf import chat_settings
 from ..errors import Again, refers_to_nothing, sqlstate
-from ..models import StreamEvent, driver, locks
+from ..models import StreamEvent, get_model, locks
 from ..models.locks import take_write_lock
+from ..sql.pipeline import carrying
 from .outbox import Outbox, running
 from .publishing import hand_over_after_commit
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+
+    from ..sql.pipeline import Carrier
 
 T = TypeVar("T")
 
@@ -131,38 +135,49 @@ def transaction() -> Iterator[Outbox]:
     connection = connections[using]
     shares = _shared.running
     owns = not connection.in_atomic_block
-    with _savepoint(connection) if shares else db_transaction.atomic(using=using):
+    with db_transaction.atomic(using=using):
         if not shares:
             take_write_lock(connection)
-        if owns:
-            _limit_lock_waits(connection)
-        outbox = Outbox(connection)
-        token = locks.keep(outbox)
-        try:
-            yield outbox
-            _check_whole(connection)
-        finally:
-            outbox.end()
-            locks.keep_no_more(token)
+        with carrying(connection, _held_models()) as carrier:
+            if owns:
+                _limit_lock_waits(connection, carrier)
+            outbox = Outbox(connection, carrier)
+            token = locks.keep(outbox)
+            try:
+                yield outbox
+                carrier.flush()
+                _check_whole(connection)
+            finally:
+                outbox.end()
+                locks.keep_no_more(token)
         if envelopes := outbox.close():
             hand_over_after_commit(envelopes, using)
         if shares or owns:
             _let_hooks_fail(connection)
 
 
-def _limit_lock_waits(connection: BaseDatabaseWrapper) -> None:
+@cache
+def _held_models() -> list[Any]:
+    """Return the models whose inserts wait for the next statement: what most operations write."""
+    names = ("Message", "ChatNotification", "ReadReceipt", "Reaction")
+    return [get_model(name) for name in names]
+
+
+def _limit_lock_waits(connection: BaseDatabaseWrapper, carrier: Carrier) -> None:
     """Let no statement of the running transaction wait longer for a lock than `LOCK_TIMEOUT`.
 
     On PostgreSQL; on SQLite the `timeout` of the connection says how long its one writer is waited
     for. A statement that waited for so long raises what `errors.ExceptionHandler` turns into
     `Busy`. `statement_timeout` stays as the project has it.
+
+    Args:
+        connection: this thread's connection.
+        carrier: takes the statement along.
     """
     seconds = chat_settings.LOCK_TIMEOUT
     if seconds is not None and connection.vendor == "postgresql":
-        # No other statement can carry it along: BEGIN is sent by the driver, and what is prepared
-        # stands alone.
         milliseconds = max(1, round(seconds * 1000))
-        driver.run(connection, driver.SQL(f"SET LOCAL lock_timeout = {milliseconds}"), ())
+        carrier.ahead(f"SET LOCAL lock_timeout = {milliseconds}")
 
 
 def _let_hooks_fail(connection: BaseDatabaseWrapper) -> None:
@@ -188,40 +203,3 @@ def shared_transaction() -> Iterator[BaseDatabaseWrapper]:
             yield connection
         finally:
             _shared.running = False
-
-
-_SAVEPOINT = "gql_chat"
-_SAVE = driver.SQL(f'SAVEPOINT "{_SAVEPOINT}"')
-_RELEASE = driver.SQL(f'RELEASE SAVEPOINT "{_SAVEPOINT}"')
-
-
-@contextmanager
-def _savepoint(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Do what `atomic` does inside a shared transaction, at a tenth of what it costs."""
-    driver.run(connection, _SAVE, ())
-    connection.savepoint_ids.append(_SAVEPOINT)
-    try:
-        yield
-    except BaseException:
-        connection.savepoint_ids.pop()
-        _undo(connection)
-        raise
-    connection.savepoint_ids.pop()
-    if connection.needs_rollback:
-        _undo(connection)
-    else:
-        try:
-            driver.run(connection, _RELEASE, ())
-        except Error:
-            connection.needs_rollback = True
-            raise
-
-
-def _undo(connection: BaseDatabaseWrapper) -> None:
-    """Undo what was written since the savepoint, with its `on_commit` hooks."""
-    connection.needs_rollback = False
-    try:
-        connection.savepoint_rollback(_SAVEPOINT)
-        connection.savepoint_commit(_SAVEPOINT)
-    except Error:
-        connection.needs_rollback = True  # so that nothing of the whole is committed

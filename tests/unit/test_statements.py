@@ -2,8 +2,10 @@
 
 import gc
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,17 +15,16 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connections, models
 from django.db.models import Exists, F, OuterRef
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_init, pre_init
+from django.db.models.sql.compiler import SQLCompiler, SQLUpdateCompiler
 from django.test import override_settings
 from django.test.utils import isolate_apps
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 
-from gql_chat.models import Session, rows
-from gql_chat.models.inserts import insert
+from gql_chat.models import GroupChat, Message, Reaction, Room, Session
 from gql_chat.sql.statements import (
     Among,
-    Delete,
     Keys,
     Many,
     One,
@@ -63,41 +64,112 @@ def sessions(users: Users, db: None) -> list[Session]:
     return [Session.objects.create(user=alice, channel_name=name) for name in ("one", "two")]
 
 
-def _by_name() -> Delete:
-    return Delete(
-        lambda name: Session.objects.filter(channel_name=name),
-        lambda: [One(Session._meta.get_field("channel_name"))],
+# What Django makes of rows that kept SQL reads
+
+
+@contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """Let Django turn no queryset into SQL."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("A queryset was compiled.")
+
+    with (
+        patch.object(SQLCompiler, "as_sql", refuse),
+        patch.object(SQLUpdateCompiler, "as_sql", refuse),
+    ):
+        yield
+
+
+def attributes(instance: models.Model) -> dict[str, Any]:
+    return {name: value for name, value in vars(instance).items() if name != "_state"}
+
+
+def test_what_is_kept_is_compiled_once(message: Message) -> None:
+    messages = find_by(lambda: Message.objects.all(), "id")
+    names: Statement[Any] = find_among(lambda: Message.objects.values_list("content"), "id")
+    edit = Update(
+        lambda key, content: (Message.objects.filter(pk=key), {"content": content}),
+        lambda: [One(Message._meta.pk), One(Message._meta.get_field("content"))],
     )
 
-
-def test_a_deletion_deletes_what_it_finds_with_one_query(
-    sessions: list[Session], django_assert_num_queries: Any
-) -> None:
-    deletion = _by_name()
-
-    for name in ("one", "nobody"):
-        with django_assert_num_queries(1):
-            deletion.run(name)
-
-    assert list(Session.objects.values_list("channel_name", flat=True)) == ["two"]
+    for ask in (nullcontext, nothing_compiled):
+        with ask():
+            assert messages.first(message.pk) == message
+            assert messages.all(message.pk) == [message]
+            assert messages.slice(0, 5, message.pk) == [message]
+            assert messages.slice(1, 5, message.pk) == []
+            assert names.all([message.pk]) == [(message.content,)]
+            edit.run(message.pk, message.content)
 
 
-def test_a_deletion_sends_the_signals_that_somebody_listens_to(sessions: list[Session]) -> None:
-    deletion = _by_name()
-    heard: list[str] = []
+def test_an_instance_is_what_django_makes(message: Message) -> None:
+    related = Message.objects.select_related("sender", "room", "parent_message")
+    found: Any = find_by(lambda: related, "id").first(message.pk)
+    made = related.get(pk=message.pk)
 
-    def hear(instance: Session, **_: Any) -> None:
-        heard.append(instance.channel_name)
+    assert type(found) is Message
+    assert type(found.room) is GroupChat
+    assert attributes(found) == attributes(made)
+    assert attributes(found.sender) == attributes(made.sender)
+    assert attributes(found.room) == attributes(made.room)
+    assert (found._state.adding, found._state.db) == (made._state.adding, made._state.db)
+    assert found._state.fields_cache == made._state.fields_cache
 
-    deletion.run("one")
-    post_delete.connect(hear, sender=Session)
+
+def test_an_instance_can_be_changed_and_saved(message: Message) -> None:
+    found: Any = find_by(lambda: Message.objects.all(), "id").first(message.pk)
+    found.content = "changed"
+    found.save()
+
+    assert Message.objects.get().content == "changed"
+    assert found.room == message.room
+
+
+def test_a_room_is_of_its_type(group: GroupChat) -> None:
+    rooms = find_by(lambda: Room.objects.all(), "id")
+
+    assert type(rooms.first(group.pk)) is GroupChat
+    Room.objects.filter(pk=group.pk).update(type="Hall", max_participants=None)
+    assert type(rooms.first(group.pk)) is Room
+
+
+@pytest.mark.parametrize("signal", [pre_init, post_init])
+def test_who_listens_to_instances_being_made_hears_of_them(signal: Any, message: Message) -> None:
+    heard: list[Any] = []
+
+    def listen(sender: type, **kwargs: Any) -> None:
+        heard.append(sender)
+
+    signal.connect(listen, sender=Message)
     try:
-        deletion.run("two")
+        find_by(lambda: Message.objects.all(), "id").first(message.pk)
     finally:
-        post_delete.disconnect(hear, sender=Session)
+        signal.disconnect(listen, sender=Message)
 
-    assert heard == ["two"]
-    assert not Session.objects.exists()
+    assert heard == [Message]
+
+
+def test_values_and_annotations_are_what_django_makes_of_them(message: Message, bob: Any) -> None:
+    def select(ids: Any) -> Any:
+        reacted = Reaction.objects.filter(message_id=OuterRef("pk"))
+        return Message.objects.filter(Among(F("id"), ids)).annotate(has=Exists(reacted))
+
+    columns = ("id", "created_at", "sender_id", "parent_message_id", "has")
+    instances: Statement[Any] = Statement(select, lambda: [Many(Message._meta.pk)])
+    values: Statement[Any] = Statement(
+        lambda ids: select(ids).values_list(*columns), lambda: [Many(Message._meta.pk)]
+    )
+    sender_id = message.sender_id
+    expected = (message.pk, message.created_at, sender_id, None, False)
+
+    assert values.all([message.pk]) == [expected]
+    kinds = [uuid.UUID, datetime, type(sender_id), type(None), bool]
+    assert [type(value) for value in values.all([message.pk])[0]] == kinds
+    assert instances.all([message.pk])[0].has is False
+    Reaction.objects.create(message=message, user=bob, reaction_content="+1")
+    assert values.all([message.pk])[0][-1] is True
+    assert instances.all([message.pk])[0].has is True
 
 
 # Managers of a project's that compute
@@ -224,9 +296,6 @@ def test_what_is_written_goes_through_such_a_manager(
         lambda user_id, at: (own_sessions.objects.filter(user_id=user_id), {"last_seen": at}),
         lambda: given,
     )
-    deletion = Delete(
-        lambda user_id: own_sessions.objects.filter(user_id=user_id), lambda: given[:1]
-    )
     user_id = Session.objects.values_list("user_id", flat=True)[0]
     at = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -236,11 +305,6 @@ def test_what_is_written_goes_through_such_a_manager(
     update.run(user_id, at)
     seen = Session.objects.filter(last_seen=at).order_by("channel_name")
     assert named(seen) == ["blue 1", "red 1", "red 2"]
-
-    for tenant, left in (("red", ["blue 1", "one", "two"]), ("blue", ["one", "two"])):
-        as_tenant(tenant)
-        deletion.run(user_id)
-        assert named(Session.objects.order_by("channel_name")) == left
 
 
 def test_a_manager_that_names_a_database_is_obeyed(
@@ -270,40 +334,3 @@ def test_a_router_is_asked_each_time(sessions: list[Session]) -> None:
         assert named(filter(None, [statement.first("one")])) == ["one"]
         with pytest.raises(ConnectionDoesNotExist, match="elsewhere"):
             statement.first("one")
-
-
-def test_a_new_row_asks_the_routers_about_what_it_is_related_to(sessions: list[Session]) -> None:
-    class Apart(Router):
-        def allow_relation(self, *objects: Any, **hints: Any) -> bool:
-            return False
-
-    user = sessions[0].user
-    with (
-        override_settings(DATABASE_ROUTERS=[Apart()]),
-        pytest.raises(ValueError, match="router prevents this relation"),
-    ):
-        rows.new(Session, user=user, channel_name="three")
-
-
-def test_a_base_manager_of_the_projects_inserts_in_its_own_way(sessions: list[Session]) -> None:
-    inserted = []
-
-    class Rows(models.QuerySet[Any]):
-        def _insert(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
-            inserted.extend(objs)
-            return super()._insert(objs, *args, **kwargs)
-
-    manager: Any = Rows.as_manager()
-    manager.contribute_to_class(Session, "rows")
-    row = Session(user=sessions[0].user, channel_name="three")
-    try:
-        # Where Django keeps what `base_manager_name` names.
-        with patch.dict(vars(Session._meta), base_manager=manager):
-            insert(row)
-    finally:
-        del Session.rows  # type: ignore[attr-defined]
-        Session._meta.local_managers.remove(manager)
-        Session._meta._expire_cache()  # type: ignore[attr-defined]
-
-    assert inserted == [row]
-    assert Session.objects.filter(pk=row.pk).exists()

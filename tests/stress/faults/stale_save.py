@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models.signals import post_save
 
 from gql_chat import streams
-from gql_chat.models import AbstractRoom, driver
+from gql_chat.models import AbstractRoom
 
 
 def bring_back() -> None:
@@ -15,10 +15,10 @@ def bring_back() -> None:
         if isinstance(instance, AbstractRoom) and not created:
             sender._base_manager.filter(pk=instance.pk).update(seq=instance.seq)
 
-    def count_up(vendor: str, table: str, *columns: str) -> driver.SQL:
+    def count_up(vendor: str, table: str, *columns: str) -> str:
         # The log is asked for its end all the same, since its name is among the parameters.
         changes = ["seq = seq + 1 + 0 * length(%s)", *(f"{name} = %s" for name in columns[1:])]
-        return driver.SQL(f'UPDATE "{table}" SET {", ".join(changes)} WHERE id = %s RETURNING seq')
+        return f'UPDATE "{table}" SET {", ".join(changes)} WHERE id = %s RETURNING seq'
 
     post_save.connect(write_back, weak=False, dispatch_uid="fault")
     streams._count_up_room = count_up  # type: ignore[assignment]
