@@ -9,7 +9,8 @@ to happen before any model of the package loads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from functools import wraps
 from threading import RLock
 from typing import Any, TypedDict, TypeVar
@@ -203,6 +204,7 @@ class ChatSettings:
         "PostgreSQL; on SQLite the database's `timeout` says it",
         none="as long as the database lets it",
         remedy="to wait for ever",
+        most=(2**31 - 1) // 1000,  # PostgreSQL keeps it in milliseconds
     )
     GRAPHQL_MAX_DEPTH = limit(12, "Fields of a GraphQL operation in each other")
     GRAPHQL_MAX_ALIASES = limit(15, "Aliases of a GraphQL operation")
@@ -310,8 +312,14 @@ def _refuse_unknown(given: dict[str, Any], known: dict[str, Any], where: str) ->
     for key in given:
         if key not in known:
             raise ImproperlyConfigured(
-                f"{where} has an unknown key {key!r}. Known keys: {', '.join(known)}."
+                f"{where} has an unknown key {key!r}.{_suggest(key, known)} "
+                f"Known keys: {', '.join(known)}."
             )
+
+
+def _suggest(key: Any, known: Iterable[str]) -> str:
+    close = get_close_matches(str(key).upper(), known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _import(name: str, value: Any) -> Any:

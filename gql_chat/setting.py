@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar, overload
+from typing import Any, Generic, Never, Protocol, Self, TypeVar, overload
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -76,6 +76,9 @@ class Setting(Generic[T_co]):
 
     def __get__(self, instance: Reader | None, owner: type) -> Any:
         return self if instance is None else instance.read(self.name)
+
+    def __set__(self, instance: Reader, value: object) -> Never:
+        raise AttributeError(f"{self.name} is read here, and set in the project's settings.")
 
     @property
     def shown(self) -> str:
@@ -146,7 +149,13 @@ def seconds(default: float, meaning: str) -> Setting[float]:
 
 
 def seconds_or_none(
-    default: float | None, meaning: str, *, none: str, remedy: str, shown: str = ""
+    default: float | None,
+    meaning: str,
+    *,
+    none: str,
+    remedy: str,
+    most: float = math.inf,
+    shown: str = "",
 ) -> Setting[float | None]:
     """Declare a setting that is a number of seconds above 0, or None.
 
@@ -155,11 +164,13 @@ def seconds_or_none(
         meaning: likewise.
         none: what `None` does.
         remedy: the same as the end of a request, as "to wait for ever".
+        most: the largest number that it may be.
         shown: as for any setting.
     """
     kind = Kind(
-        lambda value: value is None or is_duration(value),
-        f"Use a number of seconds above 0, or None {remedy}.",
+        lambda value: value is None or (is_duration(value) and value <= most),
+        f"Use a number of seconds above 0{'' if most == math.inf else f', {most:,.0f} at most'}, "
+        f"or None {remedy}.",
     )
     return Setting(default, meaning, kind, none=none, shown=shown)
 

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
-from gql_chat import relations
-from gql_chat.models import Delivery, GroupChat, Message, ReadReceipt
-from gql_chat.relations import load_messages
+from gql_chat.models import Delivery, GroupChat, Message, ReadReceipt, relations
+from gql_chat.models.relations import load_messages
 
 
 def test_users_of_all_that_hangs_on_messages_are_read_once(

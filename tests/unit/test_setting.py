@@ -47,6 +47,11 @@ def test_a_setting_is_read_on_an_instance_and_declared_on_the_class() -> None:
     assert More.MAX_PINS.name == "MAX_PINS"
 
 
+def test_a_setting_cannot_be_assigned() -> None:
+    with pytest.raises(AttributeError, match="MAX_PINS is read here"):
+        More().MAX_PINS = 7  # type: ignore[misc]
+
+
 def test_a_class_declares_what_its_bases_do_and_its_own_in_that_order() -> None:
     assert list(declared(More)) == ["LOUD", "MAX_PINS"]
 

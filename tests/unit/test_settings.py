@@ -105,6 +105,14 @@ def test_an_unknown_key_is_named_with_those_that_are_known(given: Any, named: st
         merge(given)
 
 
+def test_an_unknown_key_is_told_what_may_be_meant() -> None:
+    with pytest.raises(ImproperlyConfigured, match="Did you mean 'MAX_PAGE_SIZE'"):
+        merge({"max_page_sizes": 1})
+    with pytest.raises(ImproperlyConfigured) as caught:
+        merge({"COLOUR": 1})
+    assert "Did you mean" not in str(caught.value)
+
+
 @pytest.mark.parametrize("given", [None, [], "text", 1, [("MAX_PAGE_SIZE", 1)]])
 def test_settings_that_are_no_dict_are_refused(given: Any) -> None:
     with pytest.raises(ImproperlyConfigured, match="must be a dict"):
@@ -318,7 +326,7 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
         ),
         ("MAX_MEDIA_ITEMS", ("ten", -1, 1.5, True)),
         ("INACTIVITY_THRESHOLD", (None, "60", 0, -1, True, float("inf"), float("nan"))),
-        ("LOCK_TIMEOUT", ("2 s", 0, -1, True, float("nan"), float("inf"))),
+        ("LOCK_TIMEOUT", ("2 s", 0, -1, True, float("nan"), float("inf"), 2_147_484)),
         ("EVENT_LOG_RETENTION", ("7 days", 0, -1, True, timedelta(days=7))),
         ("WEBSOCKET_PATH", (None, 5, "messaging", "", "messaging/?a=/", "a b/", b"messaging/")),
         (
@@ -354,7 +362,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: A
         ("MAX_IDS", (1, None)),
         ("MAX_MEDIA_ITEMS", (0, None)),
         ("RATE_LIMIT", ({"events": 1, "seconds": 0.5},)),
-        ("LOCK_TIMEOUT", (0.5, 2, None)),
+        ("LOCK_TIMEOUT", (0.5, 2, 2_147_483, None)),
         ("EVENT_LOG_RETENTION", (1, None)),
     ],
 )
