@@ -1,4 +1,4 @@
-"""What the hub hands to a local socket, and what it asks of one."""
+"""Delivery: the frames that the hub hands to local sockets, and the sockets that take them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Delivered:
 
     @cached_property
     def placed(self) -> str:
-        """The frame with its place in its stream, for sockets that resumed."""
+        """The frame with its stream and sequence number, for sockets that resumed."""
         if self.envelope.seq == 0:
             return self.plain
         return protocol.encode(
@@ -40,7 +40,7 @@ class Delivered:
         )
 
 
-class Listener(Protocol):
+class Subscriber(Protocol):
     """A local socket, as the hub sees it."""
 
     user_key: str

@@ -87,10 +87,14 @@ class Sockets:
 
     async def check_nothing_is_left(self) -> None:
         hub = self.hub
-        assert (hub._readings, list(hub._stash), hub._left) == ({}, [], {})
-        assert not hub._listeners
-        assert not hub._streams
-        assert not hub._streams_of
+        assert (len(hub.readings), hub.readings.kept_frames, hub.readings.kept_departures) == (
+            0,
+            0,
+            0,
+        )
+        assert not hub.registry.subscribers
+        assert not hub.registry.streams
+        assert not hub.registry.streams_of
         assert not hub._running
         assert not any(turn.locked() for turn in hub._turns.values())
         await eventually(lambda: self.sessions() == 0, "no session is left")
@@ -129,9 +133,9 @@ async def test_a_socket_that_is_cancelled_wherever_it_is_leaves_nothing_behind(
                 case _:
                     task.cancel()
         await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), PATIENCE)
-        assert sockets.hub._readings == {}
-        assert not sockets.hub._listeners
-        assert not sockets.hub._stash
+        assert len(sockets.hub.readings) == 0
+        assert not sockets.hub.registry.subscribers
+        assert not sockets.hub.readings.kept_frames
     await sockets.check_nothing_is_left()
 
     # And the hub serves whoever comes next.
@@ -167,7 +171,7 @@ async def test_a_socket_that_is_cancelled_where_it_waits_leaves_nothing_behind(
     tasks = [sockets.open(Server()) for _ in range(10)]
     for _ in range(20):
         await asyncio.sleep(0)
-    assert hub._listeners
+    assert hub.registry.subscribers
 
     for task in tasks:
         task.cancel()
@@ -176,8 +180,8 @@ async def test_a_socket_that_is_cancelled_where_it_waits_leaves_nothing_behind(
     go_on_soon.cancel()
     go_on.set()
 
-    assert (hub._readings, list(hub._stash)) == ({}, [])
-    assert not hub._listeners
+    assert (len(hub.readings), hub.readings.kept_frames) == (0, 0)
+    assert not hub.registry.subscribers
     if place == "turn":
         turn.release()
     del turn
@@ -302,8 +306,8 @@ async def test_a_server_that_never_says_that_it_closed_keeps_nothing_alive(
 
     server = Silent()
     task = await opened(sockets, server)
-    for listener in tuple(sockets.hub._listeners[str(sockets.user.pk)]):
-        listener.interrupt()
+    for subscriber in tuple(sockets.hub.registry.subscribers[str(sockets.user.pk)]):
+        subscriber.interrupt()
 
     await asyncio.wait_for(task, PATIENCE)
     assert server.codes == [1012]
@@ -319,8 +323,8 @@ async def test_where_a_server_cannot_send_a_code_the_client_is_told_another_way(
     server = Server()
     server.refuses = {1009, 1011, 1012}
     task = await opened(sockets, server)
-    (listener,) = sockets.hub._listeners[str(sockets.user.pk)]
-    consumer: Any = listener
+    (subscriber,) = sockets.hub.registry.subscribers[str(sockets.user.pk)]
+    consumer: Any = subscriber
 
     await consumer.close(code)
     await asyncio.wait_for(task, PATIENCE)
@@ -334,9 +338,9 @@ async def test_a_hub_that_stops_lets_a_socket_be_closed_to_the_end(sockets: Sock
     """The last socket's own closing is no task that ends with the hub."""
     server = Server()
     task = await opened(sockets, server)
-    (listener,) = sockets.hub._listeners[str(sockets.user.pk)]
-    listener.dismiss()
-    listener.interrupt()
+    (subscriber,) = sockets.hub.registry.subscribers[str(sockets.user.pk)]
+    subscriber.dismiss()
+    subscriber.interrupt()
     server.go()
     await asyncio.wait_for(task, PATIENCE)
 
@@ -370,7 +374,9 @@ async def test_a_frame_that_was_held_back_and_cannot_be_taken_closes_the_socket(
     if when == "opening":
         monkeypatch.setattr(hub, "subscribed", go_on.wait)
         task = sockets.open(server, Picky)
-        await eventually(lambda: hub._follows(str(sockets.user.pk), envelopes[0].stream), "it has")
+        await eventually(
+            lambda: hub.registry.hears(str(sockets.user.pk), envelopes[0].stream), "it has"
+        )
     else:
         task = sockets.open(server, Picky)
         await eventually(server.is_open, "it is open")
