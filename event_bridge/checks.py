@@ -12,6 +12,8 @@ from gql_chat.checks import check_class
 from gql_chat.checks import check_settings as check_chat_settings
 from gql_chat.conf import SETTING, chat_settings
 
+from .declarations import Choice, Operation
+
 
 @register("event_bridge")
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -37,8 +39,6 @@ def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
 
 
 def _check_mapper(value: Any) -> list[CheckMessage]:
-    from .operations import Choice, Operation
-
     where = f"{SETTING}['EVENT_MAPPER']"
     hint = "Name a function that returns a dict from event names to operations."
     try:

@@ -26,12 +26,7 @@ from .delivery import Delivered
 from .hub import get_hub
 from .intake import Intake
 from .mounts import check_mount
-from .operations import (
-    Answer,
-    Prepared,
-    events,
-    lifecycle,
-)
+from .operations import Answer, Prepared, events, lifecycle
 from .outbox import LIMIT, SIZE_LIMIT, Outbox
 from .protocol import Frame, Malformed
 from .resume import Resumption

@@ -9,13 +9,14 @@ from gql_chat import streams
 from gql_chat.streams import Envelope
 
 from . import protocol
+from .events import find_dispatch
 
 
 class Delivered:
     """An envelope on its way to local sockets, encoded at most once for all of them."""
 
     def __init__(self, envelope: Envelope) -> None:
-        dispatch = protocol.find_dispatch(envelope.kind)
+        dispatch = find_dispatch(envelope.kind)
         self.envelope = envelope
         self.name = dispatch.name
         self._data = dispatch.data(streams.parse_payload(envelope.payload))

@@ -13,8 +13,9 @@ from graphql.type import is_required_argument
 from gql_chat.conf import SERIALIZERS, chat_settings
 from gql_chat.schema import Unplannable, get_graphql_schema, rendering
 
-from .operations import LIFECYCLE, Prepared, operations_of
-from .protocol import dispatches
+from .declarations import operations_of
+from .events import LIFECYCLE, dispatches
+from .operations import Prepared
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "User": ("id", "username"),

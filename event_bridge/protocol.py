@@ -8,9 +8,7 @@ from typing import Any
 
 import orjson
 
-from gql_chat.conf import per_settings
 from gql_chat.errors import ECHO_LENGTH, RETRY_AFTER, ChatError, Invalid, Unavailable, shorten
-from gql_chat.schema import own_events
 
 VERSION = "1.0.0"
 """That of the event protocol: its first part changes when a client has to."""
@@ -176,73 +174,3 @@ def error(problem: ChatError, request_id: RequestId = None) -> str:
 
 def _with_request(content: Mapping[str, Any], request_id: RequestId) -> Mapping[str, Any]:
     return content if request_id is None else {**content, "request_id": request_id}
-
-
-@dataclass(slots=True, frozen=True)
-class Dispatch:
-    """How the payload of a subscription becomes a frame.
-
-    Attributes:
-        name: the frame's `eventType`.
-        part: the field of the payload that is the frame's `data`; the whole payload if empty.
-        unwraps: whether an item stands for a list of one.
-        stored: whether the event has a place in a stream.
-    """
-
-    name: str
-    part: str = ""
-    unwraps: bool = False
-    stored: bool = True
-
-    def data(self, payload: Any) -> Any:
-        """Return the `data` of the frame that a payload becomes."""
-        data = payload[self.part] if self.part else payload
-        return data[0] if self.unwraps and len(data) == 1 else data
-
-
-DISPATCHES: dict[str, Dispatch] = {
-    "MessageSent": Dispatch("message.dispatch", "message"),
-    "MessagesDelivered": Dispatch("messagedelivered.dispatch", "messages"),
-    "MessagesRead": Dispatch("readreceipt.dispatch", "messages", unwraps=True),
-    "MessageReacted": Dispatch("reaction.dispatch"),
-    "MessageEdited": Dispatch("messagemodification.dispatch"),
-    "MessagesDeleted": Dispatch("messagemodification.dispatch"),
-    "Typing": Dispatch("messagetyping.dispatch", stored=False),
-    "RoomCreated": Dispatch("roomcreate.dispatch", "room"),
-    "RoomUpdated": Dispatch("roomupdate.dispatch", "room"),
-    "RoomDeleted": Dispatch("roomdelete.dispatch"),
-    "RoomExited": Dispatch("roomexit.dispatch"),
-    "MembersAdded": Dispatch("roomaddmembers.dispatch"),
-    "MembersRemoved": Dispatch("roomremovemembers.dispatch"),
-}
-"""Every event of the package, and the frame it becomes."""
-
-
-@per_settings
-def dispatches() -> dict[str, Dispatch]:
-    """Return how each event becomes a frame, the project's own events included.
-
-    An event of the project's own names its frame in an attribute `dispatch`; without one, the
-    frame has the name of the class in small letters, with `.dispatch` behind it.
-    """
-    own = {
-        event.__name__: Dispatch(getattr(event, "dispatch", _name(event.__name__)))
-        for event in own_events()
-    }
-    return DISPATCHES | own
-
-
-def find_dispatch(kind: str) -> Dispatch:
-    """Return how an event becomes a frame.
-
-    Another process may have sent, and the log may have kept, what this one has no class for (any
-    more). It becomes a frame all the same: its place in the stream must not stay empty.
-
-    Args:
-        kind: the name of the event's type in the schema.
-    """
-    return dispatches().get(kind) or Dispatch(_name(kind))
-
-
-def _name(kind: str) -> str:
-    return f"{kind.lower()}.dispatch"

@@ -19,15 +19,9 @@ from gql_chat.schema import get_graphql_schema, select_all
 from gql_chat.schema.json_schema import JsonSchema, Shapes, any_of, nullable, object_of
 
 from . import protocol
-from .operations import (
-    BARE_LISTS,
-    Choice,
-    Prepared,
-    Reply,
-    Table,
-    events,
-    no_reply,
-)
+from .declarations import Choice, Reply, no_reply
+from .events import find_dispatch
+from .operations import BARE_LISTS, Prepared, Table, events
 from .resume import EPOCH_LENGTH
 
 CLIENT_EVENT = "ClientEvent"
@@ -181,7 +175,7 @@ class Contract:
         union = self._schema.type_map["ChatEvent"]
         assert isinstance(union, GraphQLUnionType)
         for kind in union.types:
-            dispatch = protocol.find_dispatch(kind.name)
+            dispatch = find_dispatch(kind.name)
             received = self._received(dispatch.name, kind.description or "")
             received.stored = received.stored or dispatch.stored
             selection = select_all(self._schema, kind.name)
