@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import pytest
 from autobahn.exception import Disconnected
 
-from event_bridge import consumers
+from event_bridge import closing
 from event_bridge.consumers import ChatConsumer, State
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub, get_hub
+from event_bridge.session import Session
 from gql_chat.models import GroupChat, get_model
 from gql_chat.streams import Envelope, user_stream
 from tests.conftest import Orm, Users
@@ -197,15 +198,15 @@ async def test_an_open_socket_keeps_nothing_of_what_was_read_for_it(
         pass
 
     kept: list[weakref.ref[Any]] = []
-    read = ChatConsumer._open_session
+    read = Session._open
 
-    def open_session(consumer: ChatConsumer) -> tuple[Any, Any]:
-        positions, notifications = read(consumer)
+    def open_session(session: Session) -> tuple[Any, Any]:
+        positions, notifications = read(session)
         found = Notifications(notifications)
         kept.append(weakref.ref(found))
         return positions, found
 
-    monkeypatch.setattr(ChatConsumer, "_open_session", open_session)
+    monkeypatch.setattr(Session, "_open", open_session)
     servers = [Server() for _ in range(3)]
     tasks = [sockets.open(server) for server in servers]
     await eventually(lambda: all(server.is_open() for server in servers), "all are open")
@@ -280,7 +281,7 @@ async def test_what_a_client_sent_before_it_went_is_still_done(
 async def test_a_client_that_is_said_to_be_gone_and_is_not_is_closed(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "GONE_SECONDS", 0.01)
+    monkeypatch.setattr(closing, "GONE_SECONDS", 0.01)
     server = Server()
     task = await opened(sockets, server)
 
@@ -295,7 +296,7 @@ async def test_a_client_that_is_said_to_be_gone_and_is_not_is_closed(
 async def test_a_server_that_never_says_that_it_closed_keeps_nothing_alive(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.05)
 
     class Silent(Server):
         async def send(self, message: Message) -> None:
@@ -405,7 +406,7 @@ async def test_a_frame_that_was_held_back_and_cannot_be_taken_closes_the_socket(
 async def test_a_hook_that_hangs_when_a_socket_has_closed_keeps_nothing_alive(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.05)
 
     class Hanging(ChatConsumer):
         async def disconnected(self) -> None:
