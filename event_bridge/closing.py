@@ -1,4 +1,4 @@
-"""Closing: how a socket comes to its end, whatever the server and the client do about it."""
+"""Closing: how a socket comes to its end, whatever the server and the client do."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CLOSE_SECONDS = 30.0
 """How long the server may take for closing a socket, until its application just ends."""
 
 GONE_SECONDS = 5.0
-"""How long a server that says a client is gone may take to say so to `receive` as well."""
+"""How long a server may take to tell `receive` as well that a client is gone."""
 
 
 class Closing:
     """Closes one socket.
 
-    Made in the context of the socket: what it sends is sent in that context, whoever closes it.
+    Made in the context of the socket. It sends in that context, whoever closes the socket.
 
     Args:
         outbox: what waits in it leaves before the socket is closed.
@@ -50,7 +50,7 @@ class Closing:
         self._doubt: asyncio.TimerHandle | None = None
 
     def begin(self, code: int) -> None:
-        """Close the socket with a code, when what waits has left."""
+        """Send the frames that wait, then close the socket with a code."""
         # A task of its own: a project's code, or a hub that stops, may end what asked for it.
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(code), context=self._context)
@@ -61,11 +61,11 @@ class Closing:
             await asyncio.wait([self._task], timeout=seconds)
 
     def fail(self, error: BaseException) -> None:
-        """Close a socket whose server raised at a frame: none may be open that hears nothing."""
+        """Close a socket whose server raised at a frame: it would get no frame any more."""
         is_gone = isinstance(error, OSError) and not isinstance(error, TimeoutError)
         if is_gone or says_gone(error):
-            # So servers say that the client is gone. They say it to `receive` as well, after what
-            # the client sent before it went.
+            # Servers say so that the client is gone. They tell `receive` as well, after the frames
+            # that the client sent before it went.
             loop = asyncio.get_running_loop()
             self._doubt = loop.call_later(GONE_SECONDS, self._close, protocol.CLOSE_ERROR)
         else:
@@ -105,5 +105,5 @@ class Closing:
         """End the application in so many seconds, unless the server ends the connection first."""
         if self.life is not None and not self.life.expired():
             if not self.is_receiving:
-                seconds = CLOSE_SECONDS  # what is being answered comes to its end
+                seconds = CLOSE_SECONDS  # the frame that is being answered comes to its end
             self.life.reschedule(asyncio.get_running_loop().time() + seconds)

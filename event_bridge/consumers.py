@@ -37,11 +37,11 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 Performed = tuple[Any, list[Envelope]]
-"""What an operation returned, and what is to be published of it."""
+"""The result of an operation, and the envelopes to publish."""
 
 
 class State(Enum):
-    """Where a socket is in its life."""
+    """The states of a socket."""
 
     OPENING = auto()
     OPEN = auto()
@@ -51,10 +51,9 @@ class State(Enum):
 class ChatConsumer:
     """One socket. An ASGI application, made anew for each connection.
 
-    It is no Channels consumer: those hop to a database thread for every frame and keep a
-    channel of the layer each, while one hub listens for all sockets here. A project
-    subclasses it (`CHAT_CONSUMER_CLASS`) for hooks on connecting and closing, and for events
-    of its own.
+    It is no Channels consumer. Those hop to a database thread for every frame and keep a channel
+    of the layer each. Here one hub listens for all sockets. A project derives a class from it
+    (`CHAT_CONSUMER_CLASS`) for hooks on connecting and closing, and for events of its own.
     """
 
     outbox_limit = LIMIT
@@ -85,8 +84,8 @@ class ChatConsumer:
         self._receive = receive
         self._send = send
         self._held: list[Delivered] = []
-        # Whether frames go out as they come: the socket is open, never resumed, and none of what
-        # the hub brings is older than it.
+        # Whether frames go out as they come: the socket is open, it has never resumed, and no frame
+        # that the hub delivers is older than it.
         self._in_step = False
         self._closing = closing.Closing(self.outbox, self._close_soon)
 
@@ -142,7 +141,7 @@ class ChatConsumer:
             self._closing.life = None
 
     async def _depart(self) -> None:
-        """Leave nothing behind, also where the server cancels this, and again."""
+        """Leave nothing behind, even if the server cancels this once and again."""
         try:
             # The server ends the connection with this application: not before it is closed.
             await self._closing.finished(closing.CLOSE_SECONDS)
@@ -170,16 +169,16 @@ class ChatConsumer:
     def choose_subprotocol(self, offered: Sequence[str]) -> str | None:
         """Return the subprotocol to speak. Projects override it where they have another.
 
-        A browser fails where it offers some and none is chosen. It cannot send headers, so many
-        projects let it offer `["bearer", token]`: that is answered with `bearer`.
+        A browser fails if it offers some and the server chooses none. It cannot send headers, so
+        many projects let it offer `["bearer", token]`. The answer to that is `bearer`.
 
         Args:
-            offered: what the client offers. A token among it must not be sent back.
+            offered: what the client offers. A token among them must not be sent back.
         """
         return "bearer" if "bearer" in offered else None
 
     async def connected(self) -> None:
-        """Do what a project wants done when a socket is open. Nothing by default.
+        """Do a project's work when a socket is open. Nothing by default.
 
         Raises:
             Exception: the client is told, and the socket is closed: with 4001 or 4029 where the
@@ -187,9 +186,9 @@ class ChatConsumer:
         """
 
     async def disconnected(self) -> None:
-        """Do what a project wants done when a socket has closed. Nothing by default.
+        """Do a project's work when a socket has closed. Nothing by default.
 
-        It is cut off after `CLOSE_SECONDS`: what the socket leaves behind is cleared up after it.
+        It is cut off after `closing.CLOSE_SECONDS`. The session is deleted after it.
         """
 
     async def _welcome(self) -> bool:
@@ -209,7 +208,7 @@ class ChatConsumer:
             logger.exception("A hook failed that is called when a socket has closed.")
 
     async def close(self, code: int) -> None:
-        """Close the socket with a code, when what waits has left. Never raises."""
+        """Send the frames that wait, then close the socket with a code. Never raises."""
         if self.state is not State.CLOSING:
             self.state = State.CLOSING
             self._closing.begin(code)
@@ -222,7 +221,7 @@ class ChatConsumer:
         self._closing.fail(error)
 
     async def _open(self) -> bool:
-        """Join delivery, register the session, send what waits; tell whether that worked."""
+        """Make the session, enter the hub, send what waits; tell whether that worked."""
         async with self.hub.turn(self.user_key):
             try:
                 positions, notifications = await self._session.open()
@@ -241,12 +240,12 @@ class ChatConsumer:
         self.state = State.OPEN
         held, self._held = self._held, []
         self._release(held)
-        self._catch_up()
+        self._forget_reached()
         self._in_step = not self.reached
         return True
 
     async def _turn_away(self) -> None:
-        """Close a socket of nobody; one whose login is out of reach comes back and tries again."""
+        """Close a socket that has no valid user; it may try again if its login cannot be read."""
         if not self.is_authenticated() and await self.guard.misses_login(self.scope):
             await self._refuse(unknown())
         else:
@@ -308,10 +307,10 @@ class ChatConsumer:
     async def handle(self, frame: Frame) -> None:
         """Answer one well-formed frame. A project's consumer may answer events of its own first.
 
-        Where a project does, the next frame comes when this one is answered.
+        If a project overrides it, the next frame is taken when this one is answered.
 
         Raises:
-            Exception: what went wrong; the client is told.
+            Exception: something went wrong; the client is told.
         """
         table = events()
         if frame.event_type == "session.heartbeat":
@@ -328,7 +327,7 @@ class ChatConsumer:
             self.outbox.write(protocol.unknown_event(frame.request_id))
 
     async def _queue(self, frame: Frame) -> None:
-        """Queue the work of an event, to be answered when it is done; the next frame may come."""
+        """Queue the work of an event. The next frame may come; the answer follows the work."""
         await self.intake.free()
         event = events().find(frame.event_type, frame.data)
         context = await self._prepare(event, frame)
@@ -337,12 +336,12 @@ class ChatConsumer:
     def _takes_several(self) -> bool:
         """Tell whether the next frame may come while the work of one is queued.
 
-        Where one thread does all in order, and no project's `handle` counts on the answer.
+        It may if one thread does all work in order, and no project overrides `handle`.
         """
         return self.hub.threads.in_order and type(self).handle is ChatConsumer.handle
 
     async def _prepare(self, event: Prepared, frame: Frame) -> Context:
-        """Return the context for the work of an event, in which its content is clean already."""
+        """Return the context for the work of an event. It holds the cleaned content."""
         context = Context(self.user_id)
         markup = event.find_markup(_fields(frame))
         if markup is not None:
@@ -397,10 +396,10 @@ class ChatConsumer:
         elif self.resumption is not None:
             self._hold(self.resumption.held, frame)
         elif not 0 < frame.envelope.seq <= self.reached.get(frame.envelope.stream, 0):
-            self.outbox.write(frame.placed if self.resumed else frame.plain)
+            self.outbox.write(frame.numbered if self.resumed else frame.plain)
 
     def _hold(self, held: list[Delivered], frame: Delivered) -> None:
-        """Keep a frame back until the socket is open, or its replay done; not without end."""
+        """Hold a frame back until the socket is open or its replay is done; only so many."""
         held.append(frame)
         if len(held) > self.outbox_limit:
             held.clear()
@@ -408,7 +407,7 @@ class ChatConsumer:
             self._overflowed()
 
     def _release(self, held: list[Delivered]) -> None:
-        """Let go what was held back: all of it, or the socket is closed, so that it resumes."""
+        """Deliver the frames that were held back. If one fails, the hub closes the socket."""
         for frame in held:
             if not self.hub.offer(self, frame):
                 return
@@ -438,7 +437,7 @@ class ChatConsumer:
             raise
         self.hub.doubt(replay.epoch)
         for missed in replay.frames:
-            self.outbox.write(missed.placed)
+            self.outbox.write(missed.numbered)
             await self.outbox.drain()
         self.reached = replay.reached
         data = {"streams": replay.answer, "epoch": replay.epoch}
@@ -446,22 +445,25 @@ class ChatConsumer:
         self.resumed = True
         self.resumption = None
         self._release(resumption.held)
-        self._catch_up()
+        self._forget_reached()
 
-    def _catch_up(self) -> None:
-        """Forget where there is nothing to leave aside any more: the hub has come so far."""
+    def _forget_reached(self) -> None:
+        """Forget those streams of `reached` in which the hub has come as far."""
         if self.reached:
-            brought = self.hub.positions(self.user_key)
+            given = self.hub.positions(self.user_key)
             self.reached = {
-                name: seq for name, seq in self.reached.items() if brought.get(name, -1) < seq
+                name: seq for name, seq in self.reached.items() if given.get(name, -1) < seq
             }
 
     def _delivered(self) -> dict[str, int]:
-        """Return the place of each stream up to which this socket was given it, or is older."""
-        places = dict(self.reached)
+        """Return the sequence number of each stream up to which the socket needs no frame more.
+
+        It was given those frames, or it was opened after them.
+        """
+        reached = dict(self.reached)
         for name, seq in self.hub.positions(self.user_key).items():
-            places[name] = max(seq, places.get(name, 0))
-        return places
+            reached[name] = max(seq, reached.get(name, 0))
+        return reached
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

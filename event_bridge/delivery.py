@@ -27,7 +27,7 @@ class Delivered:
         return protocol.encode({"eventType": self.name, "data": self._data})
 
     @cached_property
-    def placed(self) -> str:
+    def numbered(self) -> str:
         """The frame with its stream and sequence number, for sockets that resumed."""
         if self.envelope.seq == 0:
             return self.plain

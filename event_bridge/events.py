@@ -1,4 +1,4 @@
-"""The protocol's events: what clients may ask for, and the frames that they are sent.
+"""The protocol's events: the requests of clients, and the frames that clients are sent.
 
 Each noun has one entry. A feature to come adds an entry of its own and puts it into `NOUNS`.
 """
@@ -170,7 +170,7 @@ LIFECYCLE: dict[str, Route] = {
     "close": Operation("close_session"),
     "heartbeat": Operation("heartbeat", needs_data=False),
 }
-"""What the socket itself asks for, on connecting, on a heartbeat and on closing."""
+"""The operations that the socket itself asks for: on connecting, a heartbeat and closing."""
 
 
 def map_events() -> dict[str, Route]:

@@ -11,7 +11,7 @@ import orjson
 from gql_chat.errors import ECHO_LENGTH, RETRY_AFTER, ChatError, Invalid, Unavailable, shorten
 
 VERSION = "1.0.0"
-"""That of the event protocol: its first part changes when a client has to."""
+"""The version of the event protocol. Its first part changes when clients have to change."""
 
 CLOSE_NOT_AUTHENTICATED = 4001
 CLOSE_TOO_SLOW = 4008
@@ -83,7 +83,7 @@ def parse(text: str | None) -> Frame:
         raise Malformed(
             {"request_id": f"A string of at most {REQUEST_ID_LENGTH} letters, or an integer."}
         )
-    # Few frames have so many brackets; only those are looked through.
+    # Few frames have so many brackets; only those are searched.
     if text.count("[") + text.count("{") > DEEPEST and _is_deeper(content, DEEPEST):
         raise Malformed(f"At most {DEEPEST} levels of nesting are allowed.", request_id)
     if "event_type" not in content:
@@ -128,7 +128,7 @@ def _find_nul(value: Any) -> str | None:
 
 
 def _steps_to_nul(value: Any) -> list[str] | None:
-    """Return the keys and places that lead to it, the last one first; None if there is none."""
+    """Return the keys and indexes that lead to it, the last one first; None if there is none."""
     if isinstance(value, str):
         return [] if "\0" in value else None
     items: Iterable[tuple[Any, Any]] = ()

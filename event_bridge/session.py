@@ -44,11 +44,11 @@ class Session:
         self._may_exist = True
         # If this is cancelled, the session is made all the same.
         opened = await asyncio.shield(self._opening)
-        self._opening = None  # what it returned is not kept for as long as the socket lasts
+        self._opening = None  # its result is not kept for as long as the socket lasts
         return opened
 
     def _open(self) -> tuple[Any, Any]:
-        # In this order: what is committed in between is dispatched, or waits, or both.
+        # In this order: an event committed in between is dispatched, or waits, or both.
         positions = streams.positions(self._user_id)
         return positions, self._perform("open")["notifications"]
 

@@ -516,7 +516,7 @@ export interface SessionHeartbeatEvent {
   request_id?: RequestId | null;
 }
 /**
- * Ask for what was stored since the last place of each stream.
+ * Ask for what was stored after the last sequence number of each stream.
  */
 export interface SessionResumeEvent {
   event_type: "session.resume";
@@ -525,7 +525,7 @@ export interface SessionResumeEvent {
       [k: string]: number;
     };
     /**
-     * The history of the database that the places belong to.
+     * The history of the database that the sequence numbers belong to.
      */
     epoch?: string;
   };
@@ -543,7 +543,7 @@ export interface MessageDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -675,7 +675,7 @@ export interface MessagedeliveredDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -690,7 +690,7 @@ export interface ReadreceiptDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -705,7 +705,7 @@ export interface ReactionDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -728,7 +728,7 @@ export interface MessagemodificationDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -775,7 +775,7 @@ export interface RoomcreateDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -844,7 +844,7 @@ export interface RoomupdateDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -859,7 +859,7 @@ export interface RoomdeleteDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -880,7 +880,7 @@ export interface RoomexitDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -902,7 +902,7 @@ export interface RoomaddmembersDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -925,7 +925,7 @@ export interface RoomremovemembersDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -1074,7 +1074,7 @@ export interface SessionResumed {
       [k: string]: StreamPosition | StreamGone;
     };
     /**
-     * The history of the database that the places belong to.
+     * The history of the database that the sequence numbers belong to.
      */
     epoch: string;
   };

@@ -1,4 +1,4 @@
-"""Catching up: reading from the log what no process has notified the hub of."""
+"""Catching up: reading frames from the log that no wake-up has brought."""
 
 from __future__ import annotations
 

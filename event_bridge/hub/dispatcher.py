@@ -29,7 +29,7 @@ class Dispatcher:
         if not stream.users:
             return
         if stream.audience is None:
-            # Kept: to look up hundreds for every frame takes as long as a quarter of writing it.
+            # Kept: finding hundreds for every frame takes a quarter of the time of writing it.
             stream.audience = [
                 subscriber
                 for user in stream.users

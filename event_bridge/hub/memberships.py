@@ -1,4 +1,4 @@
-"""Memberships: who came into rooms and left them, where no frame has told the hub.
+"""Memberships: members who came and went without a frame.
 
 Code outside the operations may change members without a frame. A process then sends a notice, and
 the hubs read the members from the database. A notice may be lost, so joins are searched for, too.

@@ -1,4 +1,4 @@
-"""Readings: what changes while the memberships of users are read.
+"""Readings: the changes that happen while the memberships of users are read.
 
 The answer of a database may be older than what the hub knows by the time it comes. So the hub keeps
 the frames and departures that happen while a reading is under way.
@@ -16,7 +16,7 @@ from .registry import Registry
 
 
 class Readings:
-    """Knows the readings under way, and keeps what they may not know.
+    """Knows the readings under way, and keeps the changes that they may not know.
 
     Args:
         registry: the subscribers and streams.
@@ -59,7 +59,7 @@ class Readings:
         return len(self._left)
 
     def begin(self, reading: object) -> None:
-        """Keep from now on what may be newer than memberships that are about to be read."""
+        """Begin to keep changes: memberships are about to be read that may be older."""
         self._newest = self._under_way[reading] = next(self._numbers)
 
     def end(self, reading: object) -> None:
@@ -95,12 +95,12 @@ class Readings:
         self._left.pop((name, user), None)
 
     def clear(self) -> None:
-        """Forget what was kept."""
+        """Forget the changes."""
         self._stash.clear()
         self._left.clear()
 
     def _forget_before(self, oldest: int) -> None:
-        """Drop what no reading needs any more. Readings may overlap at all times."""
+        """Drop the changes that no reading needs any more. Readings may overlap at all times."""
         while self._stash and self._stash[0][0] < oldest:
             self._stash.popleft()
         while self._left:

@@ -1,4 +1,4 @@
-"""Upkeep: what a hub does every two seconds, whether or not it was notified of anything."""
+"""Upkeep: the work of a hub every two seconds, with or without wake-ups."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Upkeep:
                 await self._memberships.find_joins()
                 await self.keep_alive()
             except Exception as error:
-                logger.warning("The hub could not look at its streams: %r", error)
+                logger.warning("The hub could not catch up: %r", error)
 
     async def keep_alive(self) -> None:
         """Dismiss users whose accounts are inactive; renew the leases of the sessions here.
