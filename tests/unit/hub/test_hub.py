@@ -220,7 +220,7 @@ class Refreshes(Frames):
 
 RUNS = settings(
     phases=[Phase.generate],  # to shrink what fails takes minutes
-    max_examples=100,
+    max_examples=400,
     stateful_step_count=25,
     derandomize=True,
     deadline=None,
