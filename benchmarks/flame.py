@@ -31,7 +31,7 @@ PARTS = {
     "cleaning the content": r"bleach/|sanitize\.py|html5lib|nh3",
     "permissions": r"guardian/|permissions\.py",
     "writing to sockets": r"uvicorn/|websockets/|outbox\.py",
-    "the hub": r"event_bridge/hub\.py",
+    "the hub": r"event_bridge/hub/",
     "frames in and out": r"event_bridge/",
     "operations, streams, rendering": r"gql_chat/(?!threads)",
     "event loop and threads": r"asyncio/|threading|threads\.py|queue|uvloop|selectors",

@@ -23,7 +23,7 @@ from gql_chat.models import get_model
 #: How many users, with a socket each, and how many rooms a process looks after.
 SOCKETS = 5000
 
-#: Seconds between two looks, as `event_bridge.hub.LOOK_SECONDS`.
+#: Seconds between two rounds, as `event_bridge.hub.upkeep.UPKEEP_SECONDS`.
 LOOK = 2.0
 
 

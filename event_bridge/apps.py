@@ -11,4 +11,5 @@ class EventBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks."""
-        from . import checks  # noqa: F401 (importing the checks registers them)
+        # Importing the checks registers them. Before this, models cannot be imported.
+        from . import checks  # noqa: F401

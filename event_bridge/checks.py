@@ -1,4 +1,4 @@
-"""System checks of what only the socket needs: its settings, and its documents."""
+"""System checks of the settings and documents that only the socket uses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from gql_chat.checks import check_class
 from gql_chat.checks import check_settings as check_chat_settings
 from gql_chat.conf import SETTING, chat_settings
 
+from .declarations import Choice, Operation
+
 
 @register("event_bridge")
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report a consumer or an event mapper that is none."""
+    """Report a consumer or an event mapper that cannot be one."""
     if not apps.is_installed("guardian"):
         return []  # which gql_chat reports; without it, nothing can be imported
     try:
@@ -30,15 +32,14 @@ def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
     """Report types that lost a field which the protocol needs, and events that cannot run."""
     if check_chat_settings() or check_settings():
         return []  # They say what is wrong; out of that no schema can be built.
-    # Not before: importing the schema takes longer than all of `django.setup()`.
+    # Django's app loading imports this module, and importing the schema takes longer than all of
+    # `django.setup()`. So that is done when the checks run.
     from .needs import find_problems
 
     return find_problems()
 
 
 def _check_mapper(value: Any) -> list[CheckMessage]:
-    from .operations import Choice, Operation
-
     where = f"{SETTING}['EVENT_MAPPER']"
     hint = "Name a function that returns a dict from event names to operations."
     try:

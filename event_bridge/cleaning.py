@@ -13,7 +13,7 @@ LIMIT = 100
 
 
 class Cleaning:
-    """Cleans contents one after the other, beside all that others wait for.
+    """Cleans contents one after the other, on a thread that nothing else waits for.
 
     It is a database thread, since a project's `EventHandler.sanitize` may ask the database.
 
@@ -27,7 +27,7 @@ class Cleaning:
         self._under_way: set[asyncio.Future[None]] = set()
 
     async def clean(self, context: Context, content: str) -> None:
-        """Clean a content; its operation finds what came of it in the context.
+        """Clean a content. Its operation finds the result in the context.
 
         Raises:
             Unavailable: too many wait.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import copy_context
 from enum import Enum, auto
 from functools import partial
 from typing import Any
 
 from guardian.conf import settings as guardian_settings
 
-from gql_chat import sessions, streams
+from gql_chat import sessions
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
 from gql_chat.guards import get_guard
@@ -20,21 +19,17 @@ from gql_chat.logins import Login, unknown
 from gql_chat.schema import Context
 from gql_chat.streams import Envelope
 
-from . import limits, protocol
-from .daphne import says_gone, with_brake
+from . import closing, limits, protocol
+from .daphne import with_brake
 from .delivery import Delivered
 from .hub import get_hub
 from .intake import Intake
 from .mounts import check_mount
-from .operations import (
-    Answer,
-    Prepared,
-    events,
-    lifecycle,
-)
+from .operations import Answer, Prepared, events
 from .outbox import LIMIT, SIZE_LIMIT, Outbox
 from .protocol import Frame, Malformed
 from .resume import Resumption
+from .session import Session
 
 logger = logging.getLogger("event_bridge")
 
@@ -42,20 +37,11 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 Performed = tuple[Any, list[Envelope]]
-"""What an operation returned, and what is to be published of it."""
-
-FLUSH_SECONDS = 2.0
-"""How long frames that wait may take to leave before a socket is closed."""
-
-CLOSE_SECONDS = 30.0
-"""How long the server may take for closing a socket, until its application just ends."""
-
-GONE_SECONDS = 5.0
-"""How long a server that says a client is gone may take to say so to `receive` as well."""
+"""The result of an operation, and the envelopes to publish."""
 
 
 class State(Enum):
-    """Where a socket is in its life."""
+    """The states of a socket."""
 
     OPENING = auto()
     OPEN = auto()
@@ -65,10 +51,9 @@ class State(Enum):
 class ChatConsumer:
     """One socket. An ASGI application, made anew for each connection.
 
-    It is no Channels consumer: those hop to a database thread for every frame and keep a
-    channel of the layer each, while one hub listens for all sockets here. A project
-    subclasses it (`CHAT_CONSUMER_CLASS`) for hooks on connecting and closing, and for events
-    of its own.
+    It is no Channels consumer. Those hop to a database thread for every frame and keep a channel
+    of the layer each. Here one hub listens for all sockets. A project derives a class from it
+    (`CHAT_CONSUMER_CLASS`) for hooks on connecting and closing, and for events of its own.
     """
 
     outbox_limit = LIMIT
@@ -99,18 +84,10 @@ class ChatConsumer:
         self._receive = receive
         self._send = send
         self._held: list[Delivered] = []
-        # Whether frames go out as they come: the socket is open, never resumed, and none of what
-        # the hub brings is older than it.
+        # Whether frames go out as they come: the socket is open, it has never resumed, and no frame
+        # that the hub delivers is older than it.
         self._in_step = False
-        self._closing: asyncio.Task[None] | None = None
-        self._opened: asyncio.Future[tuple[Any, Any]] | None = None
-        self._may_have_session = False
-        # Lets go of a server that does not: expires when nothing more can be expected of it.
-        self._life: asyncio.Timeout | None = None
-        self._is_receiving = False
-        self._doubt: asyncio.TimerHandle | None = None
-        # What is sent from elsewhere is sent in the context of the socket all the same.
-        self._context = copy_context()
+        self._closing = closing.Closing(self.outbox, self._close_soon)
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -141,6 +118,7 @@ class ChatConsumer:
         self.user_id: Any = self.user.pk  # type: ignore[union-attr]
         self.user_key = str(self.user_id)
         self.channel_name = self.hub.name_socket()
+        self._session = Session(self.hub.threads, self.user_id, self.channel_name)
         try:
             self.hub.register(self)
             self.guard.watch(self.login, self.dismiss)
@@ -153,31 +131,29 @@ class ChatConsumer:
         life = asyncio.timeout(None)
         try:
             async with life:
-                self._life = life
+                self._closing.life = life
                 if await self._open() and await self._welcome():
                     await self._serve()
         except TimeoutError:
             if not life.expired():
                 raise
         finally:
-            self._life = None
+            self._closing.life = None
 
     async def _depart(self) -> None:
-        """Leave nothing behind, also where the server cancels this, and again."""
+        """Leave nothing behind, even if the server cancels this once and again."""
         try:
-            if self._closing is not None:
-                # The server ends the connection with this application: not before it is closed.
-                await asyncio.wait([self._closing], timeout=CLOSE_SECONDS)
+            # The server ends the connection with this application: not before it is closed.
+            await self._closing.finished(closing.CLOSE_SECONDS)
         finally:
             self.outbox.close()
             self.guard.forget(self.login)
-            if self._doubt is not None:
-                self._doubt.cancel()
+            self._closing.forget()
             try:
                 await self._say_goodbye()
             finally:
                 try:
-                    await self._forget_session()
+                    await self._session.forget()
                 finally:
                     self.hub.leave(self)
 
@@ -193,16 +169,16 @@ class ChatConsumer:
     def choose_subprotocol(self, offered: Sequence[str]) -> str | None:
         """Return the subprotocol to speak. Projects override it where they have another.
 
-        A browser fails where it offers some and none is chosen. It cannot send headers, so many
-        projects let it offer `["bearer", token]`: that is answered with `bearer`.
+        A browser fails if it offers some and the server chooses none. It cannot send headers, so
+        many projects let it offer `["bearer", token]`. The answer to that is `bearer`.
 
         Args:
-            offered: what the client offers. A token among it must not be sent back.
+            offered: what the client offers. A token among them must not be sent back.
         """
         return "bearer" if "bearer" in offered else None
 
     async def connected(self) -> None:
-        """Do what a project wants done when a socket is open. Nothing by default.
+        """Do a project's work when a socket is open. Nothing by default.
 
         Raises:
             Exception: the client is told, and the socket is closed: with 4001 or 4029 where the
@@ -210,9 +186,9 @@ class ChatConsumer:
         """
 
     async def disconnected(self) -> None:
-        """Do what a project wants done when a socket has closed. Nothing by default.
+        """Do a project's work when a socket has closed. Nothing by default.
 
-        It is cut off after `CLOSE_SECONDS`: what the socket leaves behind is cleared up after it.
+        It is cut off after `closing.CLOSE_SECONDS`. The session is deleted after it.
         """
 
     async def _welcome(self) -> bool:
@@ -226,77 +202,29 @@ class ChatConsumer:
 
     async def _say_goodbye(self) -> None:
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(closing.CLOSE_SECONDS):
                 await self.disconnected()
         except Exception:
             logger.exception("A hook failed that is called when a socket has closed.")
 
     async def close(self, code: int) -> None:
-        """Close the socket with a code, when what waits has left. Never raises."""
+        """Send the frames that wait, then close the socket with a code. Never raises."""
         if self.state is not State.CLOSING:
             self.state = State.CLOSING
-            # A task of its own: a project's code, or a hub that stops, may end what asked for it.
-            loop = asyncio.get_running_loop()
-            self._closing = loop.create_task(self._close(code), context=self._context)
-        if self._closing is not None:
-            await asyncio.wait([self._closing])
+            self._closing.begin(code)
+        await self._closing.finished()
 
-    async def _close(self, code: int) -> None:
-        await self.outbox.finish(FLUSH_SECONDS)
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._send_close(code)
-        except Exception as error:
-            logger.debug("A socket could not be closed with %s: %r", code, error)
-            self._end(0)
-        else:
-            self._end(CLOSE_SECONDS)
-
-    async def _send_close(self, code: int) -> None:
-        try:
-            await self._send({"type": "websocket.close", "code": code})
-        except TimeoutError:
-            raise
-        except Exception:
-            if code not in protocol.CLOSE_SUBSTITUTES:
-                raise
-            code, problem = protocol.CLOSE_SUBSTITUTES[code]
-            text = protocol.error(problem)
-            await self._send({"type": "websocket.send", "text": text})
-            await self._send({"type": "websocket.close", "code": code})
-
-    def _end(self, seconds: float) -> None:
-        """End the application in so many seconds, unless the server ends the connection first."""
-        if self._life is not None and not self._life.expired():
-            if not self._is_receiving:
-                seconds = CLOSE_SECONDS  # what is being answered comes to its end
-            self._life.reschedule(asyncio.get_running_loop().time() + seconds)
+    def _close_soon(self, code: int) -> None:
+        self.hub.spawn(self.close(code))
 
     def _send_failed(self, error: BaseException) -> None:
-        """Let no socket be open that hears nothing any more."""
-        is_gone = isinstance(error, OSError) and not isinstance(error, TimeoutError)
-        if is_gone or says_gone(error):
-            # So servers say that the client is gone. They say it to `receive` as well, after what
-            # the client sent before it went.
-            loop = asyncio.get_running_loop()
-            self._doubt = loop.call_later(GONE_SECONDS, self._close_unless_gone)
-        else:
-            logger.warning("A frame could not be sent; the socket is closed: %r", error)
-            self.hub.spawn(self.close(protocol.CLOSE_ERROR))
-
-    def _close_unless_gone(self) -> None:
-        if self.state is not State.CLOSING:
-            self.hub.spawn(self.close(protocol.CLOSE_ERROR))
+        self._closing.fail(error)
 
     async def _open(self) -> bool:
-        """Join delivery, register the session, send what waits; tell whether that worked."""
+        """Make the session, enter the hub, send what waits; tell whether that worked."""
         async with self.hub.turn(self.user_key):
-            self._opened = self.hub.threads.commit(self._open_session, locks=False)
-            self._may_have_session = True
             try:
-                # Whoever is cancelled here has a session all the same, soon.
-                positions, notifications = await asyncio.shield(self._opened)
-                self._opened = None  # what it returned is not kept for as long as the socket lasts
+                positions, notifications = await self._session.open()
             except Exception as error:
                 self.hub.cancel(self)
                 await self._refuse(self._explain(error))
@@ -312,12 +240,12 @@ class ChatConsumer:
         self.state = State.OPEN
         held, self._held = self._held, []
         self._release(held)
-        self._catch_up()
+        self._forget_reached()
         self._in_step = not self.reached
         return True
 
     async def _turn_away(self) -> None:
-        """Close a socket of nobody; one whose login is out of reach comes back and tries again."""
+        """Close a socket that has no valid user; it may try again if its login cannot be read."""
         if not self.is_authenticated() and await self.guard.misses_login(self.scope):
             await self._refuse(unknown())
         else:
@@ -329,47 +257,13 @@ class ChatConsumer:
             self.outbox.write(protocol.error(problem))
         await self.close(protocol.CLOSE_CODES.get(problem.code, protocol.CLOSE_ERROR))
 
-    def _open_session(self) -> tuple[Any, Any]:
-        # In this order: what is committed in between is dispatched, or waits, or both.
-        positions = streams.positions(self.user_id)
-        return positions, self._run_lifecycle("open")["notifications"]
-
-    def _run_lifecycle(self, name: str) -> Any:
-        prepared = lifecycle().find(name, {})
-        context = Context(self.user_id)
-        result, _ = prepared.run({"channel_name": self.channel_name}, context)
-        return result
-
-    def _heartbeat(self) -> None:
-        self._run_lifecycle("heartbeat")
-
-    async def _forget_session(self) -> None:
-        if not self._may_have_session:
-            return
-        if self._opened is not None and not self._opened.done():
-            # The session is being made. It goes after that, whether or not somebody waits for it.
-            self._opened.add_done_callback(self._close_session_unseen)
-            return
-        try:
-            await self._close_session()
-        except Exception as error:
-            # The row stays; sessions whose process does not vouch for them are cleaned up.
-            logger.warning("A session could not be closed: %r", error)
-
-    def _close_session_unseen(self, _: Any) -> None:
-        # asyncio would log an error that nobody looks at.
-        self._close_session().add_done_callback(lambda job: job.cancelled() or job.exception())
-
-    def _close_session(self) -> asyncio.Future[Any]:
-        return self.hub.threads.commit(self._run_lifecycle, "close", locks=False)
-
     # Frames in
 
     async def _serve(self) -> None:
         while self.state is State.OPEN:
-            self._is_receiving = True
+            self._closing.is_receiving = True
             message = await self._receive()
-            self._is_receiving = False
+            self._closing.is_receiving = False
             if message["type"] == "websocket.disconnect":
                 self.outbox.close()
                 break
@@ -413,15 +307,15 @@ class ChatConsumer:
     async def handle(self, frame: Frame) -> None:
         """Answer one well-formed frame. A project's consumer may answer events of its own first.
 
-        Where a project does, the next frame comes when this one is answered.
+        If a project overrides it, the next frame is taken when this one is answered.
 
         Raises:
-            Exception: what went wrong; the client is told.
+            Exception: something went wrong; the client is told.
         """
         table = events()
         if frame.event_type == "session.heartbeat":
             await self.guard.check(self.login)
-            await self.hub.threads.commit(self._heartbeat, locks=False)
+            await self._session.touch()
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
             await self._resume(frame)
@@ -433,7 +327,7 @@ class ChatConsumer:
             self.outbox.write(protocol.unknown_event(frame.request_id))
 
     async def _queue(self, frame: Frame) -> None:
-        """Queue the work of an event, to be answered when it is done; the next frame may come."""
+        """Queue the work of an event. The next frame may come; the answer follows the work."""
         await self.intake.free()
         event = events().find(frame.event_type, frame.data)
         context = await self._prepare(event, frame)
@@ -442,12 +336,12 @@ class ChatConsumer:
     def _takes_several(self) -> bool:
         """Tell whether the next frame may come while the work of one is queued.
 
-        Where one thread does all in order, and no project's `handle` counts on the answer.
+        It may if one thread does all work in order, and no project overrides `handle`.
         """
         return self.hub.threads.in_order and type(self).handle is ChatConsumer.handle
 
     async def _prepare(self, event: Prepared, frame: Frame) -> Context:
-        """Return the context for the work of an event, in which its content is clean already."""
+        """Return the context for the work of an event. It holds the cleaned content."""
         context = Context(self.user_id)
         markup = event.find_markup(_fields(frame))
         if markup is not None:
@@ -477,7 +371,7 @@ class ChatConsumer:
         """Tell the client what went wrong."""
         problem = self._explain(error)
         if isinstance(problem, NotAuthenticated):
-            self.hub.spawn(self.close(protocol.CLOSE_NOT_AUTHENTICATED))
+            self._close_soon(protocol.CLOSE_NOT_AUTHENTICATED)
         else:
             self.outbox.write(protocol.error(problem, frame.request_id))
 
@@ -502,10 +396,10 @@ class ChatConsumer:
         elif self.resumption is not None:
             self._hold(self.resumption.held, frame)
         elif not 0 < frame.envelope.seq <= self.reached.get(frame.envelope.stream, 0):
-            self.outbox.write(frame.placed if self.resumed else frame.plain)
+            self.outbox.write(frame.numbered if self.resumed else frame.plain)
 
     def _hold(self, held: list[Delivered], frame: Delivered) -> None:
-        """Keep a frame back until the socket is open, or its replay done; not without end."""
+        """Hold a frame back until the socket is open or its replay is done; only so many."""
         held.append(frame)
         if len(held) > self.outbox_limit:
             held.clear()
@@ -513,7 +407,7 @@ class ChatConsumer:
             self._overflowed()
 
     def _release(self, held: list[Delivered]) -> None:
-        """Let go what was held back: all of it, or the socket is closed, so that it resumes."""
+        """Deliver the frames that were held back. If one fails, the hub closes the socket."""
         for frame in held:
             if not self.hub.offer(self, frame):
                 return
@@ -522,14 +416,14 @@ class ChatConsumer:
         """Close, as not authenticated any more; with `login`, if opened with that login session."""
         key = self.login.session_key
         if login is None or (key is not None and sessions.fingerprint(key) == login):
-            self.hub.spawn(self.close(protocol.CLOSE_NOT_AUTHENTICATED))
+            self._close_soon(protocol.CLOSE_NOT_AUTHENTICATED)
 
     def interrupt(self) -> None:
         """Close, so that the client reconnects and resumes."""
-        self.hub.spawn(self.close(protocol.CLOSE_RESTART))
+        self._close_soon(protocol.CLOSE_RESTART)
 
     def _overflowed(self) -> None:
-        self.hub.spawn(self.close(protocol.CLOSE_TOO_SLOW))
+        self._close_soon(protocol.CLOSE_TOO_SLOW)
 
     async def _resume(self, frame: Frame) -> None:
         resumption = Resumption.parse(frame.data, self._delivered())
@@ -543,7 +437,7 @@ class ChatConsumer:
             raise
         self.hub.doubt(replay.epoch)
         for missed in replay.frames:
-            self.outbox.write(missed.placed)
+            self.outbox.write(missed.numbered)
             await self.outbox.drain()
         self.reached = replay.reached
         data = {"streams": replay.answer, "epoch": replay.epoch}
@@ -551,22 +445,25 @@ class ChatConsumer:
         self.resumed = True
         self.resumption = None
         self._release(resumption.held)
-        self._catch_up()
+        self._forget_reached()
 
-    def _catch_up(self) -> None:
-        """Forget where there is nothing to leave aside any more: the hub has come so far."""
+    def _forget_reached(self) -> None:
+        """Forget those streams of `reached` in which the hub has come as far."""
         if self.reached:
-            brought = self.hub.positions(self.user_key)
+            given = self.hub.positions(self.user_key)
             self.reached = {
-                name: seq for name, seq in self.reached.items() if brought.get(name, -1) < seq
+                name: seq for name, seq in self.reached.items() if given.get(name, -1) < seq
             }
 
     def _delivered(self) -> dict[str, int]:
-        """Return the place of each stream up to which this socket was given it, or is older."""
-        places = dict(self.reached)
+        """Return the sequence number of each stream up to which the socket needs no frame more.
+
+        It was given those frames, or it was opened after them.
+        """
+        reached = dict(self.reached)
         for name, seq in self.hub.positions(self.user_key).items():
-            places[name] = max(seq, places.get(name, 0))
-        return places
+            reached[name] = max(seq, reached.get(name, 0))
+        return reached
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""daphne's `send` made to wait for a client that does not read, as those of other servers do.
+"""A `send` for daphne that waits for a client that does not read, as those of other servers do.
 
 daphne hands each frame to Twisted, which keeps what the client does not take, without a bound.
 Twisted tells a producer when enough is kept and when it is gone; nothing between tells it on.
@@ -49,7 +49,7 @@ def with_brake(send: Any) -> Any:
         return send
     brake = Brake()
     try:
-        # What handled the handshake is registered still, and has nothing to say any more.
+        # The producer of the handshake is still registered, and has nothing to do any more.
         protocol.unregisterProducer()
         protocol.registerProducer(brake, True)
     except Exception:

@@ -1,4 +1,4 @@
-"""What the hub hands to a local socket, and what it asks of one."""
+"""Delivery: the frames that the hub hands to local sockets, and the sockets that take them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from gql_chat import streams
 from gql_chat.streams import Envelope
 
 from . import protocol
+from .events import find_dispatch
 
 
 class Delivered:
     """An envelope on its way to local sockets, encoded at most once for all of them."""
 
     def __init__(self, envelope: Envelope) -> None:
-        dispatch = protocol.find_dispatch(envelope.kind)
+        dispatch = find_dispatch(envelope.kind)
         self.envelope = envelope
         self.name = dispatch.name
         self._data = dispatch.data(streams.parse_payload(envelope.payload))
@@ -26,8 +27,8 @@ class Delivered:
         return protocol.encode({"eventType": self.name, "data": self._data})
 
     @cached_property
-    def placed(self) -> str:
-        """The frame with its place in its stream, for sockets that resumed."""
+    def numbered(self) -> str:
+        """The frame with its stream and sequence number, for sockets that resumed."""
         if self.envelope.seq == 0:
             return self.plain
         return protocol.encode(
@@ -40,7 +41,7 @@ class Delivered:
         )
 
 
-class Listener(Protocol):
+class Subscriber(Protocol):
     """A local socket, as the hub sees it."""
 
     user_key: str

@@ -1,8 +1,8 @@
 """The intake of one socket: the work of several of its frames may be queued at once.
 
 The next frame is taken while the database work of those before it waits or runs. So a client that
-sends without waiting keeps the database thread busy, where one frame after the other would leave
-it idle while frames go out; and its events may share a commit.
+sends without waiting keeps the database thread busy, and its events may share a commit. Frame by
+frame, the thread would be idle while answers go out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Job = asyncio.Future[Any]
 class Intake:
     """Knows which frames are under way: queued, and not answered yet.
 
-    The queue has to do first what was queued first; so frames are answered in their order.
+    The database thread does the work in the order of the queue. So frames are answered in order.
 
     Args:
         limit: how many frames may be under way.

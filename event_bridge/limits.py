@@ -1,4 +1,4 @@
-"""What a socket may ask of the server: sizes and rates, from the settings."""
+"""Limits of a socket: the sizes of frames and the rate of events, from the settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_too_large(text: str | None, data: bytes | None) -> bool:
 
 
 class Ignored(Exception):
-    """The client goes on over the rate, whatever it is told."""
+    """The client goes on above the rate, whatever it is told."""
 
 
 class Rate:

@@ -1,4 +1,4 @@
-"""Mounts: where the bridge is served, and that all of them in a process mean the same.
+"""Mounts: all places of a process where the bridge is served have the same settings.
 
 The settings, the schema and the hub belong to the process. A second mount with a consumer or
 with settings of its own would be served by those of the first, and nobody would be told.

@@ -1,4 +1,4 @@
-"""What the protocol and its documents need of a project's schema: a system check looks for it."""
+"""Needs: a project's schema must have what the protocol and its documents need."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from graphql.type import is_required_argument
 from gql_chat.conf import SERIALIZERS, chat_settings
 from gql_chat.schema import Unplannable, get_graphql_schema, rendering
 
-from .operations import LIFECYCLE, Prepared, operations_of
-from .protocol import dispatches
+from .declarations import operations_of
+from .events import LIFECYCLE, dispatches
+from .operations import Prepared
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "User": ("id", "username"),
@@ -32,7 +33,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "GroupChatSummary": ("type", "id", "last_message", "name"),
     "ChannelSummary": ("type", "id", "last_message", "name"),
 }
-"""What each object has to show: without it a client cannot tell what a frame is about.
+"""The fields that each object has to show. Without them a client cannot understand a frame.
 
 Keys are those of `SERIALIZERS`; a dot leads into a nested object. The rest is a project's to drop.
 """

@@ -1,14 +1,14 @@
-"""The table from the protocol's events to the operations of the schema.
+"""Operations: how the events of clients run.
 
-An event is a document, its variables and its answer. The documents are built from the
-schema, so that what a project adds to a type is in the frames; they are prepared once.
+An event is a document, its variables and its answer. The documents are built from the schema, so
+that what a project adds to a type is in the frames. They are prepared once. A project's
+`EVENT_MAPPER` finds all that it needs in this module.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphql import (
@@ -32,91 +32,40 @@ from gql_chat.schema import (
 )
 from gql_chat.streams import Envelope
 
-from .protocol import DISPATCHES
+from .declarations import (
+    EVERYTHING,
+    Answer,
+    Choice,
+    Data,
+    Fields,
+    Operation,
+    Reply,
+    Route,
+    no_reply,
+    operations_of,
+)
+from .events import LIFECYCLE, map_events
 
-Data = Mapping[str, Any]
-Answer = tuple[str, Any] | None
-"""The `eventType` and `data` of a private answer; None where there is none."""
-
-EVERYTHING = "*"
-"""Selects all of what a field returns."""
+__all__ = [
+    "EVERYTHING",
+    "LIFECYCLE",
+    "Answer",
+    "Choice",
+    "Operation",
+    "Prepared",
+    "Reply",
+    "Route",
+    "Table",
+    "events",
+    "lifecycle",
+    "map_events",
+    "no_reply",
+    "operations_of",
+    "prepare",
+]
 
 BARE_LISTS = frozenset({"message_id"})
 """Lists of inputs in which an item may stand without its list: GraphQL allows it everywhere."""
-
-Fields = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A private answer: the result of an operation, or a part of it, under an `eventType`.
-
-    Attributes:
-        event_type: the answer's name.
-        part: the field of the result that is the answer's `data`; the whole result if empty.
-            Where it is null there is no answer.
-        forms: the sets of fields that the answer may have, where not always all.
-        choose: takes the event's data and returns the form of its answer.
-    """
-
-    event_type: str
-    part: str = ""
-    forms: tuple[Fields, ...] = ()
-    choose: Callable[[Data], Fields] | None = None
-
-    def __call__(self, result: Any, data: Data) -> Answer:
-        """Return the answer to an event with this data."""
-        found = result[self.part] if self.part else result
-        if found is None:
-            return None
-        if self.choose is not None:
-            found = {name: found[name] for name in self.choose(data)}
-        return self.event_type, found
-
-
-def no_reply(result: Any, data: Data) -> Answer:
-    """Answer nothing: the event is confirmed, if the client asked for that."""
-    return None
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation of the schema, as an event asks for it.
-
-    Attributes:
-        name: that of the query or mutation.
-        select: what of its result the answer needs: a selection, `EVERYTHING`, or nothing.
-            In a selection `Message.*` stands for all that the type has.
-        needs_data: whether the event has to carry an object as `data`.
-        arguments: arguments of the field besides `input`, fixed for this event.
-        refine: fields of `input` that are no client's to set: how each follows from the data.
-        answer: takes the result and the event's data; returns the private answer. The export
-            of the events describes a `Reply`; of another function it knows nothing.
-    """
-
-    name: str
-    select: str = ""
-    needs_data: bool = True
-    arguments: Data = field(default_factory=dict)
-    refine: Mapping[str, Callable[[Data], Any]] = field(default_factory=dict)
-    answer: Callable[[Any, Data], Answer] = no_reply
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An event that asks for different operations, by one field of its data.
-
-    Attributes:
-        field: the field.
-        options: the operation for each of its values.
-    """
-
-    field: str
-    options: Mapping[str, Operation]
-    needs_data: bool = True
-
-
-Route = Operation | Choice
 
 
 class Prepared:
@@ -256,11 +205,6 @@ class Table:
         return self._prepared[id(operation)]
 
 
-def operations_of(route: Route) -> Iterable[Operation]:
-    """Return the operations that an event may ask for."""
-    return route.options.values() if isinstance(route, Choice) else (route,)
-
-
 def _as_object(data: Any) -> Data:
     if not isinstance(data, dict):
         raise Invalid({"data": "An object is needed."})
@@ -272,116 +216,6 @@ def _choose(choice: Choice, data: Data) -> Operation:
     if not isinstance(value, str) or value not in choice.options:
         raise Invalid({choice.field: f"One of {', '.join(choice.options)} is needed."})
     return choice.options[value]
-
-
-_NEWEST = ("data",)
-_BY_CURSOR = ("has_next", "has_previous", "size", "data")
-_BY_NUMBER = (
-    "has_next",
-    "has_previous",
-    "next_page_number",
-    "prev_page_number",
-    "page",
-    "size",
-    "data",
-)
-
-
-def _page_form(data: Data) -> Fields:
-    """Return what describes a page of messages: only if one was asked for."""
-    paginate = data.get("paginate")
-    if paginate is None:
-        return _NEWEST
-    return _BY_CURSOR if paginate.get("page") is None else _BY_NUMBER
-
-
-def _is_single(data: Data) -> bool:
-    """Tell whether a message is named by itself: then it must not have been read before."""
-    return not isinstance(data.get("message_id"), list)
-
-
-def _leaders(mutation: str, leaders: str) -> Operation:
-    return Operation(mutation, arguments={"leaders": leaders})
-
-
-def map_events() -> dict[str, Route]:
-    """Return the protocol's events and what each asks for.
-
-    A project's own function (`EVENT_MAPPER`) may call this one, and add, replace and remove.
-    """
-    return {
-        "message.send": Operation(
-            "send_message",
-            select="{ original Message.* }",
-            # A repeated client_id is answered with the message of the first time.
-            answer=Reply(DISPATCHES["MessageSent"].name, part="original"),
-        ),
-        "message.acknowledged": Operation("acknowledge_messages"),
-        "message.read": Operation("read_messages", refine={"once": _is_single}),
-        "message.react": Choice(
-            "type",
-            {"add": Operation("add_reaction"), "remove": Operation("remove_reaction")},
-        ),
-        "message.typing": Operation("type_in"),
-        "message.modify": Choice(
-            "action",
-            {
-                "update": Operation("edit_message", select="{ id }"),
-                "delete": Operation("delete_messages"),
-            },
-        ),
-        "room.create": Operation("create_room", select="{ id }"),
-        "room.list": Operation(
-            "rooms",
-            select=EVERYTHING,
-            needs_data=False,
-            answer=Reply("roomlist.dispatch"),
-        ),
-        "room.info": Operation("room", select=EVERYTHING, answer=Reply("roominfo.dispatch")),
-        "room.messages": Operation(
-            "room_messages",
-            select=EVERYTHING,
-            answer=Reply(
-                "roommessages.dispatch",
-                forms=(_NEWEST, _BY_CURSOR, _BY_NUMBER),
-                choose=_page_form,
-            ),
-        ),
-        "notification.list": Operation(
-            "notification_page",
-            select=EVERYTHING,
-            answer=Reply("notificationlist.dispatch"),
-        ),
-        "room.join": Operation("join_room"),
-        "room.leave": Operation("leave_room"),
-        "room.add_members": Operation("add_members"),
-        "room.remove_members": Operation("remove_members"),
-        "room.modify": Choice(
-            "action",
-            {
-                "update": Operation("update_room"),
-                "delete": Operation("delete_room"),
-                "add_admin": _leaders("add_leaders", "admins"),
-                "remove_admin": _leaders("remove_leaders", "admins"),
-                "add_moderator": _leaders("add_leaders", "moderators"),
-                "remove_moderator": _leaders("remove_leaders", "moderators"),
-                "add_permission": Operation("add_permissions"),
-                "remove_permission": Operation("remove_permissions"),
-            },
-        ),
-    }
-
-
-OPEN_SESSION = Operation("open_session", select=EVERYTHING)
-CLOSE_SESSION = Operation("close_session")
-HEARTBEAT = Operation("heartbeat", needs_data=False)
-
-LIFECYCLE: dict[str, Route] = {
-    "open": OPEN_SESSION,
-    "close": CLOSE_SESSION,
-    "heartbeat": HEARTBEAT,
-}
-"""What the socket itself asks for, on connecting, on a heartbeat and on closing."""
 
 
 @per_settings

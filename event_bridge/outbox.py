@@ -21,21 +21,21 @@ SIZE_LIMIT = 8 * 1024 * 1024
 """How many characters those frames may have together."""
 
 PLAIN = ("uvicorn.protocols.websockets.",)
-"""Where the servers are whose own `send` may begin in any task: it asks for none, and for no
-context. No server says so of itself. `tests/wire/test_servers.py` notices when a name changes."""
+"""The modules of servers whose own `send` may begin in any task: it needs none, and no context.
+No server says so of itself. `tests/wire/test_servers.py` notices when a name changes."""
 
 
 class Outbox:
     """Writes frames to a socket, one `send` at a time.
 
-    A client that keeps up gets each frame at once, with no task and no queue, where the server's
-    `send` allows that: it is run until it would wait, which for such a client it does not. When
-    it would, the rest of that `send` and all frames after it are left to a task, until the client
-    has caught up.
+    A client that keeps up gets each frame at once, with no task and no queue, if the server's
+    `send` allows it. The outbox runs that `send` until it would wait; for such a client it does
+    not. If it would, a task goes on with that `send` and all frames after it, until the client has
+    caught up.
 
-    Any other `send` (one that a middleware wraps, or another server's) runs in a task from its
-    beginning: it may belong to a task, as whatever uses `asyncio.timeout` does, and `write` is
-    called from tasks of other sockets.
+    Any other `send` (another server's, or one that a middleware wraps) runs in a task from its
+    beginning. It may belong to a task, as code with `asyncio.timeout` does, and tasks of other
+    sockets call `write`.
 
     Made in the context of the socket, in which its tasks run.
 
@@ -51,7 +51,8 @@ class Outbox:
         size: how many characters wait.
     """
 
-    # A message goes through hundreds of outboxes: what is far from the rest of one costs time.
+    # A message goes through hundreds of outboxes. It costs time if an outbox lies in many places
+    # of the memory.
     __slots__ = (
         "_begun",
         "_closed",
@@ -86,14 +87,14 @@ class Outbox:
         # Made when needed: an empty one takes more than half a kilobyte of every idle socket.
         self._waiting: deque[str] | None = None
         self._task: asyncio.Task[None] | None = None
-        # Whether the client had a chance to take what waits: if not, it is not the one who is slow.
+        # Whether the client had a chance to take what waits. If not, the client is not slow.
         self._begun = False
         self._closed = False
 
     def write(self, text: str) -> None:
         """Send a frame, now or after those that wait. After `close` it goes nowhere.
 
-        Never raises: whoever writes has other sockets to write to.
+        Never raises: the caller has other sockets to write to.
         """
         if self._closed:
             return
@@ -165,7 +166,7 @@ class Outbox:
                 self.size -= len(text)
                 await self.send({"type": "websocket.send", "text": text})
         except BaseException as error:
-            # A cancellation too: who did not close the outbox would leave an open socket deaf.
+            # A cancellation, too: an open socket must not stay without frames.
             self._fail(error)
             if not isinstance(error, Exception):
                 raise
@@ -190,8 +191,8 @@ def _is_plain(send: Any) -> bool:
     """Tell whether a `send` is the plain one of a server of which we know that it may."""
     owner = getattr(send, "__self__", None)
     while isinstance(owner, InstanceSessionWrapper):
-        # Channels' sessions only let frames pass. What they pass them to has no public name, and
-        # `tests/wire/test_servers.py` notices when it changes.
+        # Channels' sessions only pass frames on, to an attribute that is not public.
+        # `tests/wire/test_servers.py` notices when its name changes.
         owner = getattr(owner.real_send, "__self__", None)
     return type(owner).__module__.startswith(PLAIN)
 

@@ -8,12 +8,10 @@ from typing import Any
 
 import orjson
 
-from gql_chat.conf import per_settings
 from gql_chat.errors import ECHO_LENGTH, RETRY_AFTER, ChatError, Invalid, Unavailable, shorten
-from gql_chat.schema import own_events
 
 VERSION = "1.0.0"
-"""That of the event protocol: its first part changes when a client has to."""
+"""The version of the event protocol. Its first part changes when clients have to change."""
 
 CLOSE_NOT_AUTHENTICATED = 4001
 CLOSE_TOO_SLOW = 4008
@@ -85,7 +83,7 @@ def parse(text: str | None) -> Frame:
         raise Malformed(
             {"request_id": f"A string of at most {REQUEST_ID_LENGTH} letters, or an integer."}
         )
-    # Few frames have so many brackets; only those are looked through.
+    # Few frames have so many brackets; only those are searched.
     if text.count("[") + text.count("{") > DEEPEST and _is_deeper(content, DEEPEST):
         raise Malformed(f"At most {DEEPEST} levels of nesting are allowed.", request_id)
     if "event_type" not in content:
@@ -130,7 +128,7 @@ def _find_nul(value: Any) -> str | None:
 
 
 def _steps_to_nul(value: Any) -> list[str] | None:
-    """Return the keys and places that lead to it, the last one first; None if there is none."""
+    """Return the keys and indexes that lead to it, the last one first; None if there is none."""
     if isinstance(value, str):
         return [] if "\0" in value else None
     items: Iterable[tuple[Any, Any]] = ()
@@ -176,73 +174,3 @@ def error(problem: ChatError, request_id: RequestId = None) -> str:
 
 def _with_request(content: Mapping[str, Any], request_id: RequestId) -> Mapping[str, Any]:
     return content if request_id is None else {**content, "request_id": request_id}
-
-
-@dataclass(slots=True, frozen=True)
-class Dispatch:
-    """How the payload of a subscription becomes a frame.
-
-    Attributes:
-        name: the frame's `eventType`.
-        part: the field of the payload that is the frame's `data`; the whole payload if empty.
-        unwraps: whether an item stands for a list of one.
-        stored: whether the event has a place in a stream.
-    """
-
-    name: str
-    part: str = ""
-    unwraps: bool = False
-    stored: bool = True
-
-    def data(self, payload: Any) -> Any:
-        """Return the `data` of the frame that a payload becomes."""
-        data = payload[self.part] if self.part else payload
-        return data[0] if self.unwraps and len(data) == 1 else data
-
-
-DISPATCHES: dict[str, Dispatch] = {
-    "MessageSent": Dispatch("message.dispatch", "message"),
-    "MessagesDelivered": Dispatch("messagedelivered.dispatch", "messages"),
-    "MessagesRead": Dispatch("readreceipt.dispatch", "messages", unwraps=True),
-    "MessageReacted": Dispatch("reaction.dispatch"),
-    "MessageEdited": Dispatch("messagemodification.dispatch"),
-    "MessagesDeleted": Dispatch("messagemodification.dispatch"),
-    "Typing": Dispatch("messagetyping.dispatch", stored=False),
-    "RoomCreated": Dispatch("roomcreate.dispatch", "room"),
-    "RoomUpdated": Dispatch("roomupdate.dispatch", "room"),
-    "RoomDeleted": Dispatch("roomdelete.dispatch"),
-    "RoomExited": Dispatch("roomexit.dispatch"),
-    "MembersAdded": Dispatch("roomaddmembers.dispatch"),
-    "MembersRemoved": Dispatch("roomremovemembers.dispatch"),
-}
-"""Every event of the package, and the frame it becomes."""
-
-
-@per_settings
-def dispatches() -> dict[str, Dispatch]:
-    """Return how each event becomes a frame, the project's own events included.
-
-    An event of the project's own names its frame in an attribute `dispatch`; without one, the
-    frame has the name of the class in small letters, with `.dispatch` behind it.
-    """
-    own = {
-        event.__name__: Dispatch(getattr(event, "dispatch", _name(event.__name__)))
-        for event in own_events()
-    }
-    return DISPATCHES | own
-
-
-def find_dispatch(kind: str) -> Dispatch:
-    """Return how an event becomes a frame.
-
-    Another process may have sent, and the log may have kept, what this one has no class for (any
-    more). It becomes a frame all the same: its place in the stream must not stay empty.
-
-    Args:
-        kind: the name of the event's type in the schema.
-    """
-    return dispatches().get(kind) or Dispatch(_name(kind))
-
-
-def _name(kind: str) -> str:
-    return f"{kind.lower()}.dispatch"

@@ -1,4 +1,4 @@
-"""Resuming: what a client missed, replayed from the log with no gap before what is live."""
+"""Resuming: missed frames are replayed from the log, with no gap before the live ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gql_chat.streams import STREAM_LENGTH
 from .delivery import Delivered
 
 REPLAY_LIMIT = 5000
-"""How many missed frames are replayed at most; who missed more fetches afresh."""
+"""How many missed frames are replayed at most. A client that missed more fetches afresh."""
 
 REPLAY_SIZE_LIMIT = 32 * 1024 * 1024
-"""How large they may be together: a frame may have a megabyte, and all are in memory at once."""
+"""How large they may be together. A frame may have a megabyte, and all are in memory at once."""
 
 UNWEIGHED = 100
-"""So few frames are not weighed before."""
+"""So many frames are replayed without looking at their size first."""
 
 MAX_STREAMS = 10_000
 """How many streams a client may name: far more than a user is in."""
@@ -32,13 +32,13 @@ SHOWN = 100
 
 @dataclass(slots=True)
 class Replay:
-    """What is replayed.
+    """The frames that a client missed.
 
     Attributes:
-        epoch: the history that the places belong to.
+        epoch: the history that the sequence numbers belong to.
         frames: the missed frames, in order.
         answer: what `session.resumed` says of each stream.
-        reached: where each stream stands for the client; what is live goes on from there.
+        reached: where each stream stands for the client; live frames go on from there.
     """
 
     epoch: str
@@ -52,10 +52,10 @@ class Resumption:
     """A socket while it resumes: frames that arrive meanwhile are held back.
 
     Attributes:
-        wanted: for each stream that the client knows, the last place it has.
-        delivered: for each stream that the socket hears, the last place it was given.
-        epoch: the history that the client's places belong to; None where it does not say.
-        held: what arrived meanwhile.
+        wanted: for each stream that the client knows, the last sequence number it has.
+        delivered: for each stream of the socket, the last sequence number it was given.
+        epoch: the history that the client's numbers belong to; None if it does not say.
+        held: the frames that arrived meanwhile.
     """
 
     wanted: Mapping[str, int]
@@ -90,19 +90,19 @@ class Resumption:
         return cls(wanted, delivered, epoch)
 
     def read(self, user_id: Any) -> Replay:
-        """Read what a user missed. Runs on a database thread."""
+        """Read the frames that a user missed. Runs on a database thread."""
         answer: dict[str, dict[str, Any]] = {name: {"gone": True} for name in self.wanted}
         ranges: dict[str, tuple[int, int]] = {}
         positions = streams.positions(user_id)
         same_history = self.epoch is None or self.epoch == positions.epoch
         for name, seq, joined_seq in positions:
-            after = self._last_place(name, joined_seq)
+            after = self._last_seq(name, joined_seq)
             if not same_history:
                 answer[name] = {"seq": seq, "recovered": False}
             elif after is None:
-                # What the server itself has not brought yet is about to come.
-                place = min(seq, self.delivered.get(name, joined_seq - 1))
-                answer[name] = {"seq": place, "recovered": True}
+                # The hub is about to deliver the frames after that.
+                given = min(seq, self.delivered.get(name, joined_seq - 1))
+                answer[name] = {"seq": given, "recovered": True}
             else:
                 answer[name] = {"seq": seq, "recovered": after <= seq}
                 if after < seq:
@@ -124,8 +124,8 @@ class Resumption:
         reached = {name: found["seq"] for name, found in answer.items() if "seq" in found}
         return Replay(positions.epoch, frames, answer, reached)
 
-    def _last_place(self, name: str, joined_seq: int) -> int | None:
-        """Return the place after which a stream is replayed; None where it is not."""
+    def _last_seq(self, name: str, joined_seq: int) -> int | None:
+        """Return the sequence number after which a stream is replayed; None where it is not."""
         if name in self.wanted:
             return max(self.wanted[name], joined_seq - 1)
         if self.wanted and name.startswith("room:"):

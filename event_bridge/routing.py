@@ -1,4 +1,4 @@
-"""Where the socket is mounted."""
+"""The route of the socket."""
 
 from __future__ import annotations
 

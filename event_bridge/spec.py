@@ -19,15 +19,9 @@ from gql_chat.schema import get_graphql_schema, select_all
 from gql_chat.schema.json_schema import JsonSchema, Shapes, any_of, nullable, object_of
 
 from . import protocol
-from .operations import (
-    BARE_LISTS,
-    Choice,
-    Prepared,
-    Reply,
-    Table,
-    events,
-    no_reply,
-)
+from .declarations import Choice, Reply, no_reply
+from .events import find_dispatch
+from .operations import BARE_LISTS, Prepared, Table, events
 from .resume import EPOCH_LENGTH
 
 CLIENT_EVENT = "ClientEvent"
@@ -38,7 +32,7 @@ ERROR = "ErrorFrame"
 UNKNOWN_EVENT = "UnknownEvent"
 
 _TEXT: JsonSchema = {"type": "string"}
-_PLACE: JsonSchema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+_SEQ: JsonSchema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 
 
 @dataclass
@@ -68,7 +62,7 @@ class Received:
         data: the schemas that its data may have.
         descriptions: what it says.
         answers: whether it may be a private answer, which carries the `request_id`.
-        stored: whether it may have a place in a stream.
+        stored: whether it may have a sequence number in a stream.
     """
 
     data: list[JsonSchema] = field(default_factory=list)
@@ -181,7 +175,7 @@ class Contract:
         union = self._schema.type_map["ChatEvent"]
         assert isinstance(union, GraphQLUnionType)
         for kind in union.types:
-            dispatch = protocol.find_dispatch(kind.name)
+            dispatch = find_dispatch(kind.name)
             received = self._received(dispatch.name, kind.description or "")
             received.stored = received.stored or dispatch.stored
             selection = select_all(self._schema, kind.name)
@@ -195,29 +189,29 @@ class Contract:
         self.sent["session.heartbeat"] = Sent(
             object_of({}), needs_data=False, description="Tell the server that the client is there."
         )
-        streams = {"type": "object", "additionalProperties": _PLACE}
+        streams = {"type": "object", "additionalProperties": _SEQ}
         epoch: JsonSchema = {
             "type": "string",
             "maxLength": EPOCH_LENGTH,
-            "description": "The history of the database that the places belong to.",
+            "description": "The history of the database that the sequence numbers belong to.",
         }
         self.sent["session.resume"] = Sent(
             object_of({"streams": streams, "epoch": epoch}, required=["streams"]),
-            description="Ask for what was stored since the last place of each stream.",
+            description="Ask for what was stored after the last sequence number of each stream.",
             answers=("session.resumed",),
             confirmed=False,
         )
         recovered = object_of(
-            {"seq": _PLACE, "recovered": {"type": "boolean"}},
+            {"seq": _SEQ, "recovered": {"type": "boolean"}},
             description="Where the stream stands, and whether all that was missed was replayed.",
         )
         gone = object_of(
             {"gone": {"const": True}}, description="The user no longer has this stream."
         )
-        places = [self._shapes.define("StreamPosition", recovered)]
-        places.append(self._shapes.define("StreamGone", gone))
+        states = [self._shapes.define("StreamPosition", recovered)]
+        states.append(self._shapes.define("StreamGone", gone))
         resumed = self._received("session.resumed", "The replay is done.")
-        answer: JsonSchema = {"type": "object", "additionalProperties": any_of(places)}
+        answer: JsonSchema = {"type": "object", "additionalProperties": any_of(states)}
         resumed.data = [object_of({"streams": answer, "epoch": epoch})]
         resumed.answers = True
         kind = self._schema.type_map["RoomNotifications"]
@@ -347,7 +341,11 @@ def _received_frame(name: str, event: Received, request_id: JsonSchema) -> JsonS
         properties["request_id"] = request_id
     if event.stored:
         properties["stream"] = {**_TEXT, "description": "`room:<room id>` or `user:<user id>`."}
-        properties["seq"] = {"type": "integer", "minimum": 1, "description": "Its place there."}
+        properties["seq"] = {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Its sequence number there.",
+        }
     shape = object_of(
         properties, required=["eventType", "data"], description=" ".join(event.descriptions)
     )
@@ -451,7 +449,7 @@ def _in_channel(name: str) -> dict[str, str]:
 
 
 def _moved(value: Any) -> Any:
-    """Return definitions that refer to each other in the place that AsyncAPI has for them."""
+    """Return definitions that refer to each other where AsyncAPI keeps them."""
     if isinstance(value, dict):
         return {
             key: inner.replace("#/definitions/", "#/components/schemas/")

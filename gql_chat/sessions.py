@@ -1,4 +1,4 @@
-"""What a process does about the sockets it holds: vouch for them, and ask who may keep theirs."""
+"""What a process does about its sockets: keep their sessions alive, ask who may keep theirs."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ _alive_at = Update(
 )
 
 
-def vouch(channel_names: Iterable[str]) -> None:
-    """Note that these sockets are open, heartbeat or not."""
+def keep_alive(channel_names: Iterable[str]) -> None:
+    """Renew the leases of these sessions: their sockets are open, heartbeat or not."""
     _alive_at.run(channel_names, timezone.now())
 
 
@@ -59,7 +59,7 @@ def connected(users: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def find_dead() -> Any:
-    """Return the sessions that are silent and whose process vouches for them no more."""
+    """Return the sessions that are silent and whose leases no process has renewed."""
     since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
     return get_model("Session").objects.filter(alive_at__lt=since, last_seen__lt=since)
 

@@ -14,21 +14,21 @@ export type Frame = ClientEvent | ServerFrame;
  */
 export type ClientEvent =
   | MessageSendEvent
+  | MessageTypingEvent
+  | MessageModifyEvent
+  | RoomMessagesEvent
   | MessageAcknowledgedEvent
   | MessageReadEvent
   | MessageReactEvent
-  | MessageTypingEvent
-  | MessageModifyEvent
   | RoomCreateEvent
   | RoomListEvent
   | RoomInfoEvent
-  | RoomMessagesEvent
-  | NotificationListEvent
+  | RoomModifyEvent
   | RoomJoinEvent
   | RoomLeaveEvent
   | RoomAddMembersEvent
   | RoomRemoveMembersEvent
-  | RoomModifyEvent
+  | NotificationListEvent
   | SessionHeartbeatEvent
   | SessionResumeEvent;
 /**
@@ -55,9 +55,9 @@ export type ServerEvent =
   | RoomexitDispatch
   | RoomaddmembersDispatch
   | RoomremovemembersDispatch
+  | RoommessagesDispatch
   | RoomlistDispatch
   | RoominfoDispatch
-  | RoommessagesDispatch
   | NotificationlistDispatch
   | SessionResumed
   | ChatNotifications;
@@ -133,6 +133,73 @@ export interface MediaInput {
   metadata?: {};
 }
 /**
+ * Tell a room that the user types, or has stopped.
+ */
+export interface MessageTypingEvent {
+  event_type: "message.typing";
+  /**
+   * Where the user types, or has stopped.
+   */
+  data: {
+    room_id: string;
+    is_typing?: boolean;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * update: Change a message of the user's own.
+ * delete: Delete messages of the user's own, all of one room.
+ */
+export interface MessageModifyEvent {
+  event_type: "message.modify";
+  data: MessageModifyUpdate | MessageModifyDelete;
+  request_id?: RequestId | null;
+}
+/**
+ * Change a message of the user's own.
+ */
+export interface MessageModifyUpdate {
+  action: "update";
+  message_id: string | string[];
+  extra_fields: MessageEditInput;
+}
+/**
+ * What may change about a message.
+ */
+export interface MessageEditInput {
+  content: string;
+}
+/**
+ * Delete messages of the user's own, all of one room.
+ */
+export interface MessageModifyDelete {
+  action: "delete";
+  message_id: string | string[];
+}
+/**
+ * Messages of one of the user's rooms, the newest first.
+ */
+export interface RoomMessagesEvent {
+  event_type: "room.messages";
+  /**
+   * Which messages of a room.
+   */
+  data: {
+    room_id: string;
+    paginate?: PaginateInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Which page: by its number, or from a message on.
+ */
+export interface PaginateInput {
+  size: number;
+  page?: number | null;
+  before?: string | null;
+  after?: string | null;
+}
+/**
  * Note that messages have arrived at the user.
  */
 export interface MessageAcknowledgedEvent {
@@ -182,50 +249,6 @@ export interface MessageReactRemove {
   type: "remove";
   message_id: string;
   reaction_content?: string | null;
-}
-/**
- * Tell a room that the user types, or has stopped.
- */
-export interface MessageTypingEvent {
-  event_type: "message.typing";
-  /**
-   * Where the user types, or has stopped.
-   */
-  data: {
-    room_id: string;
-    is_typing?: boolean;
-  };
-  request_id?: RequestId | null;
-}
-/**
- * update: Change a message of the user's own.
- * delete: Delete messages of the user's own, all of one room.
- */
-export interface MessageModifyEvent {
-  event_type: "message.modify";
-  data: MessageModifyUpdate | MessageModifyDelete;
-  request_id?: RequestId | null;
-}
-/**
- * Change a message of the user's own.
- */
-export interface MessageModifyUpdate {
-  action: "update";
-  message_id: string | string[];
-  extra_fields: MessageEditInput;
-}
-/**
- * What may change about a message.
- */
-export interface MessageEditInput {
-  content: string;
-}
-/**
- * Delete messages of the user's own, all of one room.
- */
-export interface MessageModifyDelete {
-  action: "delete";
-  message_id: string | string[];
 }
 /**
  * Create a room.
@@ -281,109 +304,6 @@ export interface RoomInfoEvent {
    */
   data: {
     room_id: string;
-  };
-  request_id?: RequestId | null;
-}
-/**
- * Messages of one of the user's rooms, the newest first.
- */
-export interface RoomMessagesEvent {
-  event_type: "room.messages";
-  /**
-   * Which messages of a room.
-   */
-  data: {
-    room_id: string;
-    paginate?: PaginateInput | null;
-  };
-  request_id?: RequestId | null;
-}
-/**
- * Which page: by its number, or from a message on.
- */
-export interface PaginateInput {
-  size: number;
-  page?: number | null;
-  before?: string | null;
-  after?: string | null;
-}
-/**
- * What waits for the user, over all rooms, the newest first.
- */
-export interface NotificationListEvent {
-  event_type: "notification.list";
-  /**
-   * Which of the notifications that wait.
-   */
-  data: {
-    paginate?: NotificationPaginateInput | null;
-  };
-  request_id?: RequestId | null;
-}
-/**
- * Which page: the newest, or from a notification on.
- */
-export interface NotificationPaginateInput {
-  size: number;
-  before?: string | null;
-}
-/**
- * Come into a room by oneself.
- */
-export interface RoomJoinEvent {
-  event_type: "room.join";
-  /**
-   * Which room.
-   */
-  data: {
-    room_id: string;
-  };
-  request_id?: RequestId | null;
-}
-/**
- * Go out of a room.
- */
-export interface RoomLeaveEvent {
-  event_type: "room.leave";
-  /**
-   * Which room.
-   */
-  data: {
-    room_id: string;
-  };
-  request_id?: RequestId | null;
-}
-/**
- * Bring users into a room.
- */
-export interface RoomAddMembersEvent {
-  event_type: "room.add_members";
-  /**
-   * Users to bring into a room, or to put out of it.
-   */
-  data: {
-    room_id: string;
-    /**
-     * @maxItems 500
-     */
-    members: (number | string)[];
-  };
-  request_id?: RequestId | null;
-}
-/**
- * Put users out of a room.
- */
-export interface RoomRemoveMembersEvent {
-  event_type: "room.remove_members";
-  /**
-   * Users to bring into a room, or to put out of it.
-   */
-  data: {
-    room_id: string;
-    /**
-     * @maxItems 500
-     */
-    members: (number | string)[];
   };
   request_id?: RequestId | null;
 }
@@ -508,6 +428,86 @@ export interface RoomModifyRemovePermission {
   data: PermissionsDataInput;
 }
 /**
+ * Come into a room by oneself.
+ */
+export interface RoomJoinEvent {
+  event_type: "room.join";
+  /**
+   * Which room.
+   */
+  data: {
+    room_id: string;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Go out of a room.
+ */
+export interface RoomLeaveEvent {
+  event_type: "room.leave";
+  /**
+   * Which room.
+   */
+  data: {
+    room_id: string;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Bring users into a room.
+ */
+export interface RoomAddMembersEvent {
+  event_type: "room.add_members";
+  /**
+   * Users to bring into a room, or to put out of it.
+   */
+  data: {
+    room_id: string;
+    /**
+     * @maxItems 500
+     */
+    members: (number | string)[];
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Put users out of a room.
+ */
+export interface RoomRemoveMembersEvent {
+  event_type: "room.remove_members";
+  /**
+   * Users to bring into a room, or to put out of it.
+   */
+  data: {
+    room_id: string;
+    /**
+     * @maxItems 500
+     */
+    members: (number | string)[];
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * What waits for the user, over all rooms, the newest first.
+ */
+export interface NotificationListEvent {
+  event_type: "notification.list";
+  /**
+   * Which of the notifications that wait.
+   */
+  data: {
+    paginate?: NotificationPaginateInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Which page: the newest, or from a notification on.
+ */
+export interface NotificationPaginateInput {
+  size: number;
+  before?: string | null;
+}
+/**
  * Tell the server that the client is there.
  */
 export interface SessionHeartbeatEvent {
@@ -516,7 +516,7 @@ export interface SessionHeartbeatEvent {
   request_id?: RequestId | null;
 }
 /**
- * Ask for what was stored since the last place of each stream.
+ * Ask for what was stored after the last sequence number of each stream.
  */
 export interface SessionResumeEvent {
   event_type: "session.resume";
@@ -525,7 +525,7 @@ export interface SessionResumeEvent {
       [k: string]: number;
     };
     /**
-     * The history of the database that the places belong to.
+     * The history of the database that the sequence numbers belong to.
      */
     epoch?: string;
   };
@@ -543,7 +543,7 @@ export interface MessageDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -675,7 +675,7 @@ export interface MessagedeliveredDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -690,7 +690,7 @@ export interface ReadreceiptDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -705,7 +705,7 @@ export interface ReactionDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -728,7 +728,7 @@ export interface MessagemodificationDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -775,7 +775,7 @@ export interface RoomcreateDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -844,7 +844,7 @@ export interface RoomupdateDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -859,7 +859,7 @@ export interface RoomdeleteDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -880,7 +880,7 @@ export interface RoomexitDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -902,7 +902,7 @@ export interface RoomaddmembersDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -925,7 +925,7 @@ export interface RoomremovemembersDispatch {
    */
   stream?: string;
   /**
-   * Its place there.
+   * Its sequence number there.
    */
   seq?: number;
 }
@@ -936,6 +936,39 @@ export interface MembersRemoved {
   room: Room;
   removed_members: string[];
   removed_by: string;
+}
+/**
+ * Messages of one of the user's rooms, the newest first.
+ */
+export interface RoommessagesDispatch {
+  eventType: "roommessages.dispatch";
+  data:
+    | {
+        data: MessageList;
+      }
+    | {
+        has_next: boolean;
+        has_previous: boolean;
+        size: number;
+        data: MessageList;
+      }
+    | {
+        has_next: boolean;
+        has_previous: boolean;
+        next_page_number: number | null;
+        prev_page_number: number | null;
+        page: number | null;
+        size: number;
+        data: MessageList;
+      };
+  request_id?: RequestId;
+}
+/**
+ * Messages of one room.
+ */
+export interface MessageList {
+  room_id: string;
+  messages: Message[];
 }
 /**
  * The user's rooms, the most recently active first.
@@ -1001,39 +1034,6 @@ export interface RoominfoDispatch {
   request_id?: RequestId;
 }
 /**
- * Messages of one of the user's rooms, the newest first.
- */
-export interface RoommessagesDispatch {
-  eventType: "roommessages.dispatch";
-  data:
-    | {
-        data: MessageList;
-      }
-    | {
-        has_next: boolean;
-        has_previous: boolean;
-        size: number;
-        data: MessageList;
-      }
-    | {
-        has_next: boolean;
-        has_previous: boolean;
-        next_page_number: number | null;
-        prev_page_number: number | null;
-        page: number | null;
-        size: number;
-        data: MessageList;
-      };
-  request_id?: RequestId;
-}
-/**
- * Messages of one room.
- */
-export interface MessageList {
-  room_id: string;
-  messages: Message[];
-}
-/**
  * What waits for the user, over all rooms, the newest first.
  */
 export interface NotificationlistDispatch {
@@ -1074,7 +1074,7 @@ export interface SessionResumed {
       [k: string]: StreamPosition | StreamGone;
     };
     /**
-     * The history of the database that the places belong to.
+     * The history of the database that the sequence numbers belong to.
      */
     epoch: string;
   };

@@ -1,9 +1,9 @@
 """Conversion: how what clients send becomes instances of inputs, worked out once.
 
 Strawberry looks up, for every value anew, what each field of an input is called and what type it
-has. It lets a type convert its values itself (`from_input`), and here the package's inputs do, by
-what is known. A type has one such function for all schemas that it is in: so a project's own inputs
-get none, and in a schema of a project's the package's inputs are what Strawberry makes of them.
+has. It lets a type convert its values itself (`from_input`), by what is known. A type has one such
+function for all schemas that it is in. So only the inputs of one package get one, and in schemas
+with another configuration names and scalars are looked up as Strawberry does.
 """
 
 from __future__ import annotations
@@ -32,17 +32,22 @@ from .counts import Counts
 
 
 class SchemaConfig(StrawberryConfig):
-    """The configuration of the package's schemas, by which a conversion knows them."""
+    """The configuration of the schemas whose inputs convert themselves."""
 
 
-def convert_inputs(schema: GraphQLSchema) -> None:
-    """Let the package's inputs in a schema of its own convert their values themselves."""
+def convert_inputs(schema: GraphQLSchema, package: str) -> None:
+    """Let a package's inputs in a schema of its own convert their values themselves.
+
+    Args:
+        schema: a schema whose configuration is a `SchemaConfig`.
+        package: the package's name. Inputs of others stay as they are.
+    """
     for kind in schema.type_map.values():
         definition = kind.extensions.get("strawberry-definition")
         if (
             isinstance(kind, GraphQLInputObjectType)
             and definition is not None
-            and definition.origin.__module__.startswith("gql_chat.")
+            and definition.origin.__module__.startswith(f"{package}.")
         ):
             definition.from_input = Conversion(kind, definition)
 
@@ -51,7 +56,7 @@ class Conversion:
     """Makes instances of one input.
 
     Args:
-        kind: the input in a schema of the package.
+        kind: the input in a schema with a `SchemaConfig`.
         definition: what Strawberry knows of it.
     """
 
@@ -83,9 +88,9 @@ class Conversion:
             context: converts what stands inside.
         """
         self._counts.check(value)
-        is_ours = isinstance(context.config, SchemaConfig)
+        is_known = isinstance(context.config, SchemaConfig)
         given: dict[str, Any] = self._defaults.copy()
-        for name, python_name, expected in self._fields if is_ours else self._look_up(context):
+        for name, python_name, expected in self._fields if is_known else self._look_up(context):
             if name in value:
                 item = value[name]
                 given[python_name] = (

@@ -1,7 +1,7 @@
 """The GraphQL schema: every operation a query or mutation, every event a subscription's payload."""
 
+from ..prepared.errors import Unplannable
 from ..prepared.fields import derived
-from ..prepared.plans import Unplannable
 from ..prepared.selection import select_all
 from .build import get_graphql_schema, get_schema
 from .contents import find_markup

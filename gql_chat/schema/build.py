@@ -58,7 +58,7 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         config=SchemaConfig(auto_camel_case=False, scalar_map=SCALARS),
     )
     describe(schema._schema)
-    convert_inputs(schema._schema)
+    convert_inputs(schema._schema, "gql_chat")
     return schema
 
 

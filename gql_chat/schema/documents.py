@@ -31,7 +31,8 @@ from .. import streams
 from ..errors import Invalid
 from ..prepared.coercion import coercer
 from ..prepared.counts import Counts
-from ..prepared.plans import Planner, Scope
+from ..prepared.plans import Planner
+from ..prepared.scopes import Scope
 from ..prepared.validation import describe
 from ..streams import Envelope
 

@@ -9,7 +9,7 @@ from graphql.execution.values import VariableValues
 
 from ..conf import per_settings
 from ..events import Event
-from ..prepared.plans import Scope
+from ..prepared.scopes import Scope
 from ..prepared.selection import select_all
 from .build import get_graphql_schema
 from .documents import Document

@@ -95,8 +95,8 @@ async def test_the_commands_of_redis_for_a_message_do_not_grow_with_the_sockets(
     assert per_message[MANY] == pytest.approx(per_message[FEW], abs=0.5)
 
 
-#: The time when these rows are written has nothing to do with messages: processes vouch for
-#: their sockets.
+#: The time when these rows are written has nothing to do with messages: processes keep the
+#: sessions of their sockets alive.
 NOT_OF_MESSAGES = "gql_chat_session"
 
 

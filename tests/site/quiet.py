@@ -8,9 +8,9 @@ from tests.site.asgi import application
 
 # isort: split
 # They import models, which need the set-up that the line above made.
-from event_bridge import hub, layer
+from event_bridge.hub import layer, upkeep
 
 __all__ = ["application"]
 
 # Longer than any test takes.
-layer.PROBE_SECONDS = hub.LOOK_SECONDS = 3600.0
+layer.PROBE_SECONDS = upkeep.UPKEEP_SECONDS = 3600.0

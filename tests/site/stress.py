@@ -16,7 +16,7 @@ from tests.site.asgi import application as chat
 
 # isort: split
 # They import models, which need the set-up that the line above made.
-from event_bridge import hub as hubs
+from event_bridge.hub import hub as hubs
 from tests.site import backstage
 
 Scope = dict[str, Any]
@@ -63,20 +63,20 @@ def look() -> dict[str, int]:
     """
     found = dict.fromkeys(("sockets", "streams", *LEFT), 0)
     for hub in list(hubs._hubs.values()):
-        sockets = {socket for each in hub._listeners.values() for socket in each}
+        sockets = {socket for each in hub.registry.subscribers.values() for socket in each}
         found["sockets"] += len(sockets)
-        found["streams"] += len(hub._streams)
-        found["opening"] += len(hub._readings)
-        found["stash"] += len(hub._stash)
-        found["left"] += len(hub._left)
-        found["asking"] += len(hub._asking)
+        found["streams"] += len(hub.registry.streams)
+        found["opening"] += len(hub.readings)
+        found["stash"] += hub.readings.kept_frames
+        found["left"] += hub.readings.kept_departures
+        found["refreshing"] += len(hub.sequencer.paused)
         found["jobs"] += _jobs(hub.threads)
-        found["bells"] += hub._layer._outgoing.qsize()
-        for stream in hub._streams.values():
+        found["wake-ups"] += hub.layer.waiting
+        for stream in hub.registry.streams.values():
             found["late"] += len(stream.late)
             found["early"] += len(stream.early or ())
             found["entering"] += len(stream.entering)
-            found["healing"] += int(stream.healing)
+            found["catching up"] += int(stream.catching_up)
         for socket in sockets:
             found["unsent"] += socket.outbox.size
             found["sending"] += int(socket.outbox._task is not None)
@@ -101,13 +101,13 @@ LEFT = (
     "opening",
     "stash",
     "left",
-    "asking",
+    "refreshing",
     "jobs",
-    "bells",
+    "wake-ups",
     "late",
     "early",
     "entering",
-    "healing",
+    "catching up",
     "unsent",
     "sending",
     "intake",

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from event_bridge.operations import LIFECYCLE
+from event_bridge.events import LIFECYCLE
 from gql_chat.models import (
     Channel,
     ChatNotification,

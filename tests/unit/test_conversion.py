@@ -192,7 +192,7 @@ def test_a_conversion_of_the_projects_own_stays(chat_schema: strawberry.Schema) 
 
     definition.from_input = convert
     try:
-        convert_inputs(chat_schema._schema)
+        convert_inputs(chat_schema._schema, "gql_chat")
         assert definition.from_input is convert
     finally:
         definition.from_input = None

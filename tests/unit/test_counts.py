@@ -9,7 +9,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from event_bridge.operations import LIFECYCLE, Choice, map_events
+from event_bridge.declarations import Choice
+from event_bridge.events import LIFECYCLE, map_events
 from gql_chat.models import Delivery, MessageMediaAsset, Reaction, ReadReceipt, Room
 from tests.conftest import Users
 from tests.unit.scenes import CASES, Scene, run

@@ -17,7 +17,8 @@ from django.core.management.base import CommandError
 from django.test import override_settings
 from graphql import build_client_schema, build_schema, lexicographic_sort_schema, print_schema
 
-from event_bridge import operations, protocol, spec
+from event_bridge import operations, spec
+from event_bridge.events import DISPATCHES
 from event_bridge.operations import EVERYTHING, Operation, Reply
 from gql_chat import errors
 from gql_chat.events import Event
@@ -275,7 +276,7 @@ def test_every_event_that_clients_may_send_is_there() -> None:
 
 
 def test_every_event_that_clients_may_receive_is_there() -> None:
-    dispatches = {dispatch.name for dispatch in protocol.DISPATCHES.values()}
+    dispatches = {dispatch.name for dispatch in DISPATCHES.values()}
     answers = {f"{name}.dispatch" for name in ("roomlist", "roominfo", "roommessages")}
     answers.add("notificationlist.dispatch")
     own = {"chat.notifications", "session.resumed"}

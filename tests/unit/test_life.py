@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import pytest
 from autobahn.exception import Disconnected
 
-from event_bridge import consumers
+from event_bridge import closing
 from event_bridge.consumers import ChatConsumer, State
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub, get_hub
+from event_bridge.session import Session
 from gql_chat.models import GroupChat, get_model
 from gql_chat.streams import Envelope, user_stream
 from tests.conftest import Orm, Users
@@ -87,10 +88,14 @@ class Sockets:
 
     async def check_nothing_is_left(self) -> None:
         hub = self.hub
-        assert (hub._readings, list(hub._stash), hub._left) == ({}, [], {})
-        assert not hub._listeners
-        assert not hub._streams
-        assert not hub._streams_of
+        assert (len(hub.readings), hub.readings.kept_frames, hub.readings.kept_departures) == (
+            0,
+            0,
+            0,
+        )
+        assert not hub.registry.subscribers
+        assert not hub.registry.streams
+        assert not hub.registry.streams_of
         assert not hub._running
         assert not any(turn.locked() for turn in hub._turns.values())
         await eventually(lambda: self.sessions() == 0, "no session is left")
@@ -129,9 +134,9 @@ async def test_a_socket_that_is_cancelled_wherever_it_is_leaves_nothing_behind(
                 case _:
                     task.cancel()
         await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), PATIENCE)
-        assert sockets.hub._readings == {}
-        assert not sockets.hub._listeners
-        assert not sockets.hub._stash
+        assert len(sockets.hub.readings) == 0
+        assert not sockets.hub.registry.subscribers
+        assert not sockets.hub.readings.kept_frames
     await sockets.check_nothing_is_left()
 
     # And the hub serves whoever comes next.
@@ -167,7 +172,7 @@ async def test_a_socket_that_is_cancelled_where_it_waits_leaves_nothing_behind(
     tasks = [sockets.open(Server()) for _ in range(10)]
     for _ in range(20):
         await asyncio.sleep(0)
-    assert hub._listeners
+    assert hub.registry.subscribers
 
     for task in tasks:
         task.cancel()
@@ -176,8 +181,8 @@ async def test_a_socket_that_is_cancelled_where_it_waits_leaves_nothing_behind(
     go_on_soon.cancel()
     go_on.set()
 
-    assert (hub._readings, list(hub._stash)) == ({}, [])
-    assert not hub._listeners
+    assert (len(hub.readings), hub.readings.kept_frames) == (0, 0)
+    assert not hub.registry.subscribers
     if place == "turn":
         turn.release()
     del turn
@@ -193,15 +198,15 @@ async def test_an_open_socket_keeps_nothing_of_what_was_read_for_it(
         pass
 
     kept: list[weakref.ref[Any]] = []
-    read = ChatConsumer._open_session
+    read = Session._open
 
-    def open_session(consumer: ChatConsumer) -> tuple[Any, Any]:
-        positions, notifications = read(consumer)
+    def open_session(session: Session) -> tuple[Any, Any]:
+        positions, notifications = read(session)
         found = Notifications(notifications)
         kept.append(weakref.ref(found))
         return positions, found
 
-    monkeypatch.setattr(ChatConsumer, "_open_session", open_session)
+    monkeypatch.setattr(Session, "_open", open_session)
     servers = [Server() for _ in range(3)]
     tasks = [sockets.open(server) for server in servers]
     await eventually(lambda: all(server.is_open() for server in servers), "all are open")
@@ -276,7 +281,7 @@ async def test_what_a_client_sent_before_it_went_is_still_done(
 async def test_a_client_that_is_said_to_be_gone_and_is_not_is_closed(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "GONE_SECONDS", 0.01)
+    monkeypatch.setattr(closing, "GONE_SECONDS", 0.01)
     server = Server()
     task = await opened(sockets, server)
 
@@ -291,7 +296,7 @@ async def test_a_client_that_is_said_to_be_gone_and_is_not_is_closed(
 async def test_a_server_that_never_says_that_it_closed_keeps_nothing_alive(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.05)
 
     class Silent(Server):
         async def send(self, message: Message) -> None:
@@ -302,8 +307,8 @@ async def test_a_server_that_never_says_that_it_closed_keeps_nothing_alive(
 
     server = Silent()
     task = await opened(sockets, server)
-    for listener in tuple(sockets.hub._listeners[str(sockets.user.pk)]):
-        listener.interrupt()
+    for subscriber in tuple(sockets.hub.registry.subscribers[str(sockets.user.pk)]):
+        subscriber.interrupt()
 
     await asyncio.wait_for(task, PATIENCE)
     assert server.codes == [1012]
@@ -319,8 +324,8 @@ async def test_where_a_server_cannot_send_a_code_the_client_is_told_another_way(
     server = Server()
     server.refuses = {1009, 1011, 1012}
     task = await opened(sockets, server)
-    (listener,) = sockets.hub._listeners[str(sockets.user.pk)]
-    consumer: Any = listener
+    (subscriber,) = sockets.hub.registry.subscribers[str(sockets.user.pk)]
+    consumer: Any = subscriber
 
     await consumer.close(code)
     await asyncio.wait_for(task, PATIENCE)
@@ -334,9 +339,9 @@ async def test_a_hub_that_stops_lets_a_socket_be_closed_to_the_end(sockets: Sock
     """The last socket's own closing is no task that ends with the hub."""
     server = Server()
     task = await opened(sockets, server)
-    (listener,) = sockets.hub._listeners[str(sockets.user.pk)]
-    listener.dismiss()
-    listener.interrupt()
+    (subscriber,) = sockets.hub.registry.subscribers[str(sockets.user.pk)]
+    subscriber.dismiss()
+    subscriber.interrupt()
     server.go()
     await asyncio.wait_for(task, PATIENCE)
 
@@ -370,7 +375,9 @@ async def test_a_frame_that_was_held_back_and_cannot_be_taken_closes_the_socket(
     if when == "opening":
         monkeypatch.setattr(hub, "subscribed", go_on.wait)
         task = sockets.open(server, Picky)
-        await eventually(lambda: hub._follows(str(sockets.user.pk), envelopes[0].stream), "it has")
+        await eventually(
+            lambda: hub.registry.hears(str(sockets.user.pk), envelopes[0].stream), "it has"
+        )
     else:
         task = sockets.open(server, Picky)
         await eventually(server.is_open, "it is open")
@@ -399,7 +406,7 @@ async def test_a_frame_that_was_held_back_and_cannot_be_taken_closes_the_socket(
 async def test_a_hook_that_hangs_when_a_socket_has_closed_keeps_nothing_alive(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.05)
 
     class Hanging(ChatConsumer):
         async def disconnected(self) -> None:

@@ -10,11 +10,12 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
 
-from event_bridge import operations, protocol
+from event_bridge import operations
 from event_bridge.checks import check_documents
+from event_bridge.declarations import Dispatch
+from event_bridge.events import DISPATCHES
 from event_bridge.needs import NEEDED
 from event_bridge.operations import Operation
-from event_bridge.protocol import Dispatch
 from gql_chat.conf import SERIALIZERS
 from gql_chat.schema import types
 from gql_chat.schema.scalars import Timestamp, UserID
@@ -151,7 +152,7 @@ def test_what_cannot_be_prepared_is_named_with_its_type_and_field() -> None:
 
 
 def test_a_dispatch_of_no_event_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(protocol.DISPATCHES, "RoomPainted", Dispatch("roompaint.dispatch"))
+    monkeypatch.setitem(DISPATCHES, "RoomPainted", Dispatch("roompaint.dispatch"))
 
     (problem,) = problems()
 

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_bridge import protocol
-from event_bridge.protocol import DISPATCHES, Frame, Malformed, parse
+from event_bridge.protocol import Frame, Malformed, parse
 from gql_chat.errors import Invalid, NotFound
-from gql_chat.schema import get_graphql_schema
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -219,9 +218,3 @@ def test_an_error_has_its_code_and_detail(detail: Any) -> None:
         "error": {"code": 4004, "detail": detail}
     }
     assert json.loads(protocol.error(Invalid(detail), 3))["request_id"] == 3
-
-
-def test_every_event_of_the_schema_becomes_a_frame() -> None:
-    schema = get_graphql_schema()
-    union: Any = schema.type_map["ChatEvent"]
-    assert {found.name for found in schema.get_possible_types(union)} == set(DISPATCHES)

@@ -20,7 +20,7 @@ def test_a_process_vouches_for_any_number_of_sockets_at_once(alice: Any) -> None
     )
 
     with CaptureQueriesContext(connection) as captured:
-        sessions.vouch(["ours", *(f"name-{number}" for number in range(40_000))])
+        sessions.keep_alive(["ours", *(f"name-{number}" for number in range(40_000))])
 
     ours.refresh_from_db()
     other.refresh_from_db()

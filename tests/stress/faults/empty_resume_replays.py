@@ -7,9 +7,9 @@ from event_bridge.resume import Resumption
 
 def bring_back() -> None:
     """Begin every stream that is not named where the membership began."""
-    last_place = Resumption._last_place
+    last_seq = Resumption._last_seq
 
-    def from_the_join(self: Any, name: str, *places: int) -> Any:
-        return last_place(self, name, *places) if self.wanted else places[-1] - 1
+    def from_the_join(self: Any, name: str, *seqs: int) -> Any:
+        return last_seq(self, name, *seqs) if self.wanted else seqs[-1] - 1
 
-    Resumption._last_place = from_the_join  # type: ignore[method-assign]
+    Resumption._last_seq = from_the_join  # type: ignore[method-assign]

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from event_bridge.hub import Hub
+from event_bridge.hub.sequencer import Sequencer
 
 
 def bring_back() -> None:
     """Let the hub overlook who left."""
-    change_members = Hub._change_members
+    change_users = Sequencer._change_users
 
-    def overlook(self: Hub, name: str, stream: Any, seq: int, change: Mapping[str, Any]) -> None:
-        change_members(self, name, stream, seq, {**change, "left": ()})
+    def overlook(self: Sequencer, stream: Any, seq: int, change: Mapping[str, Any]) -> None:
+        change_users(self, stream, seq, {**change, "left": ()})
 
-    Hub._change_members = overlook  # type: ignore[method-assign]
+    Sequencer._change_users = overlook  # type: ignore[method-assign]

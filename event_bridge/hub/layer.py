@@ -1,4 +1,4 @@
-"""The link between a hub and the channel layer: groups to join, bells to ring and to hear."""
+"""The link between a hub and the channel layer: groups, and the wake-ups that go through them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ SUBSCRIBE_SECONDS = 2.0
 """How long a new socket waits for the channel layer, which may be away."""
 
 PAUSE_SECONDS = 0.2
-"""How long a channel layer is let be that failed at once."""
+"""How long the link leaves a channel layer alone that failed at once."""
 
 GROUPS_AT_ONCE = 32
 """How many groups are joined at the same time: a user may be in hundreds of rooms."""
 
 PROBE_SECONDS = 2.0
-"""How often a hub rings for itself."""
+"""How often a hub sends itself a probe."""
 
 PROBE_TYPE = "chat.probe"
 """The `type` of that message on the channel layer."""
 
 PROBES = 2
-"""How many of those may get lost until the layer is taken to have forgotten the groups."""
+"""How many probes may get lost until the layer is taken to have forgotten the groups."""
 
 
 class LayerLink:
-    """The ear and the bell of a hub on the channel layer.
+    """Sends a hub's wake-ups to other processes and takes theirs.
 
-    Groups are settled in the background, level by level: what the hub wants is compared with
-    what the layer was told, so that coming and going fast ends right. A layer forgets groups
-    (restarted, emptied, or after a day), so the hub rings for itself now and then, and joins
-    all its groups again when it does not hear that.
+    Groups are settled in the background, by their state: the link compares what the hub wants with
+    what it has told the layer. So coming and going fast ends right. A layer forgets groups when it
+    is restarted or emptied, or after a day. So the hub sends itself a probe now and then, and
+    joins all its groups again when none comes back.
 
     It listens on one channel for the life of the event loop: each new one would stay in its
     groups, and `receive()` of the Pub/Sub layer must not be cancelled while it is in use.
@@ -49,7 +49,7 @@ class LayerLink:
         name: the hub's name among all processes.
         loop: the event loop that everything runs on.
         take: takes the envelopes that other processes sent.
-        look: looks for what was missed; awaited after groups were joined.
+        catch_up: reads what was missed; awaited after groups were joined.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class LayerLink:
         name: str,
         loop: asyncio.AbstractEventLoop,
         take: Callable[[list[Envelope]], None],
-        look: Callable[[], Awaitable[None]],
+        catch_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._name = name
         self._loop = loop
         self._take = take
-        self._look = look
+        self._catch_up = catch_up
         self._wanted: set[str] = set()
         self._joined: set[str] = set()
         self._doubted: set[str] = set()
@@ -72,27 +72,32 @@ class LayerLink:
         self._outgoing: asyncio.Queue[list[Envelope]] = asyncio.Queue()
         self._active = False
         self._tasks: list[asyncio.Task[Any]] = []
-        self._unheard = PROBES
+        self._lost_probes = PROBES
 
     def start(self) -> None:
-        """Listen and ring, where the channel layer reaches other processes."""
+        """Listen and notify, where the channel layer reaches other processes."""
         self._active = streams.reaches_other_processes()
         if self._active and not self._tasks:
             self._idle.set()
-            self._run(self._ring_on())
+            self._run(self._send())
             self._run(self._open(get_channel_layer()))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(self._loop.create_task(work, context=Context()))
 
+    @property
+    def waiting(self) -> int:
+        """How many lists of envelopes wait to be sent."""
+        return self._outgoing.qsize()
+
     def want(self, name: str) -> None:
-        """Hear of a stream, soon."""
+        """Be notified of a stream, soon."""
         if self._active:
             self._wanted.add(name)
             self._note(name)
 
     def unwant(self, name: str) -> None:
-        """Hear of a stream no more, soon."""
+        """Be notified of a stream no more, soon."""
         if self._active:
             self._wanted.discard(name)
             self._note(name)
@@ -102,8 +107,8 @@ class LayerLink:
         self._idle.clear()
         self._wake.set()
 
-    def ring(self, envelopes: list[Envelope]) -> None:
-        """Tell other processes, in the background."""
+    def notify(self, envelopes: list[Envelope]) -> None:
+        """Notify other processes, in the background."""
         if self._active and envelopes:
             self._outgoing.put_nowait(envelopes)
 
@@ -117,10 +122,10 @@ class LayerLink:
             except TimeoutError:
                 logger.warning("The channel layer is away; the log serves until it is back.")
 
-    async def _ring_on(self) -> None:
+    async def _send(self) -> None:
         while _is_wanted():
             if not await streams.send_to_layer(await self._outgoing.get()):
-                # What waits is in the log, where other processes look by themselves.
+                # The log has what waits, and other processes catch up by themselves.
                 while not self._outgoing.empty():
                     self._outgoing.get_nowait()
 
@@ -136,7 +141,7 @@ class LayerLink:
             return
         self._run(self._listen(layer, channel))
         self._run(self._settle(layer, channel))
-        self._run(self._ring_for_itself(layer, channel))
+        self._run(self._probe(layer, channel))
 
     async def _listen(self, layer: Any, channel: str) -> None:
         while _is_wanted():
@@ -147,27 +152,27 @@ class LayerLink:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             try:
-                self._hear(message)
+                self._take_message(message)
             except Exception:
                 logger.exception("A message of the channel layer could not be taken.")
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _take_message(self, message: dict[str, Any]) -> None:
         if message["type"] == PROBE_TYPE:
-            self._unheard = 0
-        # What this process sent has come without the layer.
+            self._lost_probes = 0
+        # The envelopes of this process have come without the layer.
         elif message.get("process") != streams.process_name():
             self._take([Envelope.from_message(message)])
 
-    async def _ring_for_itself(self, layer: Any, channel: str) -> None:
+    async def _probe(self, layer: Any, channel: str) -> None:
         group = f"chat.hub.{self._name}"
         while _is_wanted():
             try:
                 async with asyncio.timeout(streams.LAYER_SECONDS):
-                    if self._unheard >= PROBES:
+                    if self._lost_probes >= PROBES:
                         await layer.group_discard(group, channel)
                         await layer.group_add(group, channel)
                         self._renew()
-                    self._unheard += 1
+                    self._lost_probes += 1
                     await layer.group_send(group, {"type": PROBE_TYPE})
             except Exception as error:
                 logger.warning("The channel layer is away: %r", error)
@@ -175,7 +180,7 @@ class LayerLink:
 
     def _renew(self) -> None:
         """Join all groups again: the layer seems to have forgotten them."""
-        self._unheard = 0
+        self._lost_probes = 0
         self._doubted |= self._joined
         for name in self._joined:
             self._note(name)
@@ -189,7 +194,7 @@ class LayerLink:
             try:
                 joined = await self._settle_groups(layer, channel, names)
                 if joined:
-                    await self._look()
+                    await self._catch_up()
             except Exception as error:
                 logger.warning("Groups could not be settled: %r", error)
                 self._changed.update(dict.fromkeys(names))
@@ -234,8 +239,8 @@ class LayerLink:
 def _is_wanted() -> bool:
     """Tell whether the running task is not cancelled.
 
-    A client of a layer may swallow that: `asyncio.wait_for` of Python 3.11 does where what it waits
-    for ends at the same moment. An event loop that is closed would then wait for ever.
+    A client of a layer may swallow the cancellation: `asyncio.wait_for` of Python 3.11 does, where
+    its future ends at the same moment. An event loop that is closed would then wait for ever.
     """
     task = asyncio.current_task()
     return task is not None and not task.cancelling()

@@ -1,4 +1,4 @@
-"""A stream as the hub sees it: the place it has reached, and who is entitled there."""
+"""A stream as the hub sees it: its position, and the local users who hear it from there on."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from types import MappingProxyType
 
 from gql_chat.streams import Envelope
 
-from .delivery import Listener
+from ..delivery import Subscriber
 
 
 @dataclass(slots=True, eq=False)
 class Late:
-    """One user's way through what others here have had already.
+    """One user's way through frames that others here have had already.
 
     Attributes:
-        place: the place up to which the user has been given it.
+        seq: the sequence number of the last frame that the user was given.
     """
 
-    place: int
+    seq: int
 
 
 _NOBODY: Mapping[str, int] = MappingProxyType({})
@@ -28,24 +28,25 @@ _NONE_LATE: Mapping[str, Late] = MappingProxyType({})
 
 @dataclass(slots=True)
 class Stream:
-    """What the hub knows of a stream.
+    """The state of one stream in the hub.
 
-    A process may follow tens of thousands: what most of them have none of takes no room.
+    A process may hold tens of thousands. Most have nobody entering or late and no early frames:
+    those attributes then share one empty object, and take no memory.
 
     Attributes:
         name: its name.
-        position: the place of the last frame applied.
-        users: the local users who are entitled to the next frame. The keys of a dict, since a
-            set of ten takes nearly three times as much.
-        entering: users whose entitlement begins at a place that is not reached yet. One who is
-            among `users` too has an earlier one, which a frame to come ends.
-        late: users who are given, out of the log, what others here have had already.
-        early: frames that arrived before their turn.
-        healing: whether the log is being read.
-        settled: the place up to which the members that were read last are the truth.
-        asked: while `settled` is ahead of `position`, the users who were asked for then: what is
-            known of them counts for more than frames up to there.
-        audience: the sockets of `users`, once somebody has looked for them; None when they change.
+        position: the sequence number of the last frame applied.
+        users: the local users who are entitled to the next frame. They are the keys of a dict: a
+            set of ten takes nearly three times as much memory.
+        entering: the users who are entitled from a later sequence number on, with that number. A
+            user may be in `users` too: a frame to come ends that earlier entitlement.
+        late: the users who get frames from the log that others here have had already.
+        early: the frames that arrived before their turn, by sequence number.
+        catching_up: whether the log is being read.
+        settled: the sequence number up to which the last read of the members is the truth.
+        asked: the users whom that read asked for, while `settled` is ahead of `position`. For
+            them the read counts for more than the frames up to `settled`.
+        audience: the subscribers of `users`, kept from one frame to the next; None after a change.
     """
 
     name: str
@@ -54,29 +55,29 @@ class Stream:
     entering: Mapping[str, int] = field(default_factory=lambda: _NOBODY)
     late: Mapping[str, Late] = field(default_factory=lambda: _NONE_LATE)
     early: dict[int, Envelope] | None = None
-    healing: bool = False
+    catching_up: bool = False
     settled: int = 0
     asked: frozenset[str] = frozenset()
-    audience: list[Listener] | None = None
+    audience: list[Subscriber] | None = None
 
-    def follows(self, user: str) -> bool:
+    def includes(self, user: str) -> bool:
         """Tell whether a user hears the stream, now or soon."""
         return user in self.users or user in self.entering or user in self.late
 
-    def followers(self) -> set[str]:
-        """Return who hears the stream, now or soon."""
+    def everybody(self) -> set[str]:
+        """Return the users who hear the stream, now or soon."""
         return {*self.users, *self.entering, *self.late}
 
-    def is_followed(self) -> bool:
-        """Tell whether anybody does."""
-        return bool(self.users or self.entering or self.late)
+    def is_empty(self) -> bool:
+        """Tell whether nobody hears the stream, now or soon."""
+        return not (self.users or self.entering or self.late)
 
-    def place_of(self, user: str) -> int:
-        """Return the place up to which a follower has been given the stream."""
+    def seq_of(self, user: str) -> int:
+        """Return the sequence number up to which one of its users has been given the stream."""
         if user in self.users:
             return self.position
         late = self.late.get(user)
-        return self.entering[user] - 1 if late is None else late.place
+        return self.entering[user] - 1 if late is None else late.seq
 
     def add(self, user: str) -> None:
         """Entitle a user to the next frame."""
@@ -84,21 +85,25 @@ class Stream:
         self.audience = None
 
     def add_later(self, user: str, seq: int) -> None:
-        """Entitle a user from a place on that is not reached yet."""
+        """Entitle a user from a sequence number on that the stream has not reached yet."""
         self.entering = {**self.entering, user: seq}
 
-    def add_late(self, user: str, place: int) -> Late:
-        """Entitle a user to what comes after a place that was passed; returns their way there."""
-        late = Late(place)
+    def add_late(self, user: str, seq: int) -> Late:
+        """Entitle a user to the frames after a sequence number that the stream has passed.
+
+        Returns:
+            The user's way through them.
+        """
+        late = Late(seq)
         self.late = {**self.late, user: late}
         return late
 
     def end_late(self, user: str) -> None:
-        """Take a user off that way."""
+        """End a user's way through frames that others have had."""
         self.late = {one: late for one, late in self.late.items() if one != user} or _NONE_LATE
 
     def add_due(self) -> None:
-        """Entitle those whose place is reached."""
+        """Entitle those to the next frame whose sequence number is reached."""
         for user, seq in self.entering.items():
             if seq <= self.position:
                 self.add(user)
@@ -123,7 +128,7 @@ class Stream:
         self.entering, self.late, self.early, self.audience = _NOBODY, _NONE_LATE, None, None
 
     def skip_to(self, position: int) -> None:
-        """Go on at a place without the frames up to it, which are nowhere to be had."""
+        """Move the position on without the frames up to it, which the log has no more."""
         self.position = position
         if self.early:
             self.early = {seq: frame for seq, frame in self.early.items() if seq > position}
@@ -135,5 +140,5 @@ class Stream:
         self.early[envelope.seq] = envelope
 
     def pop_next(self) -> Envelope | None:
-        """Return the frame whose turn it is, if it was kept."""
+        """Take the next frame out of those kept; None if it is not among them."""
         return self.early.pop(self.position + 1, None) if self.early else None

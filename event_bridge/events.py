@@ -1,0 +1,217 @@
+"""The protocol's events: the requests of clients, and the frames that clients are sent.
+
+Each noun has one entry. A feature to come adds an entry of its own and puts it into `NOUNS`.
+"""
+
+from __future__ import annotations
+
+from gql_chat.conf import per_settings
+from gql_chat.schema import own_events
+
+from .declarations import (
+    EVERYTHING,
+    Choice,
+    Data,
+    Dispatch,
+    Events,
+    Fields,
+    Operation,
+    Reply,
+    Route,
+)
+
+_NEWEST = ("data",)
+_BY_CURSOR = ("has_next", "has_previous", "size", "data")
+_BY_NUMBER = (
+    "has_next",
+    "has_previous",
+    "next_page_number",
+    "prev_page_number",
+    "page",
+    "size",
+    "data",
+)
+
+
+def _page_form(data: Data) -> Fields:
+    """Return what describes a page of messages: only if one was asked for."""
+    paginate = data.get("paginate")
+    if paginate is None:
+        return _NEWEST
+    return _BY_CURSOR if paginate.get("page") is None else _BY_NUMBER
+
+
+def _is_single(data: Data) -> bool:
+    """Tell whether the event names one message by itself: then it must not have been read yet."""
+    return not isinstance(data.get("message_id"), list)
+
+
+def _leaders(mutation: str, leaders: str) -> Operation:
+    return Operation(mutation, arguments={"leaders": leaders})
+
+
+_SENT = Dispatch("message.dispatch", "message")
+
+MESSAGES = Events(
+    routes={
+        "message.send": Operation(
+            "send_message",
+            select="{ original Message.* }",
+            # A repeated client_id is answered with the message of the first time.
+            answer=Reply(_SENT.name, part="original"),
+        ),
+        "message.typing": Operation("type_in"),
+        "message.modify": Choice(
+            "action",
+            {
+                "update": Operation("edit_message", select="{ id }"),
+                "delete": Operation("delete_messages"),
+            },
+        ),
+        "room.messages": Operation(
+            "room_messages",
+            select=EVERYTHING,
+            answer=Reply(
+                "roommessages.dispatch",
+                forms=(_NEWEST, _BY_CURSOR, _BY_NUMBER),
+                choose=_page_form,
+            ),
+        ),
+    },
+    dispatches={
+        "MessageSent": _SENT,
+        "MessageEdited": Dispatch("messagemodification.dispatch"),
+        "MessagesDeleted": Dispatch("messagemodification.dispatch"),
+        "Typing": Dispatch("messagetyping.dispatch", stored=False),
+    },
+)
+
+RECEIPTS = Events(
+    routes={
+        "message.acknowledged": Operation("acknowledge_messages"),
+        "message.read": Operation("read_messages", refine={"once": _is_single}),
+    },
+    dispatches={
+        "MessagesDelivered": Dispatch("messagedelivered.dispatch", "messages"),
+        "MessagesRead": Dispatch("readreceipt.dispatch", "messages", unwraps=True),
+    },
+)
+
+REACTIONS = Events(
+    routes={
+        "message.react": Choice(
+            "type",
+            {"add": Operation("add_reaction"), "remove": Operation("remove_reaction")},
+        ),
+    },
+    dispatches={"MessageReacted": Dispatch("reaction.dispatch")},
+)
+
+ROOMS = Events(
+    routes={
+        "room.create": Operation("create_room", select="{ id }"),
+        "room.list": Operation(
+            "rooms",
+            select=EVERYTHING,
+            needs_data=False,
+            answer=Reply("roomlist.dispatch"),
+        ),
+        "room.info": Operation("room", select=EVERYTHING, answer=Reply("roominfo.dispatch")),
+        "room.modify": Choice(
+            "action",
+            {
+                "update": Operation("update_room"),
+                "delete": Operation("delete_room"),
+                "add_admin": _leaders("add_leaders", "admins"),
+                "remove_admin": _leaders("remove_leaders", "admins"),
+                "add_moderator": _leaders("add_leaders", "moderators"),
+                "remove_moderator": _leaders("remove_leaders", "moderators"),
+                "add_permission": Operation("add_permissions"),
+                "remove_permission": Operation("remove_permissions"),
+            },
+        ),
+    },
+    dispatches={
+        "RoomCreated": Dispatch("roomcreate.dispatch", "room"),
+        "RoomUpdated": Dispatch("roomupdate.dispatch", "room"),
+        "RoomDeleted": Dispatch("roomdelete.dispatch"),
+    },
+)
+
+MEMBERS = Events(
+    routes={
+        "room.join": Operation("join_room"),
+        "room.leave": Operation("leave_room"),
+        "room.add_members": Operation("add_members"),
+        "room.remove_members": Operation("remove_members"),
+    },
+    dispatches={
+        "RoomExited": Dispatch("roomexit.dispatch"),
+        "MembersAdded": Dispatch("roomaddmembers.dispatch"),
+        "MembersRemoved": Dispatch("roomremovemembers.dispatch"),
+    },
+)
+
+NOTIFICATIONS = Events(
+    routes={
+        "notification.list": Operation(
+            "notification_page",
+            select=EVERYTHING,
+            answer=Reply("notificationlist.dispatch"),
+        ),
+    },
+)
+
+NOUNS = (MESSAGES, RECEIPTS, REACTIONS, ROOMS, MEMBERS, NOTIFICATIONS)
+"""The events of every noun."""
+
+LIFECYCLE: dict[str, Route] = {
+    "open": Operation("open_session", select=EVERYTHING),
+    "close": Operation("close_session"),
+    "heartbeat": Operation("heartbeat", needs_data=False),
+}
+"""The operations that the socket itself asks for: on connecting, a heartbeat and closing."""
+
+
+def map_events() -> dict[str, Route]:
+    """Return the protocol's events and what each asks for.
+
+    A project's own function (`EVENT_MAPPER`) may call this one, and add, replace and remove.
+    """
+    return {name: route for noun in NOUNS for name, route in noun.routes.items()}
+
+
+DISPATCHES: dict[str, Dispatch] = {
+    kind: dispatch for noun in NOUNS for kind, dispatch in noun.dispatches.items()
+}
+"""Every event of the package, and the frame it becomes."""
+
+
+@per_settings
+def dispatches() -> dict[str, Dispatch]:
+    """Return how each event becomes a frame, the project's own events included.
+
+    An event of the project's own names its frame in an attribute `dispatch`. Without one, the
+    frame has the name of the class in small letters, with `.dispatch` behind it.
+    """
+    own = {
+        event.__name__: Dispatch(getattr(event, "dispatch", _name(event.__name__)))
+        for event in own_events()
+    }
+    return DISPATCHES | own
+
+
+def find_dispatch(kind: str) -> Dispatch:
+    """Return how an event becomes a frame.
+
+    This process may have no class for the event: another one may have sent it, or the log may have
+    kept it for long. It becomes a frame all the same: a stream must not lack a sequence number.
+
+    Args:
+        kind: the name of the event's type in the schema.
+    """
+    return dispatches().get(kind) or Dispatch(_name(kind))
+
+
+def _name(kind: str) -> str:
+    return f"{kind.lower()}.dispatch"

@@ -1,0 +1,10 @@
+"""The hub of a process: it decides which local socket gets which frame.
+
+`hub` holds the parts together. Each part is a module of one noun, and imports only from those
+before it: `stream`, `registry`, `layer`, `tasks`, `readings`, `dispatcher`, `sequencer`,
+`catch_up`, `admission`, `memberships`, `epoch`, `upkeep`.
+"""
+
+from .hub import Hub, get_hub
+
+__all__ = ["Hub", "get_hub"]
