@@ -40,7 +40,7 @@ from django.utils import timezone
 from . import gates
 from .errors import RETRY_AFTER, Unavailable, refers_to_nothing, sqlstate
 from .events import Event
-from .models import Epoch, Membership, StreamEvent, UserStream, get_model
+from .models import Delivery, Epoch, Membership, StreamEvent, UserStream, get_model
 from .models.pipeline import carrying
 
 if TYPE_CHECKING:
@@ -592,7 +592,7 @@ def transaction() -> Iterator[Outbox]:
 def _held_models() -> list[Any]:
     """Return the models whose inserts wait for the next statement: what most operations write."""
     names = ("Message", "ChatNotification", "ReadReceipt", "Reaction")
-    return [get_model(name) for name in names]
+    return [*(get_model(name) for name in names), Delivery]
 
 
 def _let_hooks_fail(connection: BaseDatabaseWrapper) -> None:

@@ -13,8 +13,8 @@ from .. import streams
 from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
 from ..models import get_model
-from ..models.statements import One, Statement
-from .base import Operations, operation, primary
+from ..models.statements import One, Statement, find_by
+from .base import Operations, check_active, operation, primary
 
 _alive_sessions: Statement[Any] = Statement(
     lambda user_id, since: get_model("Session").objects.filter(
@@ -22,6 +22,15 @@ _alive_sessions: Statement[Any] = Statement(
     ),
     lambda: [One(get_user_model()._meta.pk), One(get_model("Session")._meta.get_field("alive_at"))],
 )
+
+
+_named_session: Statement[Any] = find_by(
+    lambda: get_model("Session").objects.select_related("user"), "channel_name"
+)
+
+
+def _threshold() -> timedelta:
+    return timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
 
 
 @dataclass(slots=True)
@@ -58,25 +67,37 @@ class SessionOperations(Operations):
         limit = chat_settings.MAX_SESSIONS_PER_USER
         if limit is None:
             return
-        since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
+        since = timezone.now() - _threshold()
         if len(_alive_sessions.all(self.user_id, since)) >= limit:
             raise RateLimited(
                 {"message": f"At most {limit} sockets are allowed.", "retry_after": RETRY_AFTER}
             )
 
-    @operation
     def heartbeat(self, channel_name: str) -> None:
         """Note that the socket's client is there; a session that was cleaned up comes back.
+
+        Most heartbeats write nothing: `last_seen` is right to `INACTIVITY_THRESHOLD`, and the
+        process that holds the socket says in one statement for all that they are open.
 
         Raises:
             NotAuthenticated: the account is gone or was deactivated.
         """
+        session = _named_session.first(channel_name)
+        if session is None or session.user_id != self.user_id:
+            self._write_session(channel_name)
+            return
+        check_active(session.user)
+        if session.last_seen < timezone.now() - _threshold():
+            self._write_session(channel_name)
+
+    @operation
+    def _write_session(self, channel_name: str) -> None:
         now = timezone.now()
         with streams.transaction():
-            get_model("Session").objects.update_or_create(
-                channel_name=channel_name,
-                defaults={"user": self.user, "last_seen": now, "alive_at": now},
-            )
+            sessions = primary(get_model("Session").objects)
+            changes = {"user": self.user, "last_seen": now, "alive_at": now}
+            if not sessions.filter(channel_name=channel_name).update(**changes):
+                sessions.create(channel_name=channel_name, **changes)
 
     def close_session(self, channel_name: str) -> None:
         """Forget a socket."""
