@@ -15,6 +15,7 @@ from ..sql.statements import (
     Keys,
     Many,
     Statement,
+    all_together,
     find_among,
 )
 from . import (
@@ -114,16 +115,9 @@ def _quote(message: AbstractMessage, quoted: Any) -> Any:
 def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
     """Give messages their relations, but for quotes; add the users of all, and who is wanted."""
     relations = {message.pk: MessageRelations() for message in messages}
-    keys = Keys(relations)
-    if any(message.may_have_attachments for message in messages):
-        for asset in _attachments.all(keys):
-            relations[asset.message_id].attachments.append(asset)
-    may_have_receipts = any(message.may_have_receipts for message in messages)
-    receipts = _receipts.all(keys) if may_have_receipts else []
-    may_have_reactions = any(message.may_have_reactions for message in messages)
-    reactions = _reactions.all(keys) if may_have_reactions else []
-    may_have_deliveries = any(message.may_have_deliveries for message in messages)
-    deliveries = _deliveries.all(keys) if may_have_deliveries else []
+    attachments, receipts, reactions, deliveries = _find_relations(messages, Keys(relations))
+    for asset in attachments:
+        relations[asset.message_id].attachments.append(asset)
     wanted.update(receipt.reader_id for receipt in receipts)
     wanted.update(reaction.user_id for reaction in reactions)
     wanted.update(user_id for _, user_id in deliveries)
@@ -137,6 +131,24 @@ def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
             relations[message_id].delivered_to.append(users[user_id].get_username())
     for message in messages:
         message.relations = relations[message.pk]
+
+
+def _find_relations(messages: list[Any], keys: Keys) -> list[list[Any]]:
+    """Return attachments, receipts, reactions and deliveries of messages, where some may be."""
+    relations = {
+        "may_have_attachments": _attachments,
+        "may_have_receipts": _receipts,
+        "may_have_reactions": _reactions,
+        "may_have_deliveries": _deliveries,
+    }
+    asked = {
+        name: statement
+        for name, statement in relations.items()
+        if any(getattr(message, name) for message in messages)
+    }
+    rows = all_together(*((statement, keys) for statement in asked.values()))
+    found = dict(zip(asked, rows, strict=True))
+    return [found.get(name, []) for name in relations]
 
 
 def _find_users(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:

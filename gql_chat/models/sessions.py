@@ -17,7 +17,8 @@ class AbstractSession(models.Model):
 
     Attributes:
         channel_name: the socket's name, unique among all processes.
-        last_seen: when the client last sent a heartbeat, or connected.
+        last_seen: when the client last sent a heartbeat, or connected; right to
+            `INACTIVITY_THRESHOLD`.
         alive_at: when the process that holds the socket last said so. A row whose process is
             gone is cleaned up; one whose socket is open never is, heartbeat or not.
     """

@@ -208,19 +208,22 @@ class Operations:
         return self.admit(*self.find_place(room_id, lock=lock))
 
     def find_place(
-        self, room_id: Any, *, lock: bool = False
+        self, room_id: Any, *, lock: bool = False, ahead: Callable[[], Any] | None = None
     ) -> tuple[AbstractRoom, Membership | None]:
         """Return a room, and the acting user's membership of it if there is one; see `admit`.
 
         Args:
             room_id: the room.
             lock: whether to lock the room's row first.
+            ahead: called before the two are read, and after the room is locked.
 
         Raises:
             NotFound: there is no such room.
         """
         if lock and _locks_rows():
             _lock_ahead(room_id)
+        if ahead is not None:
+            ahead()
         membership = _memberships_with_rooms.first(room_id, self.user_id)
         if membership is None:
             return self.find_room(room_id, lock=lock), None

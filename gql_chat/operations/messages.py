@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, router, transaction
+from django.db import connections, router
 from django.utils import timezone
 
 from .. import streams
@@ -43,8 +43,13 @@ from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import MessageRelations, load_messages
 from ..sanitize import clean, needs_cleaning
 from ..sql import bulk
+from ..sql.pipeline import Held
+from ..sql.statements import Statement, find_by
 from .base import Operations, operation, primary
 
+_uses: Statement[Any] = find_by(
+    lambda: ClientMessage.objects.values_list("pk"), "sender_id", "client_id"
+)
 _TICK = timedelta(microseconds=1)
 _MEDIA_FIELDS = {"media_url", "media_type", "mime_type", "file_size", "caption", "metadata"}
 
@@ -102,10 +107,17 @@ class MessageOperations(Operations):
             quoted_ids = {parent_message_id, forwarded_from_id} - {None}
             if quoted_ids:
                 self._lock_with_quoted(room_id, quoted_ids)
-            room, found = self.find_place(room_id, lock=True)
+            seen: list[Held] = []
+            if client_id is None:
+                room, found = self.find_place(room_id, lock=True)
+            else:
+                look = _uses.text(self.user_id, client_id)
+                room, found = self.find_place(
+                    room_id, lock=True, ahead=lambda: seen.append(outbox.carrier.ahead(*look))
+                )
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
             membership = self.admit(room, found, self.permissions.can_send_as_outsider)
-            if client_id is not None:
+            if client_id is not None and seen[0].rows():
                 repeat = self._find_repeat(client_id, room)
                 if repeat is not None:
                     return repeat
@@ -367,21 +379,30 @@ class MessageOperations(Operations):
         Raises:
             Again: another socket did, and this transaction, which began before, cannot see it.
         """
-        try:
-            with transaction.atomic(using=router.db_for_write(ClientMessage)):
-                ClientMessage.objects.create(
-                    sender_id=self.user_id,
-                    client_id=client_id,
-                    message=message.pk,
-                    stream=streams.room_stream(message.room_id),
-                    seq=message.room.seq + 1,
-                )
-        except IntegrityError:
-            repeat = self._find_repeat(client_id, message.room)
-            if repeat is None:
-                raise streams.Again("This client_id is being used at this moment.") from None
-            return repeat
-        return None
+        connection = connections[router.db_for_write(ClientMessage)]
+        use = {
+            "sender_id": self.user_id,
+            "client_id": client_id,
+            "message": message.pk,
+            "stream": streams.room_stream(message.room_id),
+            "seq": message.room.seq + 1,
+        }
+        field: Any = ClientMessage._meta.get_field
+        values = [field(name).get_db_prep_save(value, connection) for name, value in use.items()]
+        with connection.cursor() as cursor:
+            # Django can pass a conflict over, but says not whether there was one.
+            cursor.execute(
+                f"INSERT INTO {ClientMessage._meta.db_table} ({', '.join(use)}) "
+                f"VALUES ({', '.join(['%s'] * len(use))}) "
+                "ON CONFLICT (sender_id, client_id) DO NOTHING RETURNING id",
+                values,
+            )
+            if cursor.fetchone() is not None:
+                return None
+        repeat = self._find_repeat(client_id, message.room)
+        if repeat is None:
+            raise streams.Again("This client_id is being used at this moment.")
+        return repeat
 
 
 def _is_too_long(content: str) -> bool:

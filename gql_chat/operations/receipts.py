@@ -147,7 +147,7 @@ class ReceiptOperations(Operations):
             by_room: dict[Any, list[Any]] = defaultdict(list)
             for message in new:
                 by_room[message.room].append(message)
-            _unread_marks.run(self.user_id, {room.pk for room in by_room})
+            outbox.carrier.ahead(*_unread_marks.text(self.user_id, {room.pk for room in by_room}))
             for room, read in by_room.items():
                 outbox.broadcast(room, MessagesRead(read))
 

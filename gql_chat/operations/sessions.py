@@ -13,7 +13,8 @@ from .. import streams
 from ..conf import chat_settings
 from ..errors import RETRY_AFTER, RateLimited
 from ..models import get_model
-from ..sql.statements import One, Statement
+from ..models.accounts import active
+from ..sql.statements import Many, One, Statement, Update
 from .base import Operations, operation, primary
 
 _alive_sessions: Statement[Any] = Statement(
@@ -22,6 +23,27 @@ _alive_sessions: Statement[Any] = Statement(
     ),
     lambda: [One(get_user_model()._meta.pk), One(get_model("Session")._meta.get_field("alive_at"))],
 )
+
+
+def _select_own(channel_name: Any, user_id: Any, now: Any) -> Any:
+    """Find the session of a socket, while its user's account is active."""
+    accounts = get_user_model()._base_manager.filter(pk=user_id, **active())
+    sessions = get_model("Session").objects.filter(
+        channel_name=channel_name, user__in=accounts.values("pk")
+    )
+    return sessions, {"last_seen": now, "alive_at": now}
+
+
+def _own_values() -> list[One | Many]:
+    column = get_model("Session")._meta.get_field
+    return [One(column("channel_name")), One(get_user_model()._meta.pk), One(column("last_seen"))]
+
+
+_last_seen = Update(_select_own, _own_values)
+
+
+def _threshold() -> timedelta:
+    return timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
 
 
 @dataclass(slots=True)
@@ -58,25 +80,29 @@ class SessionOperations(Operations):
         limit = chat_settings.MAX_SESSIONS_PER_USER
         if limit is None:
             return
-        since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
+        since = timezone.now() - _threshold()
         if len(_alive_sessions.all(self.user_id, since)) >= limit:
             raise RateLimited(
                 {"message": f"At most {limit} sockets are allowed.", "retry_after": RETRY_AFTER}
             )
 
-    @operation
     def heartbeat(self, channel_name: str) -> None:
         """Note that the socket's client is there; a session that was cleaned up comes back.
 
         Raises:
             NotAuthenticated: the account is gone or was deactivated.
         """
+        if not _last_seen.run(channel_name, self.user_id, timezone.now()):
+            self._write_session(channel_name)
+
+    @operation
+    def _write_session(self, channel_name: str) -> None:
         now = timezone.now()
         with streams.transaction():
-            get_model("Session").objects.update_or_create(
-                channel_name=channel_name,
-                defaults={"user": self.user, "last_seen": now, "alive_at": now},
-            )
+            sessions = primary(get_model("Session").objects)
+            changes = {"user": self.user, "last_seen": now, "alive_at": now}
+            if not sessions.filter(channel_name=channel_name).update(**changes):
+                sessions.create(channel_name=channel_name, **changes)
 
     def close_session(self, channel_name: str) -> None:
         """Forget a socket."""

@@ -28,7 +28,7 @@ connection, and `connection.wrap_database_errors`, which makes Django's errors o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from django.db import models
@@ -42,6 +42,60 @@ try:
     _IDLE = TransactionStatus.IDLE
 except ImportError:  # psycopg2, or SQLite alone
     _is_supported = False
+
+
+def can_send_several(connection: Any) -> bool:
+    """Tell whether several statements may be sent at once."""
+    return (
+        _is_supported
+        and connection.vendor == "postgresql"
+        and not connection.queries_logged
+        and (connection.connection is None or hasattr(connection.connection, "pipeline"))
+    )
+
+
+def fetch_together(
+    connection: Any, statements: Sequence[tuple[str, Sequence[Any]]]
+) -> list[list[Any]]:
+    """Execute statements that read, in one round trip where that can be.
+
+    Args:
+        connection: this thread's connection.
+        statements: each with its parameters.
+
+    Returns:
+        The rows of each, as Django's cursor gives them.
+
+    Raises:
+        DatabaseError: as Django's cursor does.
+    """
+    with ExitStack() as stack:
+        cursors = [stack.enter_context(connection.cursor()) for _ in statements]
+        with _pipeline(connection) if can_send_several(connection) else nullcontext():
+            for cursor, (sql, params) in zip(cursors, statements, strict=True):
+                cursor.execute(sql, params)
+        return [cursor.fetchall() for cursor in cursors]
+
+
+@contextmanager
+def _pipeline(connection: Any) -> Iterator[None]:
+    """Send what is executed inside at once, and take all answers at the end.
+
+    Raises:
+        DatabaseError: the first error of a statement, after the end of the pipeline.
+    """
+    problem: Exception | None = None
+    with connection.wrap_database_errors:
+        try:
+            with connection.connection.pipeline():
+                try:
+                    yield
+                except Exception as error:
+                    problem = error  # the end of the pipeline is orderly all the same
+        except Exception as error:
+            problem = problem or error
+        if problem is not None:
+            raise problem
 
 
 class Held:
@@ -101,15 +155,6 @@ class Carrier:
         self._held: list[Held] = []
         self._takes_next = False
 
-    @property
-    def is_able(self) -> bool:
-        """Whether the connection can send several statements at once."""
-        return (
-            _is_supported
-            and self._connection.vendor == "postgresql"
-            and hasattr(self._connection.connection, "pipeline")
-        )
-
     def ahead(self, sql: str, params: Sequence[Any] = ()) -> Held:
         """Have a statement executed before all that follows, at the latest with the next one.
 
@@ -117,7 +162,7 @@ class Carrier:
             sql: the statement; one, without a semicolon.
             params: its parameters.
         """
-        if self._connection.queries_logged or not self.is_able:
+        if not can_send_several(self._connection):
             held = Held(self, sql, params)
             held.execute(self._connection)
             return held
@@ -160,7 +205,7 @@ class Carrier:
             return True
         return (
             not many
-            and not self._connection.queries_logged
+            and can_send_several(self._connection)
             and isinstance(sql, str)
             and sql.startswith(self._inserts)
             and " RETURNING " not in sql
@@ -195,29 +240,18 @@ class Carrier:
         """Send what is held, then what `last` executes; return what that returns."""
         driver = self._connection.connection
         held, self._held = self._held, []
-        result: Any = None
-        problem: Exception | None = None
-        with self._connection.wrap_database_errors:
-            begins = self._begins()
+        begins = self._begins()
+        if begins:
+            # So psycopg sends no BEGIN of its own, for which it would wait. It commits and rolls
+            # back as ever. Django sets this anew at both ends of a transaction.
+            driver.autocommit = True
+        with _pipeline(self._connection):
             if begins:
-                # So psycopg sends no BEGIN of its own, for which it would wait. It commits and
-                # rolls back as ever, and Django turns this on again with its next transaction.
-                driver.autocommit = True
-            try:
-                with driver.pipeline():
-                    try:
-                        if begins:
-                            driver.execute("BEGIN")
-                        for each in held:
-                            each.send(driver)
-                        result = last()
-                    except Exception as error:
-                        problem = error  # after the end of the pipeline, which is orderly then
-            except Exception as error:
-                problem = problem or error
-            if problem is not None:
-                raise problem
-        return result
+                driver.execute("BEGIN")
+            for each in held:
+                each.send(driver)
+            result = last()
+        return result  # noqa: RET504 - known when all are answered
 
 
 @contextmanager
@@ -233,8 +267,8 @@ def carrying(
         inserted: the models whose inserts may be held.
     """
     carrier = Carrier(connection, inserted)
-    if not carrier.is_able:
-        yield carrier
-        return
-    with connection.execute_wrapper(carrier):
+    if connection.vendor == "postgresql" and _is_supported:
+        with connection.execute_wrapper(carrier):
+            yield carrier
+    else:
         yield carrier

@@ -17,7 +17,8 @@ are no public API:
 - `Query.get_compiler`, which a queryset asks for what executes it: it is handed the kept compiler.
 - `SQLCompiler.as_sql`, which that compiler asks for its SQL and parameters: it is handed the kept
   SQL. All else that the compiler knows (columns, related objects, annotations) stays as it was when
-  the SQL was made.
+  the SQL was made. Where the rows were fetched with others, `SQLCompiler.execute_sql` hands them
+  over.
 - `UpdateQuery.add_update_values`, which makes an update of a query without executing it.
 
 `tests/unit/test_statements.py` notices when one of them changes: it lets nothing be compiled, and
@@ -36,6 +37,7 @@ from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
 from .managers import asks_only_plain
+from .pipeline import can_send_several, fetch_together
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -336,9 +338,20 @@ class Statement(_Prepared, Generic[ModelT]):
         compiler = copy(kept.compiler)
         compiler.connection = connection
         compiler.as_sql = lambda *_args, **_options: (kept.sql + end, parameters)
-        rows = self._queryset.using(connection.alias)
+        return self._make(compiler)
+
+    def _make(self, compiler: Any) -> list[ModelT]:
+        """Have Django make instances, or tuples, of the rows that a compiler finds."""
+        rows = self._queryset.using(compiler.connection.alias)
         rows.query.get_compiler = lambda *_args, **_options: compiler
         return list(rows)
+
+    def make_of(self, connection: Any, found: list[Any]) -> list[ModelT]:
+        """Have Django make instances, or tuples, of rows that were fetched by its SQL."""
+        compiler = copy(self._kept[connection.alias].compiler)
+        compiler.connection = connection
+        compiler.execute_sql = lambda *_args, **_options: [found]
+        return self._make(compiler)
 
 
 class Update(_Prepared):
@@ -362,16 +375,48 @@ class Update(_Prepared):
         super().__init__(make_query, given)
         self._select = build
 
-    def run(self, *values: Any) -> None:
-        """Write."""
+    def run(self, *values: Any) -> int:
+        """Write; return how many rows were found."""
         found = self._find()
         if found is None:
             queryset, changes = self._select(*self._bind(values))
-            _in_place(queryset).update(**changes)
-            return
+            updated: int = _in_place(queryset).update(**changes)
+            return updated
         connection, kept = found
         with connection.cursor() as cursor:
             cursor.execute(kept.sql, self._prepare(connection, kept, values))
+            rows: int = cursor.rowcount
+            return rows
+
+    def text(self, *values: Any) -> tuple[str, Sequence[Any]]:
+        """Return the SQL and its parameters for these values, for a cursor of Django's."""
+        found = self._find()
+        if found is None:
+            query = self._build(*self._bind(values))
+            sql, parameters = query.get_compiler(using=router.db_for_write(query.model)).as_sql()
+            return sql, parameters
+        connection, kept = found
+        return kept.sql, self._prepare(connection, kept, values)
+
+
+def all_together(*asked: tuple[Statement[Any], Any]) -> list[list[Any]]:
+    """Return the rows of several statements, each of one value, in one round trip if that can be.
+
+    Args:
+        asked: each statement with its value.
+    """
+    found = [statement._find() for statement, _ in asked]
+    databases = {None if each is None else each[0].alias for each in found}
+    if len(asked) < 2 or None in databases or len(databases) > 1:
+        return [statement.all(value) for statement, value in asked]
+    connection = found[0][0]  # type: ignore[index]
+    if not can_send_several(connection):
+        return [statement.all(value) for statement, value in asked]
+    rows = fetch_together(connection, [statement.text(value) for statement, value in asked])
+    return [
+        statement.make_of(connection, each)
+        for (statement, _), each in zip(asked, rows, strict=True)
+    ]
 
 
 def find_by(

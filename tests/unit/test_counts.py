@@ -24,7 +24,7 @@ QUERIES = {
     "message.send reply": 15,
     "message.send forward": 15,
     "message.send media": 9,
-    "message.send client_id": 12,
+    "message.send client_id": 10,
     "message.acknowledged one": 16,
     "message.acknowledged many": 16,
     "message.read one": 13,
@@ -61,7 +61,7 @@ QUERIES = {
     "room.modify remove_permission": 10,
     "open": 11,
     "close": 3,
-    "heartbeat": 9,
+    "heartbeat": 6,
 }
 
 #: Those that read a room with what is in it at once where it has not to be locked first.
