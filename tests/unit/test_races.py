@@ -26,6 +26,7 @@ from gql_chat.models import (
     ChatNotification,
     ClientMessage,
     Delivery,
+    Epoch,
     GroupChat,
     Membership,
     Message,
@@ -322,6 +323,13 @@ def test_events_of_one_room_succeed_whatever_the_level(world: World, level: str)
 
     everything = list(range(1, 3 * len(world.members) + 1))
     assert sorted(seq for each in found for seq in each) == everything
+
+
+def test_threads_that_find_no_epoch_make_one_between_them(committed_database: None) -> None:
+    for _ in range(5):
+        Epoch.objects.all().delete()
+        found = race(4, lambda number: Epoch.objects.read())
+        assert found == [Epoch.objects.get().value] * 4
 
 
 def test_several_devices_of_one_user_react_and_read_once(world: World) -> None:
