@@ -14,8 +14,9 @@ install: $(VENV)/.test ## Make .venv with everything that developing needs
 demo: $(VENV)/.demo ## Start the example site (PORT=8000 by default)
 	@$(RUN) example_site/manage.py demo
 
-test: $(VENV)/.test ## Check style, types and migrations, run every test in every configuration
-	@$(RUN) -m tests.run
+# FAST=1 for daily work: SQLite alone, without what takes long.
+test: $(VENV)/.test ## Check style, types and migrations, run every test in every configuration (FAST=1)
+	@$(RUN) -m tests.run $(if $(FAST),fast)
 
 # How long, and what to repeat, is chosen by SECONDS=600 and SEED=1f2e3d4c.
 stress: $(VENV)/.test ## Let many people do everything at once (SECONDS=, SEED=)

@@ -3,7 +3,9 @@
 Two kinds of test use the database. A test marked ``django_db`` works in pytest-django's
 transaction, which nobody else sees. A test on the wire (``connect``, ``chat``, ``two_processes``)
 works on what is committed, beside a running server: it makes its own users, asks the database
-through `orm`, and cleans nothing up. pytest-django runs the second kind after the first.
+through `orm`, and cleans nothing up. pytest-django runs the second kind after the first, but with
+several workers (`-n`) each runs whole files: a test in a transaction may see rows of others, and
+asks about its own.
 """
 
 import itertools
@@ -19,6 +21,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 from pytest_django import DjangoDbBlocker
 
@@ -29,6 +32,10 @@ from tests.timing import PATIENCE
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# A busy machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 # The configuration
@@ -57,6 +64,16 @@ def redis(configuration: Configuration) -> RedisServer:
 
 
 # The database
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """With `-n`, give each worker a database of its own on a PostgreSQL that they may share.
+
+    On SQLite each has a file of its own already, of whose name the processes that it starts know.
+    """
+    if connection.vendor == "postgresql":
+        request.getfixturevalue("django_db_modify_db_settings_xdist_suffix")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 The suites run at the same time, each with servers and a database of its own.
 
-``python -m tests.run [step …]`` runs only some.
+``python -m tests.run [step …]`` runs only some; ``python -m tests.run fast`` those for daily work.
 """
 
 import os
@@ -53,6 +53,22 @@ UNMEASURED = (
 )
 
 
+#: What `sqlite-fast` leaves out, with the reason that it prints. It runs the rest on SQLite and
+#: in memory: most of what breaks in a day's work breaks there as well.
+NOT_FAST = {
+    "tests/projects": "every set of swapped models migrates in a project of its own",
+    "tests/processes": "needs PostgreSQL and Redis",
+    STRESS: "takes as long as it is told to",
+    "tests/benchmarks": "runs each load of the benchmark once",
+    "tests/node/test_frontend.py": "builds front ends with npm's tools",
+    GENERATED: "generated input for every event",
+}
+#: The steps of `make test FAST=1`.
+FAST = ("lint", "types", "migrations", "sqlite-fast")
+#: Tests wait now and then, so one worker more than cores keeps these busy.
+WORKERS = min(os.cpu_count() or 2, 7) + 1
+
+
 @dataclass(frozen=True)
 class Step:
     """Commands that are run one after the other."""
@@ -66,11 +82,19 @@ def _module(*arguments: str) -> tuple[str, ...]:
 
 
 def _suite(
-    database: str, layer: str, *paths: str, measured: bool = False, project: str = "plain"
+    database: str,
+    layer: str,
+    *paths: str,
+    measured: bool = False,
+    project: str = "plain",
+    workers: int = 0,
 ) -> Step:
+    """Run tests; with workers, each of them takes a file at a time and has servers of its own."""
     measure = ("coverage", "run", "-m") if measured else ()
+    # In the order of the files, since pytest-django has put those first that leave nothing.
+    spread = (f"--numprocesses={workers}", "--dist=loadfile", "--no-loadscope-reorder")
     return Step(
-        (_module(*measure, "pytest", *paths),),
+        (_module(*measure, "pytest", *paths, *(spread if workers else ())),),
         {
             "CHAT_TEST_DATABASE": database,
             "CHAT_TEST_LAYER": layer,
@@ -130,6 +154,7 @@ STEPS: dict[str, Step] = {
         {"DJANGO_SETTINGS_MODULE": "tests.site.settings", "CHAT_TEST_PROJECT": "custom"},
     ),
     "exports": Step((_module("tests.exports", "--check"),)),
+    "sqlite-fast": _suite("sqlite", "memory", "tests", *_without(*NOT_FAST), workers=WORKERS),
     # Before the suites, which would wait for each other's.
     "packages": Step((_module("tests.node.packages"),)),
     # What an earlier run left would count as covered.
@@ -171,7 +196,7 @@ STEPS: dict[str, Step] = {
 #: Steps of one stage run at the same time, a stage after the one before; the longest come first.
 STAGES = (
     ("lint",),
-    ("packages", "types", "migrations", "exports", "coverage-erase"),
+    ("sqlite-fast", "packages", "types", "migrations", "exports", "coverage-erase"),
     (
         "postgres-redis",
         "sqlite-memory",
@@ -188,8 +213,9 @@ STAGES = (
     tuple(f"servers-{name}" for name in SERVERS),
 )
 
-#: What runs only when it is named: it takes long.
+#: What runs only when it is named: the others have it in them, or it takes long.
 ON_DEMAND = (
+    "sqlite-fast",
     "stress-faults",
     "subsets-one-app",
     "subsets-two-apps",
@@ -225,6 +251,11 @@ def main(names: list[str]) -> int:
     began = time.monotonic()
     count = Count()
     broken: str | None = None
+    if names == ["fast"]:
+        names = list(FAST)
+        for path, reason in NOT_FAST.items():
+            print(f"left out: {path} ({reason})")
+        print("left out: other databases, layers and projects; coverage; exports")
     for name in names:
         if name not in STEPS:
             print(f"no step {name}; there are {', '.join(STEPS)}", file=sys.stderr)

@@ -75,6 +75,8 @@ def test_postgres_comes_back_with_its_data(
 ) -> None:
     address = own_postgres.dsn()
     with psycopg.connect(address) as connection:
+        # These servers commit before they have written, which a crash may undo.
+        connection.execute("SET synchronous_commit TO on")
         connection.execute("DROP TABLE IF EXISTS kept")
         connection.execute("CREATE TABLE kept AS SELECT 1")
 

@@ -67,3 +67,9 @@ def published() -> Iterator[list[Envelope]]:
     streams.subscribe(envelopes.extend)
     yield envelopes
     streams.unsubscribe(envelopes.extend)
+
+
+@pytest.fixture
+def room(kind: str, request: pytest.FixtureRequest) -> Any:
+    """A group or a channel of alice's, with bob."""
+    return request.getfixturevalue(kind)

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from django.db import connections
 
 from event_bridge.operations import events, lifecycle
+from gql_chat.models import StreamEvent
 from gql_chat.schema import Context
-from gql_chat.streams import Envelope
+from gql_chat.streams import Envelope, room_stream
 from tests.timing import PATIENCE
 
 T = TypeVar("T")
@@ -53,3 +54,9 @@ def race(count: int, work: Callable[[int], T]) -> list[T | Exception]:
         thread.join(3 * PATIENCE)
         assert not thread.is_alive(), "a thread of the race does not end"
     return results
+
+
+def frames(room: Any) -> list[str]:
+    """The kinds of the events in the log of a room, in order."""
+    rows = StreamEvent.objects.filter(stream=room_stream(room.pk)).order_by("seq")
+    return list(rows.values_list("kind", flat=True))

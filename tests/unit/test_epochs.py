@@ -12,7 +12,6 @@ from django.db import connection, transaction
 
 from gql_chat import streams
 from gql_chat.models import Epoch, GroupChat
-from tests.unit.making import race
 
 pytestmark = pytest.mark.django_db
 
@@ -93,11 +92,3 @@ def test_the_epoch_is_read_with_the_positions(
         positions = streams.positions(alice.pk)
         assert positions.epoch == epoch
         assert len(list(positions)) == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_threads_that_find_none_make_one_between_them() -> None:
-    for _ in range(5):
-        Epoch.objects.all().delete()
-        found = race(4, lambda number: Epoch.objects.read())
-        assert found == [Epoch.objects.get().value] * 4

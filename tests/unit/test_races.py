@@ -2,8 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from contextvars import Context, copy_context
+from contextlib import contextmanager, suppress
 from copy import copy
 from threading import Barrier
 from typing import Any
@@ -12,20 +11,16 @@ import pytest
 from django import VERSION
 from django.db import (
     DatabaseError,
-    IntegrityError,
-    OperationalError,
     connection,
     connections,
-    transaction,
 )
-from django.db.models.signals import post_save
 
-from gql_chat import streams
 from gql_chat.errors import Conflict, Invalid, NotAuthenticated, NotFound, PermissionDenied
 from gql_chat.models import (
     ChatNotification,
     ClientMessage,
     Delivery,
+    Epoch,
     GroupChat,
     Membership,
     Message,
@@ -33,43 +28,21 @@ from gql_chat.models import (
     Reaction,
     ReadReceipt,
     Room,
-    StreamEvent,
     UserStream,
 )
 from gql_chat.operations import EventHandler
 from gql_chat.streams import room_stream, user_stream
 from tests.conftest import Users
 from tests.timing import PATIENCE
+from tests.unit.committed import World, logged
 from tests.unit.making import race
 
 ROUNDS = 10
 
 
-class World:
-    """A committed group of alice's with members; the test works outside any transaction."""
-
-    def __init__(self, users: Users, count: int = 7) -> None:
-        self.alice, *self.members = users.make("alice", *["member"] * count)
-        self.group = self.make()
-        self.act = EventHandler(self.alice.pk)
-
-    def make(self) -> GroupChat:
-        group = GroupChat.objects.create(name="group", creator=self.alice)
-        group.participants.add(*self.members)
-        return group
-
-    def say(self, content: str = "hello", room: Any = None) -> Any:
-        return self.act.send_message((room or self.group).pk, content).message_id
-
-
 @pytest.fixture
 def world(users: Users, committed_database: None) -> World:
-    return World(users)
-
-
-def places(stream: str) -> list[int]:
-    log = StreamEvent.objects.filter(stream=stream).order_by("pk")
-    return list(log.values_list("seq", flat=True))
+    return World(users, members=7)
 
 
 GONE = (NotFound, PermissionDenied)
@@ -125,7 +98,7 @@ def test_messages_are_deleted_while_members_acknowledge_them(world: World) -> No
         together(len(world.members) + 1, act)
 
         assert not Message.objects.filter(pk__in=ids).exists()
-    everything = places(room_stream(world.group.pk))
+    everything = logged(room_stream(world.group.pk))
     assert everything == list(range(1, len(everything) + 1))
 
 
@@ -147,7 +120,7 @@ def test_rooms_are_deleted_while_members_act(world: World) -> None:
         together(len(world.members) + 1, act)
 
         assert not Room.objects.filter(pk=room.pk).exists()
-        everything = places(room_stream(room.pk))
+        everything = logged(room_stream(room.pk))
         assert everything == list(range(1, len(everything) + 1))
 
 
@@ -199,7 +172,7 @@ def test_accounts_are_deleted_while_their_owners_act(world: World, users: Users)
         together(3, act)
 
         assert not Message.objects.filter(sender_id=key).exists()
-    everything = places(room_stream(world.group.pk))
+    everything = logged(room_stream(world.group.pk))
     assert everything == list(range(1, len(everything) + 1))
 
 
@@ -214,7 +187,7 @@ def test_two_accounts_with_a_chat_are_deleted_at_once(world: World, users: Users
         together(2, lambda number, two=(first, second): two[number].delete())
 
         assert not Room.objects.filter(pk=chat.pk).exists()
-        assert places(room_stream(chat.pk)) == [1]
+        assert logged(room_stream(chat.pk)) == [1]
         for group in GroupChat.objects.filter(pk__in=[group.pk for group in groups]):
             assert group.creator_id == world.members[0].pk
             assert [user.pk for user in group.admins.all()] == [world.members[0].pk]
@@ -226,7 +199,7 @@ def test_a_room_that_plain_code_deletes_twice_is_told_of_once(world: World) -> N
 
         together(3, lambda _, room=room: copy(room).delete())
 
-        assert places(room_stream(room.pk)) == [1]
+        assert logged(room_stream(room.pk)) == [1]
 
 
 def test_messages_are_deleted_while_others_quote_them(world: World) -> None:
@@ -288,7 +261,7 @@ def test_a_sender_is_told_once_of_what_two_devices_acknowledge(world: World) -> 
                 [message_id]
             ),
         )
-        assert places(stream) == list(range(1, said + 1))
+        assert logged(stream) == list(range(1, said + 1))
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
@@ -322,6 +295,13 @@ def test_events_of_one_room_succeed_whatever_the_level(world: World, level: str)
 
     everything = list(range(1, 3 * len(world.members) + 1))
     assert sorted(seq for each in found for seq in each) == everything
+
+
+def test_threads_that_find_no_epoch_make_one_between_them(committed_database: None) -> None:
+    for _ in range(5):
+        Epoch.objects.all().delete()
+        found = race(4, lambda number: Epoch.objects.read())
+        assert found == [Epoch.objects.get().value] * 4
 
 
 def test_several_devices_of_one_user_react_and_read_once(world: World) -> None:
@@ -448,7 +428,7 @@ def test_a_stale_room_that_is_written_back_harms_no_room(
 
     assert sorted(seq for each in found for seq in each) == list(range(1, 10))
     assert last == 10
-    assert places(room_stream(world.group.pk)) == list(range(1, 11))
+    assert logged(room_stream(world.group.pk)) == list(range(1, 11))
 
 
 @pytest.mark.parametrize("way", SAVES.values(), ids=SAVES)
@@ -464,7 +444,7 @@ def test_a_stale_user_stream_that_is_written_back_harms_no_stream(
     way(stale)
     handler.acknowledge_messages([world.say()])
 
-    assert places(user_stream(world.alice.pk)) == [1, 2, 3]
+    assert logged(user_stream(world.alice.pk)) == [1, 2, 3]
 
 
 def test_a_plain_save_of_what_is_counted_writes_no_count(world: World) -> None:
@@ -500,253 +480,3 @@ def test_a_stale_row_that_is_gone_does_not_come_back(world: World) -> None:
     with pytest.raises(DatabaseError):
         room.save()
     assert not Room.objects.filter(pk=room.pk).exists()
-
-
-# Hooks
-
-
-def test_a_hook_that_raises_leaves_what_is_stored_answered_and_published(
-    world: World, published: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    later: list[str] = []
-
-    def fail() -> None:
-        raise LookupError("the push service is away")
-
-    class Handler(EventHandler):
-        def validate_message(self, message: Any) -> None:
-            transaction.on_commit(fail)
-            transaction.on_commit(lambda: later.append(message.content))
-
-    sent = Handler(world.alice.pk).send_message(world.group.pk, "stored")
-
-    assert Message.objects.filter(pk=sent.message_id).exists()
-    assert [envelope.seq for envelope in published] == [sent.seq]
-    assert later == ["stored"]
-    assert "the push service is away" in caplog.text
-
-
-def test_what_is_broken_off_is_run_again_a_bounded_number_of_times(world: World) -> None:
-    tries: list[int] = []
-
-    def fail() -> None:
-        tries.append(len(tries))
-        world.say("again")
-        raise streams.Again("broken off")
-
-    with pytest.raises(streams.Again):
-        streams.run(fail)
-
-    assert len(tries) == streams.ATTEMPTS
-    assert not Message.objects.filter(room=world.group).exists()
-
-
-def test_what_is_broken_off_once_succeeds_unseen(world: World, published: list[Any]) -> None:
-    tries: list[int] = []
-
-    def send() -> Any:
-        tries.append(len(tries))
-        sent = world.act.send_message(world.group.pk, "once")
-        if len(tries) < 3:
-            raise streams.Again("broken off")
-        return sent
-
-    sent = streams.run(send)
-
-    assert [message.pk for message in Message.objects.filter(room=world.group)] == [sent.message_id]
-    assert [envelope.seq for envelope in published] == [1]
-
-
-@pytest.mark.parametrize("name", ["sqlstate", "pgcode"])  # psycopg's, psycopg2's
-def test_what_either_driver_calls_a_deadlock_is_run_again(world: World, name: str) -> None:
-    class Deadlock(Exception):
-        pass
-
-    setattr(Deadlock, name, "40P01")
-    tries: list[int] = []
-
-    def send() -> Any:
-        tries.append(len(tries))
-        if len(tries) < 3:
-            raise OperationalError("deadlock detected") from Deadlock()
-        return world.say("once")
-
-    assert streams.run(send)
-    assert len(tries) == 3
-
-
-# Receivers of a project's, inside an operation
-
-
-@contextmanager
-def receiving(receiver: Callable[[Any], Any]) -> Iterator[None]:
-    """Have a receiver called with each new message, but not with those that it writes itself."""
-    busy: list[Any] = []
-
-    def receive(instance: Any, **kwargs: Any) -> None:
-        if not busy:
-            busy.append(instance)
-            try:
-                receiver(instance)
-            finally:
-                busy.clear()
-
-    post_save.connect(receive, sender=Message)
-    try:
-        yield
-    finally:
-        post_save.disconnect(receive, sender=Message)
-
-
-def test_what_a_receiver_rolls_back_is_not_published(world: World, published: list[Any]) -> None:
-    other = world.make()
-    published.clear()
-
-    def pass_on(message: Any) -> None:
-        with suppress(LookupError), transaction.atomic():
-            world.say("kept", room=other)
-            with suppress(LookupError), transaction.atomic():
-                world.say("undone", room=other)
-                world.act.delete_room(other.pk)
-                raise LookupError
-            world.say("undone as well", room=other)
-            raise LookupError
-
-    with receiving(pass_on):
-        world.say()
-    world.say("real", room=other)
-
-    stored = set(StreamEvent.objects.values_list("stream", "seq"))
-    assert [(envelope.stream, envelope.seq) for envelope in published] == [
-        (room_stream(world.group.pk), 1),
-        (room_stream(other.pk), 1),
-    ]
-    assert {(envelope.stream, envelope.seq) for envelope in published} <= stored
-    assert "real" in published[1].payload
-
-
-def test_a_receiver_that_rolls_back_a_part_keeps_the_rest(
-    world: World, published: list[Any]
-) -> None:
-    other = world.make()
-    published.clear()
-
-    def pass_on(message: Any) -> None:
-        with transaction.atomic():
-            world.say("kept", room=other)
-            with suppress(LookupError), transaction.atomic():
-                world.say("undone", room=other)
-                raise LookupError
-        world.say("kept too", room=other)
-
-    with receiving(pass_on):
-        world.say()
-
-    kept = [envelope for envelope in published if envelope.stream == room_stream(other.pk)]
-    assert [envelope.seq for envelope in kept] == places(room_stream(other.pk)) == [1, 2]
-
-
-def test_a_room_whose_lock_was_rolled_back_is_locked_anew(world: World) -> None:
-    # A position that was read with the lock is old as soon as the lock is gone.
-    with streams.transaction() as outbox:
-        with suppress(LookupError), transaction.atomic():
-            streams.lock(world.group.pk)
-            raise LookupError
-        assert outbox.position(world.group.pk) is None
-
-
-def test_what_a_caught_error_keeps_from_being_stored_is_not_answered(
-    world: World, published: list[Any]
-) -> None:
-    def send_and_go_on() -> Any:
-        sent = world.act.send_message(world.group.pk, "never stored")
-        with suppress(IntegrityError):
-            Membership.objects.bulk_create([Membership(room=world.group, user=world.alice)])
-        return sent
-
-    published.clear()
-    with pytest.raises(transaction.TransactionManagementError, match=r"transaction\.atomic"):
-        streams.run(send_and_go_on)
-
-    assert published == []
-    assert not Message.objects.filter(room=world.group).exists()
-
-
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite ends no transaction by itself")
-def test_what_postgresql_gave_up_is_not_answered(world: World, published: list[Any]) -> None:
-    tries: list[int] = []
-
-    def send_and_go_on() -> Any:
-        tries.append(len(tries))
-        sent = world.act.send_message(world.group.pk, "never stored")
-        with suppress(DatabaseError), connection.cursor() as cursor:
-            cursor.execute("SELECT * FROM nowhere")
-        return sent
-
-    published.clear()
-    with pytest.raises(transaction.TransactionManagementError, match=r"transaction\.atomic"):
-        streams.run(send_and_go_on)
-
-    assert published == []
-    assert not Message.objects.filter(room=world.group).exists()
-
-
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite breaks no transaction off")
-@pytest.mark.parametrize("code", ["40001", "40P01"])
-@pytest.mark.parametrize("marked", [False, True])
-def test_what_is_broken_off_in_a_receiver_that_catches_it_is_run_again(
-    world: World, published: list[Any], code: str, marked: bool
-) -> None:
-    tries: list[int] = []
-
-    def audit(message: Any) -> None:
-        tries.append(len(tries))
-        if len(tries) == 1:
-            mark = transaction.mark_for_rollback_on_error if marked else nullcontext
-            with suppress(DatabaseError), mark("default"), connection.cursor() as cursor:
-                cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
-
-    published.clear()
-    with receiving(audit):
-        message_id = world.say("once")
-
-    assert [message.pk for message in Message.objects.filter(room=world.group)] == [message_id]
-    assert [envelope.seq for envelope in published] == [1]
-    assert len(tries) == 2
-
-
-def test_a_context_that_was_copied_inside_an_operation_may_outlive_it(
-    world: World, published: list[Any]
-) -> None:
-    # As a receiver does that hands a task to an event loop.
-    other = world.make()
-    published.clear()
-    contexts: list[Context] = []
-
-    def pass_on(message: Any) -> None:
-        contexts.append(copy_context())
-
-    with receiving(pass_on), streams.capture() as captured:
-        streams.run(world.say)
-
-    for context in contexts:
-        context.run(world.say, "later", room=other)
-        race(1, lambda _, context=context: context.run(world.say, "elsewhere", room=other))
-
-    assert [envelope.stream for envelope in captured] == [room_stream(world.group.pk)]
-    assert [envelope.seq for envelope in published] == places(room_stream(other.pk)) == [1, 2]
-
-
-def test_a_repeat_names_the_place_of_a_message_that_was_not_the_next(world: World) -> None:
-    bot = EventHandler(world.members[0].pk)
-
-    with receiving(lambda message: bot.send_message(world.group.pk, "hello yourself")):
-        sent = world.act.send_message(world.group.pk, "hello", client_id="mine")
-    repeat = world.act.send_message(world.group.pk, "hello", client_id="mine")
-
-    assert sent.seq == 2
-    assert (repeat.message_id, repeat.stream, repeat.seq) == (
-        sent.message_id,
-        sent.stream,
-        sent.seq,
-    )

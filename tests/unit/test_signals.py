@@ -7,18 +7,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 from django.db.models.signals import ModelSignal, post_delete, post_save, pre_delete
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
-from guardian.models import GroupObjectPermission, UserObjectPermission
-from guardian.shortcuts import assign_perm
 
-from gql_chat import signals
 from gql_chat.errors import Invalid
 from gql_chat.models import (
     Channel,
@@ -27,7 +22,6 @@ from gql_chat.models import (
     GroupChat,
     Membership,
     Message,
-    MessageMediaAsset,
     NotificationType,
     OneToOneChat,
     Reaction,
@@ -36,29 +30,18 @@ from gql_chat.models import (
     RoomProperty,
     StreamEvent,
 )
-from gql_chat.models.rules import Role
 from gql_chat.operations import EventHandler
 from gql_chat.streams import room_stream
 from tests.conftest import Users
-from tests.unit.making import race
-
-Way = Callable[[Any, Any], Any]
-
-
-def held(room: Room, user: Any) -> set[str]:
-    """What the user may do in the room, as the database has it."""
-    rows = UserObjectPermission.objects.filter(object_pk=str(room.pk), user=user)
-    return set(rows.values_list("permission__codename", flat=True))
-
-
-def accessor(room: Any, which: str) -> Any:
-    return getattr(room, getattr(room.rules, which))
-
-
-def save_role(room: Any, user: Any, role: str) -> None:
-    membership = room.get_member(user)
-    membership.role = role
-    membership.save()
+from tests.unit.making import frames
+from tests.unit.memberships import (
+    REMOVALS,
+    Way,
+    accessor,
+    held,
+    rooms,
+    ways,
+)
 
 
 @contextmanager
@@ -131,211 +114,6 @@ def test_a_fixture_brings_its_own_rows(alice: Any) -> None:
     assert Room.objects.get().creator == alice
     assert not Membership.objects.exists()
     assert not RoomProperty.objects.exists()
-
-
-# Roles and object permissions
-
-PROMOTIONS: dict[str, Way] = {
-    "accessor": lambda room, user: accessor(room, "leaders").add(user),
-    "save": lambda room, user: save_role(room, user, room.rules.leader_role),
-    "manager": lambda room, user: Membership.objects.set_role(
-        room, [user.pk], room.rules.leader_role
-    ),
-    "update_or_create": lambda room, user: Membership.objects.update_or_create(
-        room=room, user=user, defaults={"role": room.rules.leader_role}
-    ),
-}
-DEMOTIONS: dict[str, Way] = {
-    "accessor": lambda room, user: accessor(room, "leaders").remove(user),
-    "save": lambda room, user: save_role(room, user, Role.MEMBER),
-    "manager": lambda room, user: Membership.objects.set_role(room, [user.pk], Role.MEMBER),
-}
-REMOVALS: dict[str, Way] = {
-    "accessor": lambda room, user: accessor(room, "members").remove(user),
-    "delete": lambda room, user: room.get_member(user).delete(),
-    "queryset": lambda room, user: Membership.objects.filter(room=room, user=user).delete(),
-    "account": lambda room, user: user.delete(),
-    "accounts": lambda room, user: get_user_model().objects.filter(pk=user.pk).delete(),
-}
-
-
-def ways(table: dict[str, Way]) -> Any:
-    return pytest.mark.parametrize("way", table.values(), ids=table)
-
-
-rooms = pytest.mark.parametrize("kind", ["group", "channel"])
-
-
-@pytest.fixture
-def room(kind: str, request: pytest.FixtureRequest) -> Any:
-    """A group or a channel of alice's, with bob."""
-    return request.getfixturevalue(kind)
-
-
-@rooms
-@ways(PROMOTIONS)
-def test_who_comes_to_lead_gets_the_permissions(room: Any, bob: Any, way: Way) -> None:
-    assert held(room, bob) == set()
-
-    way(room, bob)
-
-    assert room.get_member(bob).role == room.rules.leader_role
-    assert held(room, bob) == set(room.rules.permissions)
-
-
-@rooms
-@ways(DEMOTIONS)
-def test_who_no_longer_leads_loses_the_permissions(
-    room: Any, alice: Any, bob: Any, way: Way
-) -> None:
-    accessor(room, "leaders").add(bob)
-
-    way(room, bob)
-
-    assert room.get_member(bob).role == Role.MEMBER
-    assert held(room, bob) == set()
-    assert held(room, alice) == set(room.rules.permissions)
-
-
-@rooms
-@ways(REMOVALS)
-def test_permissions_end_with_the_membership(room: Any, alice: Any, bob: Any, way: Way) -> None:
-    accessor(room, "leaders").add(bob)
-    rows = UserObjectPermission.objects.filter(object_pk=str(room.pk), user_id=bob.pk)
-    assert rows.exists()
-
-    way(room, bob)
-
-    assert not rows.exists()
-    assert held(room, alice) == set(room.rules.permissions)
-
-
-def test_a_permission_given_to_a_plain_member_ends_with_the_membership(
-    channel: Channel, bob: Any
-) -> None:
-    assign_perm("can_send_messages", bob, channel)
-
-    channel.subscribers.remove(bob)
-
-    assert held(channel, bob) == set()
-
-
-def test_permissions_in_other_rooms_stay(group: GroupChat, channel: Channel, bob: Any) -> None:
-    group.admins.add(bob)
-    channel.moderators.add(bob)
-
-    group.participants.remove(bob)
-
-    assert held(channel, bob) == set(channel.rules.permissions)
-
-
-def test_a_role_that_is_not_saved_gives_no_permission(group: GroupChat, bob: Any) -> None:
-    membership = group.get_member(bob)
-    membership.role = Role.ADMIN
-    membership.save(update_fields=["joined_at"])
-
-    assert group.get_member(bob).role == Role.MEMBER
-    assert not held(group, bob)
-
-
-@pytest.mark.parametrize("name", ["user", "room"])
-def test_a_membership_stays_that_of_one_user_in_one_room(
-    group: GroupChat, channel: Channel, bob: Any, carol: Any, name: str
-) -> None:
-    membership = group.get_member(bob)
-    setattr(membership, name, {"user": carol, "room": channel}[name])
-
-    with pytest.raises(Invalid) as refused:
-        membership.save()
-
-    assert refused.value.detail.keys() == {name}
-    assert bob in group.participants
-    assert carol not in group.participants
-
-
-def test_a_membership_saved_with_the_same_role_keeps_a_permission_of_its_own(
-    channel: Channel, bob: Any
-) -> None:
-    assign_perm("can_send_messages", bob, channel)
-
-    channel.get_member(bob).save()
-
-    assert held(channel, bob) == {"can_send_messages"}
-
-
-def test_a_membership_saved_with_the_same_role_gets_back_no_permission_that_was_taken(
-    group: GroupChat, bob: Any
-) -> None:
-    group.admins.add(bob)
-    UserObjectPermission.objects.filter(
-        user=bob, permission__codename="can_remove_participants"
-    ).delete()
-
-    group.get_member(bob).save()
-
-    assert held(group, bob) == {"can_add_new_participants"}
-
-
-@rooms
-def test_a_creator_who_comes_back_leads_again(room: Any, alice: Any) -> None:
-    members = accessor(room, "members")
-    members.remove(alice)
-    assert held(room, alice) == set()
-
-    members.add(alice)
-
-    assert alice in accessor(room, "leaders")
-    assert held(room, alice) == set(room.rules.permissions)
-
-
-@rooms
-def test_a_creator_whose_membership_is_saved_by_itself_leads(
-    room: Any, alice: Any, bob: Any
-) -> None:
-    accessor(room, "members").remove(alice)
-
-    Membership.objects.create(room=room, user=alice)
-
-    assert alice in accessor(room, "leaders")
-    assert held(room, alice) == set(room.rules.permissions)
-
-
-DELETIONS: dict[str, Callable[[Any], Any]] = {
-    "delete": lambda room: room.delete(),
-    "typed queryset": lambda room: type(room).objects.filter(pk=room.pk).delete(),
-    "queryset": lambda room: Room.objects.filter(pk=room.pk).delete(),
-    "last members": lambda room: Membership.objects.remove(
-        room, list(room.memberships.values_list("user_id", flat=True))
-    ),
-    "memberships": lambda room: room.memberships.all().delete(),
-}
-
-
-@rooms
-@pytest.mark.parametrize("way", DELETIONS.values(), ids=DELETIONS)
-def test_all_permissions_end_with_the_room(
-    room: Any, alice: Any, bob: Any, carol: Any, way: Callable[[Any], Any]
-) -> None:
-    codename = room.rules.permissions[0]
-    team = Group.objects.create(name="team")
-    for holder in (bob, carol, team):
-        assign_perm(codename, holder, room)
-
-    way(room)
-
-    assert not Room.objects.filter(pk=room.pk).exists()
-    assert not UserObjectPermission.objects.filter(object_pk=str(room.pk)).exists()
-    assert not GroupObjectPermission.objects.filter(object_pk=str(room.pk)).exists()
-
-
-def test_permissions_end_with_rooms_of_several_types_deleted_at_once(
-    group: GroupChat, channel: Channel, pair: OneToOneChat
-) -> None:
-    ids = [group.pk, channel.pk, pair.pk]
-
-    Room.objects.filter(pk__in=ids).delete()
-
-    assert not UserObjectPermission.objects.filter(object_pk__in=map(str, ids)).exists()
 
 
 # Reactions
@@ -533,85 +311,6 @@ def test_switched_off_none_are_made(group: GroupChat, alice: Any, bob: Any) -> N
     assert waiting() == []
 
 
-# One-to-one chats
-
-
-def test_a_pair_is_exactly_two(pair: OneToOneChat, alice: Any, bob: Any) -> None:
-    assert set(pair.participants.all()) == {alice, bob}
-
-
-THIRDS: dict[str, Way] = {
-    "accessor": lambda room, user: room.participants.add(user),
-    "create": lambda room, user: Membership.objects.create(room=room, user=user),
-    "save": lambda room, user: Membership(room=room, user=user).save(),
-    "related": lambda room, user: room.memberships.create(user=user),
-    "manager": lambda room, user: Membership.objects.add(room, [user.pk]),
-}
-
-
-@ways(THIRDS)
-def test_a_pair_refuses_a_third(pair: OneToOneChat, carol: Any, way: Way) -> None:
-    with pytest.raises(Invalid):
-        way(pair, carol)
-
-    assert pair.participants.count() == 2
-
-
-def test_nobody_is_taken_out_of_a_pair(pair: OneToOneChat, bob: Any) -> None:
-    with pytest.raises(Invalid):
-        pair.participants.remove(bob)
-
-    assert pair.participants.count() == 2
-
-
-@pytest.mark.parametrize("who", ["alice", "bob"])
-@pytest.mark.parametrize("way", ["account", "accounts", "delete", "queryset"])
-def test_a_pair_goes_with_either_of_the_two(
-    pair: OneToOneChat, request: pytest.FixtureRequest, who: str, way: str
-) -> None:
-    alice, bob = request.getfixturevalue("alice"), request.getfixturevalue("bob")
-    for sender, other in ((alice, bob), (bob, alice)):
-        message = Message.objects.create(room=pair, sender=sender, content="hello")
-        ReadReceipt.objects.create(message=message, reader=other)
-        Reaction.objects.create(message=message, user=other, reaction_content="+1")
-        MessageMediaAsset.objects.create(
-            message=message, media_url="https://x.test/", media_type="image", mime_type="image/png"
-        )
-
-    REMOVALS[way](pair, request.getfixturevalue(who))
-
-    for model in (
-        Room,
-        RoomProperty,
-        Membership,
-        Message,
-        ChatNotification,
-        ReadReceipt,
-        Reaction,
-        MessageMediaAsset,
-    ):
-        assert not model._default_manager.exists(), model
-
-
-def test_pairs_go_when_both_accounts_go_at_once(pair: OneToOneChat, alice: Any, bob: Any) -> None:
-    get_user_model().objects.filter(pk__in=[alice.pk, bob.pk]).delete()
-
-    assert not Room.objects.filter(pk=pair.pk).exists()
-
-
-def test_two_racing_starts_give_one_chat(users: Users, committed_database: None) -> None:
-    for _ in range(5):
-        alice, bob = users.make("alice", "bob")
-        orders = [(alice, bob), (bob, alice)] * 2
-
-        chats = race(len(orders), lambda number: OneToOneChat.objects.start(*orders[number]))  # noqa: B023
-
-        assert {getattr(chat, "pk", chat) for chat in chats} == {
-            OneToOneChat.objects.between(alice, bob).pk
-        }
-        assert Membership.objects.filter(user=alice).count() == 1
-
-
 # Caps
 
 
@@ -732,126 +431,6 @@ def test_receivers_hear_of_the_reaction_that_goes_and_the_one_that_comes(
     with calls(post_delete, Reaction) as deleted:
         handler.remove_reaction(message.pk, "-1")
     assert deleted == saved
-
-
-# The accessors
-
-
-def test_members_come_in_the_order_of_joining_and_once(
-    group: GroupChat, channel: Channel, alice: Any, bob: Any, carol: Any
-) -> None:
-    group.participants.add(carol, bob)
-    channel.subscribers.add(carol)
-
-    assert list(group.participants.all()) == [alice, bob, carol]
-    assert list(group.participants) == [alice, bob, carol]
-    assert group.participants.count() == 3
-
-
-def test_members_are_filtered_by_what_they_are(group: GroupChat, bob: Any) -> None:
-    assert list(group.participants.filter(username=bob.username)) == [bob]
-    assert not group.admins.filter(username=bob.username).exists()
-
-
-def test_in_takes_users_and_ids(group: GroupChat, bob: Any, carol: Any) -> None:
-    assert bob in group.participants
-    assert bob.pk in group.participants
-    assert carol not in group.participants
-    assert bob not in group.admins
-
-
-def test_add_takes_ids_and_skips_who_is_in(group: GroupChat, bob: Any, carol: Any) -> None:
-    group.participants.add(bob.pk, str(carol.pk), carol)
-
-    assert group.participants.count() == 3
-
-
-@rooms
-def test_adding_a_leader_who_is_no_member_makes_both(room: Any, carol: Any) -> None:
-    accessor(room, "leaders").add(carol)
-
-    assert carol in accessor(room, "members")
-    assert held(room, carol) == set(room.rules.permissions)
-
-
-@rooms
-def test_the_creators_role_cannot_be_taken(room: Any, alice: Any) -> None:
-    accessor(room, "leaders").remove(alice)
-
-    assert alice in accessor(room, "leaders")
-    assert held(room, alice) == set(room.rules.permissions)
-
-
-def test_removing_who_is_not_in_changes_nothing(group: GroupChat, carol: Any) -> None:
-    group.participants.remove(carol)
-
-    assert group.participants.count() == 2
-
-
-# Proxies of a project's own
-
-
-_kept: list[type] = []  # signals know a sender by its address: none is given to another class
-
-
-@pytest.fixture
-def proxies() -> Iterator[Any]:
-    """Makes proxies of models, as an app of a project's does, for one test."""
-    made: list[str] = []
-
-    def make(model: Any) -> Any:
-        meta = type("Meta", (), {"proxy": True, "app_label": "gql_chat"})
-        name = f"Own{model.__name__}"
-        made.append(name.lower())
-        proxy = type(name, (model,), {"Meta": meta, "__module__": __name__})
-        _kept.append(proxy)
-        signals.connect()
-        return proxy
-
-    yield make
-    for name in made:
-        del apps.all_models["gql_chat"][name]
-    apps.clear_cache()
-
-
-def frames(room: Any) -> list[str]:
-    rows = StreamEvent.objects.filter(stream=room_stream(room.pk)).order_by("seq")
-    return list(rows.values_list("kind", flat=True))
-
-
-def test_a_membership_that_a_proxy_writes_begins_where_the_stream_stands(
-    proxies: Any, group: GroupChat, alice: Any, carol: Any
-) -> None:
-    EventHandler(alice.pk).send_message(group.pk, "before")
-
-    membership = proxies(Membership).objects.create(room=group, user=carol, role=Role.ADMIN)
-
-    assert membership.joined_seq == 2
-    assert held(group, carol) == set(group.rules.permissions)
-
-
-def test_a_cap_holds_for_memberships_that_a_proxy_writes(
-    proxies: Any, group: GroupChat, carol: Any
-) -> None:
-    GroupChat.objects.filter(pk=group.pk).update(max_participants=2)
-    group.refresh_from_db()
-
-    with pytest.raises(Invalid):
-        proxies(Membership).objects.create(room=group, user=carol)
-
-
-def test_what_is_deleted_by_proxies_is_told(
-    proxies: Any, group: GroupChat, message: Message, bob: Any, carol: Any
-) -> None:
-    group.participants.add(carol)
-
-    proxies(Message).objects.filter(pk=message.pk).delete()
-    proxies(Membership).objects.filter(room=group, user=carol).delete()
-    # Nobody is told of anything who is not there: that would refer to nobody.
-    proxies(get_user_model()).objects.get(pk=bob.pk).delete()
-
-    assert frames(group) == ["MessagesDeleted", "MembersRemoved", "MembersRemoved"]
-    connection.check_constraints()
 
 
 # Deleting once more

@@ -97,7 +97,9 @@ def start_is_python(start: Any) -> bool:
         ("86400", 9, 11),
         ("-5", 0, 1),
         ("soon", 0, 1),
-        (format_datetime(datetime.now(UTC) + timedelta(days=1)), 9, 11),
+        pytest.param(
+            format_datetime(datetime.now(UTC) + timedelta(days=1)), 9, 11, id="tomorrow-9-11"
+        ),
         (format_datetime(datetime(2020, 1, 1, tzinfo=UTC)), 0, 1),
     ],
 )

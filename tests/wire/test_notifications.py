@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from gql_chat.models import Delivery, get_model
 from tests.conftest import Connect, Orm, Users
+from tests.wire.messages import acknowledge, react
 from tests.wire.rooms import (
     NOWHERE,
     Message,
@@ -50,16 +51,9 @@ async def reply(sender: Person, room: Room, parent: Message, *others: Person) ->
     return await say(sender, room, "reply", *others, extra_fields=extra)
 
 
-async def react(person: Person, message: Message, content: str, *others: Person) -> Any:
-    data = {"type": "add", "message_id": message["id"], "reaction_content": content}
-    await person.send("message.react", data)
-    return await everybody_gets("reaction.dispatch", person, *others)
-
-
-async def acknowledge(person: Person, *messages: Message) -> None:
+async def settle(person: Person, *messages: Message) -> None:
     """Acknowledge messages; what the senders hear of it stays to be taken."""
-    ids = [message["id"] for message in messages]
-    await person.send("message.acknowledged", {"message_id": ids})
+    await acknowledge(person, *messages)
     await person.nothing()
 
 
@@ -182,12 +176,12 @@ async def test_acknowledging_takes_out_a_recipient_and_the_last_one_deletes_it(
     message = await say(alice, room, "hello", bob, carol)
     other = await say(alice, room, "other", bob, carol)
 
-    await acknowledge(bob, message)
+    await settle(bob, message)
     assert orm(rows_of, message) == [("NEW_MESSAGE", {carol.name})]
-    await acknowledge(bob, message)
+    await settle(bob, message)
     assert orm(rows_of, message) == [("NEW_MESSAGE", {carol.name})]
 
-    await acknowledge(carol, message)
+    await settle(carol, message)
     assert orm(rows_of, message) == []
     assert orm(rows_of, other) == [("NEW_MESSAGE", {bob.name, carol.name})]
 
@@ -200,7 +194,7 @@ async def test_the_sender_who_acknowledges_is_done_with_the_reactions_alone(
     message = await say(alice, room, "hello", bob)
     await react(bob, message, "+", alice)
 
-    await acknowledge(alice, message)
+    await settle(alice, message)
 
     assert orm(rows_of, message) == [("NEW_MESSAGE", {bob.name})]
     await bob.nothing()
@@ -285,11 +279,11 @@ async def test_what_is_shown_waits_until_it_is_acknowledged(connect: Connect, us
         assert await waiting(connect, bob) == {room["id"]: all_of_them}
 
     # In whatever order: an older one goes on waiting.
-    await acknowledge(bob, second)
+    await settle(bob, second)
     assert await waiting(connect, bob) == {room["id"]: [all_of_them[0], all_of_them[2]]}
-    await acknowledge(bob, third)
+    await settle(bob, third)
     assert await waiting(connect, bob) == {room["id"]: [all_of_them[0]]}
-    await acknowledge(bob, first)
+    await settle(bob, first)
     assert await waiting(connect, bob) == {}
 
     for message in (second, third, first):
@@ -349,7 +343,7 @@ async def test_without_notifications_none_are_made_or_sent(
     await react(bob, message, "+", alice)
     await reply(bob, room, message, alice)
 
-    await acknowledge(bob, message)
+    await settle(bob, message)
 
     assert len(await alice.expect("messagedelivered.dispatch")) == 1
     rows = get_model("ChatNotification").objects.filter(room_id=room["id"])

@@ -1,6 +1,5 @@
 """PROTOCOL 4, ``message.react``."""
 
-import re
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ from pytest_django import Settings
 
 from gql_chat.models import get_model
 from tests.conftest import Connect, Orm, Users
+from tests.wire.messages import TIME, react, reaction
 from tests.wire.rooms import (
     NOWHERE,
     ROOM_TYPES,
@@ -25,22 +25,6 @@ from tests.wire.rooms import (
     say,
     stored,
 )
-
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-
-
-def reaction(message: Message, content: Any, type: Any = "add") -> dict[str, Any]:
-    """The data of a ``message.react``."""
-    return {"type": type, "message_id": message["id"], "reaction_content": content}
-
-
-async def react(person: Person, message: Message, content: str, *others: Person) -> Message:
-    """React; the person and the others, who must be all, take the frame. The message."""
-    await person.send("message.react", reaction(message, content))
-    answer = await everybody_gets("reaction.dispatch", person, *others)
-    assert (answer["status"], answer["type"]) == ("successful", "add")
-    reacted: Message = answer["message"]
-    return reacted
 
 
 async def take_back(person: Person, message: Message, content: str, *others: Person) -> Message:

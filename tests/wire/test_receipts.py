@@ -7,6 +7,7 @@ import pytest
 
 from gql_chat.models import get_model
 from tests.conftest import Connect, Orm, Users
+from tests.wire.messages import acknowledge, read
 from tests.wire.rooms import (
     NOWHERE,
     ROOM_TYPES,
@@ -26,17 +27,6 @@ from tests.wire.rooms import (
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 MALFORMED_IDS = (None, "", "x", 1, True, [], {}, [None], [[]], ["x"], [1], [NOWHERE, "x"])
-
-
-async def acknowledge(person: Person, *messages: Message) -> None:
-    """Acknowledge messages as a list."""
-    ids = [message["id"] for message in messages]
-    await person.send("message.acknowledged", {"message_id": ids})
-
-
-async def read(person: Person, *messages: Message) -> None:
-    """Say that messages are read, as a list."""
-    await person.send("message.read", {"message_id": [message["id"] for message in messages]})
 
 
 def ids_of(messages: list[Message]) -> list[str]:

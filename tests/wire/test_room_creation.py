@@ -13,6 +13,7 @@ from tests.conftest import Connect, Orm, Users
 from tests.wire.rooms import (
     FULL,
     NOBODY,
+    NOWHERE,
     NUMBERED,
     WRITINGS,
     another_socket,
@@ -209,7 +210,7 @@ async def test_an_unknown_user_is_not_found_and_nothing_is_stored(
 
 @pytest.mark.parametrize(
     "user_id",
-    [None, True, 1.5, "", "bob", "1.5", [], {}, [1], "\0", str(uuid4()) if NUMBERED else "7"],
+    [None, True, 1.5, "", "bob", "1.5", [], {}, [1], "\0", NOWHERE if NUMBERED else "7"],
 )
 @pytest.mark.parametrize(
     ("type", "members"),
