@@ -1,11 +1,12 @@
 """The protocol's events: the requests of clients, and the frames that clients are sent.
 
-Each noun has one entry. A feature to come adds an entry of its own and puts it into `NOUNS`.
+Each noun has one entry. A feature to come adds an entry of its own and puts it into `EVENTS`.
 """
 
 from __future__ import annotations
 
 from gql_chat.conf import per_settings
+from gql_chat.nouns import find_nouns
 from gql_chat.schema import own_events
 
 from .declarations import (
@@ -162,8 +163,15 @@ NOTIFICATIONS = Events(
     },
 )
 
-NOUNS = (MESSAGES, RECEIPTS, REACTIONS, ROOMS, MEMBERS, NOTIFICATIONS)
-"""The events of every noun."""
+EVENTS = {
+    "messages": MESSAGES,
+    "receipts": RECEIPTS,
+    "reactions": REACTIONS,
+    "rooms": ROOMS,
+    "members": MEMBERS,
+    "notifications": NOTIFICATIONS,
+}
+"""The events of every noun that has some, by its name in `gql_chat.nouns`."""
 
 LIFECYCLE: dict[str, Route] = {
     "open": Operation("open_session", select=EVERYTHING),
@@ -178,11 +186,12 @@ def map_events() -> dict[str, Route]:
 
     A project's own function (`EVENT_MAPPER`) may call this one, and add, replace and remove.
     """
-    return {name: route for noun in NOUNS for name, route in noun.routes.items()}
+    known = [EVENTS[noun.name] for noun in find_nouns() if noun.name in EVENTS]
+    return {name: route for events in known for name, route in events.routes.items()}
 
 
 DISPATCHES: dict[str, Dispatch] = {
-    kind: dispatch for noun in NOUNS for kind, dispatch in noun.dispatches.items()
+    kind: dispatch for events in EVENTS.values() for kind, dispatch in events.dispatches.items()
 }
 """Every event of the package, and the frame it becomes."""
 

@@ -44,11 +44,11 @@ export type ServerFrame = ServerEvent | Success | ErrorFrame | UnknownEvent;
  */
 export type ServerEvent =
   | MessageDispatch
+  | MessagemodificationDispatch
+  | MessagetypingDispatch
   | MessagedeliveredDispatch
   | ReadreceiptDispatch
   | ReactionDispatch
-  | MessagemodificationDispatch
-  | MessagetypingDispatch
   | RoomcreateDispatch
   | RoomupdateDispatch
   | RoomdeleteDispatch
@@ -665,6 +665,53 @@ export interface Attachment {
   metadata: {};
 }
 /**
+ * A sender changed a message. A sender deleted messages of the room.
+ */
+export interface MessagemodificationDispatch {
+  eventType: "messagemodification.dispatch";
+  data: MessageEdited | MessagesDeleted;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * A sender changed a message.
+ */
+export interface MessageEdited {
+  status: "successful";
+  action: "update";
+  message: Message;
+}
+/**
+ * A sender deleted messages of the room.
+ */
+export interface MessagesDeleted {
+  status: "successful";
+  action: "delete";
+  message_ids: string[];
+}
+/**
+ * A member types, or has stopped.
+ */
+export interface MessagetypingDispatch {
+  eventType: "messagetyping.dispatch";
+  data: Typing;
+}
+/**
+ * A member types, or has stopped.
+ */
+export interface Typing {
+  username: string;
+  user_id: number | string;
+  room_id: string;
+  is_typing: boolean;
+}
+/**
  * Messages of the user's arrived at a member.
  */
 export interface MessagedeliveredDispatch {
@@ -716,53 +763,6 @@ export interface MessageReacted {
   status: "successful";
   type: "add" | "remove";
   message: Message;
-}
-/**
- * A sender changed a message. A sender deleted messages of the room.
- */
-export interface MessagemodificationDispatch {
-  eventType: "messagemodification.dispatch";
-  data: MessageEdited | MessagesDeleted;
-  /**
-   * `room:<room id>` or `user:<user id>`.
-   */
-  stream?: string;
-  /**
-   * Its sequence number there.
-   */
-  seq?: number;
-}
-/**
- * A sender changed a message.
- */
-export interface MessageEdited {
-  status: "successful";
-  action: "update";
-  message: Message;
-}
-/**
- * A sender deleted messages of the room.
- */
-export interface MessagesDeleted {
-  status: "successful";
-  action: "delete";
-  message_ids: string[];
-}
-/**
- * A member types, or has stopped.
- */
-export interface MessagetypingDispatch {
-  eventType: "messagetyping.dispatch";
-  data: Typing;
-}
-/**
- * A member types, or has stopped.
- */
-export interface Typing {
-  username: string;
-  user_id: number | string;
-  room_id: string;
-  is_typing: boolean;
 }
 /**
  * A room came into being, and the user is in it.

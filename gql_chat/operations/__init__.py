@@ -5,6 +5,7 @@ from typing import ClassVar
 from ..events import Event
 from .base import Operations
 from .broadcasts import BroadcastOperations
+from .members import MemberOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
@@ -19,6 +20,7 @@ class EventHandler(
     ReactionOperations,
     ReceiptOperations,
     RoomOperations,
+    MemberOperations,
     PageOperations,
     NotificationOperations,
     SessionOperations,

@@ -308,6 +308,15 @@ class Operations:
             raise NotFound("There is no such message.")
         return found[0], self.enter_found(_check_known(found[0].room))
 
+    def check_modify(self, room: AbstractRoom) -> None:
+        """Refuse a user who may not change a room.
+
+        Raises:
+            PermissionDenied: the user may not, or is not in it.
+        """
+        if not self.permissions.can_modify(self.enter_found(room)):
+            raise PermissionDenied("You may not modify this room.")
+
     def find_messages(self, message_ids: Iterable[Any]) -> list[AbstractMessage]:
         """Return messages with their senders and rooms, in the order in which they were named.
 

@@ -1,4 +1,4 @@
-"""Rooms: create, look at, join and leave, change."""
+"""Rooms: list, look at, create, change, delete."""
 
 from __future__ import annotations
 
@@ -18,14 +18,10 @@ from ..errors import (
     Conflict,
     Invalid,
     PermissionDenied,
-    quote,
 )
 from ..events import (
-    MembersAdded,
-    MembersRemoved,
     RoomCreated,
     RoomDeleted,
-    RoomExited,
     RoomUpdated,
 )
 from ..models import AbstractRoom, Membership, get_model
@@ -33,11 +29,9 @@ from ..models.links import LINK_LENGTH, check_link
 from ..models.relations import load_messages, load_rooms, members_of
 from ..models.rules import (
     NAME_LENGTH,
-    Role,
     room_model,
     room_types,
 )
-from ..permissions import grant, revoke
 from ..sql.statements import (
     Among,
     Many,
@@ -92,7 +86,7 @@ _peers: Statement[Membership] = Statement(
 
 
 class RoomOperations(Operations):
-    """Rooms and their members."""
+    """Rooms."""
 
     # Looking
 
@@ -213,110 +207,6 @@ class RoomOperations(Operations):
         return chat
 
     @operation
-    def join_room(self, room_id: Any) -> AbstractRoom:
-        """Come into a room by oneself, and tell its members.
-
-        Raises:
-            NotFound: there is no such room.
-            Invalid: nobody comes in by themselves, or the user is in, or the room is full.
-        """
-        with streams.transaction() as outbox:
-            room = self.find_room(room_id, lock=True)
-            user = self.user
-            room.rules.check_join(room)
-            if not Membership.objects.add(room, [user.pk]):
-                raise Invalid("You are in this room already.")
-            load_rooms([room])
-            event = MembersAdded(room, [user.get_username()], "self")
-            outbox.broadcast(room, event, joined=[user.pk])
-        return room
-
-    @operation
-    def leave_room(self, room_id: Any) -> None:
-        """Go out of a room, and tell those who remain; the last one out deletes it.
-
-        Raises:
-            NotFound: there is no such room.
-            PermissionDenied: the user is not in it.
-            Invalid: it is a room that cannot be left.
-        """
-        with streams.transaction():
-            membership = self.enter(room_id, lock=True)
-            room = membership.room
-            room.rules.check_leave(room)
-            goodbye = f"You left {room.rules.title(room)}"
-            self._part(room, [membership.user_id], goodbye, "self")
-
-    @operation
-    def add_members(self, room_id: Any, user_ids: Iterable[Any]) -> AbstractRoom:
-        """Bring users into a room, and tell its members, the new ones included.
-
-        Users who are in already are skipped.
-
-        Raises:
-            NotFound: there is no such room or user.
-            PermissionDenied: the user may not add others.
-            Invalid: the room would be too full, or its members are fixed.
-        """
-        with streams.transaction() as outbox:
-            users = self.find_users("members", user_ids)
-            room = self.find_room(room_id, lock=True)
-            membership = self.enter_found(room)
-            if not self.permissions.can_add_members(membership):
-                raise PermissionDenied("You may not add members to this room.")
-            added = Membership.objects.add(room, users)
-            load_rooms([room])
-            if added:
-                names = [users[new.user_id].get_username() for new in added]
-                event = MembersAdded(room, names, self.user.get_username())
-                outbox.broadcast(room, event, joined=[new.user_id for new in added])
-        return room
-
-    @operation
-    def remove_members(self, room_id: Any, user_ids: Iterable[Any]) -> None:
-        """Put users out of a room, and tell them and those who remain.
-
-        Users who are not in, and the room's creator, are skipped.
-
-        Raises:
-            NotFound: there is no such room or user.
-            PermissionDenied: the user may not remove others.
-            Invalid: the room's members are fixed.
-        """
-        with streams.transaction():
-            users = self.find_users("members", user_ids)
-            room = self.find_room(room_id, lock=True)
-            membership = self.enter_found(room)
-            if not self.permissions.can_remove_members(membership):
-                raise PermissionDenied("You may not remove members from this room.")
-            room.rules.check_changeable_members(room)
-            username = self.user.get_username()
-            removable = [user_id for user_id in users if user_id != room.creator_id]
-            self._part(room, removable, f"You have been removed by {username}", username)
-
-    def _part(self, room: Any, user_ids: list[Any], goodbye: str, removed_by: str) -> None:
-        """End memberships of a locked room and tell everybody what that means for them."""
-        outbox = streams.current()
-        load_rooms([room])
-        parting = {m.user_id: m for m in room.members if m.user_id in set(user_ids)}
-        if not parting:
-            return
-        room.members = [m for m in room.members if m.user_id not in parting]
-        keep_property(room)  # which is gone once the last member is
-        outbox.will_tell(room.pk, parting)
-        Membership.objects.remove(room, list(parting))
-        exited = RoomExited(room, goodbye)
-        outbox.target(dict.fromkeys(parting, exited))
-        if room.members:
-            names = [membership.user.get_username() for membership in parting.values()]
-            event = MembersRemoved(room, names, removed_by)
-            outbox.broadcast(room, event, left=list(parting))
-        else:
-            outbox.target(dict.fromkeys(parting, RoomDeleted(room.pk)))
-
-    # Changing
-
-    @operation
     def update_room(
         self, room_id: Any, fields: Mapping[str, Any], preferences: Mapping[str, Any] | None = None
     ) -> AbstractRoom:
@@ -333,7 +223,8 @@ class RoomOperations(Operations):
             Invalid: a field is wrong, or not one of this type.
         """
         with streams.transaction() as outbox:
-            room = self._lead(room_id)
+            room = self.find_room(room_id, lock=True)
+            self.check_modify(room)
             changes = self._check_fields(type(room), fields, ON_EDIT, "data")
             self._write(room, changes)
             if preferences is not None:
@@ -358,85 +249,6 @@ class RoomOperations(Operations):
             room_id = room.pk
             outbox.broadcast(room, RoomDeleted(room_id), closed=True)
             room.delete()
-
-    @operation
-    def set_leaders(
-        self, room_id: Any, leaders: str, user_ids: Iterable[Any], *, lead: bool
-    ) -> AbstractRoom:
-        """Make members leaders of a room, or plain members again, and tell its members.
-
-        Args:
-            room_id: the room.
-            leaders: what the leaders are called: `admins` or `moderators`.
-            user_ids: users who are no members are skipped, and so is the creator.
-            lead: whether they lead from now on.
-
-        Raises:
-            NotFound: there is no such room or user.
-            PermissionDenied: the user does not lead it.
-            Invalid: the room's type has no such leaders.
-        """
-        with streams.transaction() as outbox:
-            users = self.find_users("users", user_ids)
-            room = self.find_room(room_id, lock=True)
-            self._check_lead(room)
-            if room.rules.leaders != leaders:
-                raise Invalid({"action": f"This room has no {leaders}."})
-            role = room.rules.leader_role if lead else Role.MEMBER
-            Membership.objects.set_role(room, users, role)
-            load_rooms([room])
-            outbox.broadcast(room, RoomUpdated(room))
-        return room
-
-    @operation
-    def set_permissions(
-        self, room_id: Any, user_ids: Iterable[Any], codenames: Iterable[str], *, hold: bool
-    ) -> AbstractRoom:
-        """Give object permissions on a room to members, or take them, and tell its members.
-
-        Args:
-            room_id: the room.
-            user_ids: users who are no members are skipped, and so is the creator.
-            codenames: permissions that the room's type knows.
-            hold: whether they hold them from now on.
-
-        Raises:
-            NotFound: there is no such room or user.
-            PermissionDenied: the user does not lead it.
-            Invalid: the type has no such permission.
-        """
-        with streams.transaction() as outbox:
-            users = self.find_users("users", user_ids)
-            room = self.find_room(room_id, lock=True)
-            self._check_lead(room)
-            codenames = list(codenames)
-            if not codenames:
-                raise Invalid({"permission": "Name at least one permission."})
-            for codename in codenames:
-                if codename not in room.rules.permissions:
-                    problem = f"{quote(codename)} is no permission of this room."
-                    raise Invalid({"permission": problem})
-            load_rooms([room])
-            members = [
-                membership.user_id
-                for membership in members_of(room)
-                if membership.user_id in users and membership.user_id != room.creator_id
-            ]
-            if hold:
-                grant(room, members, codenames)
-            else:
-                revoke(room, members, codenames)
-            outbox.broadcast(room, RoomUpdated(room))
-        return room
-
-    def _lead(self, room_id: Any) -> AbstractRoom:
-        room = self.find_room(room_id, lock=True)
-        self._check_lead(room)
-        return room
-
-    def _check_lead(self, room: AbstractRoom) -> None:
-        if not self.permissions.can_modify(self.enter_found(room)):
-            raise PermissionDenied("You may not modify this room.")
 
     def _check_fields(
         self, model: Any, fields: Mapping[str, Any], declaration: str, where: str

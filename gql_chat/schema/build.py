@@ -15,6 +15,7 @@ from ..conf import chat_settings, per_settings
 from ..prepared.conversion import SchemaConfig, convert_inputs
 from . import serializers
 from .descriptions import describe
+from .parts import parts
 from .scalars import SCALARS
 
 SchemaT = TypeVar("SchemaT", bound=strawberry.Schema)
@@ -41,17 +42,17 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         schema_class: Strawberry's schema or a class derived from it.
         extensions: classes or factories of schema extensions.
     """
-    from .mutations import Mutation
-    from .queries import Query
     from .records import RecordQuery
     from .room_types import load_room_types
     from .subscriptions import Subscription
 
     serializers.install()
     handler = chat_settings.load("EVENT_HANDLER_CLASS")
+    queries = [each for part in parts() for each in part.queries]
+    mutations = [each for part in parts() for each in part.mutations]
     schema = schema_class(
-        query=merge_types("Query", (*handler.queries, Query, RecordQuery)),
-        mutation=merge_types("Mutation", (*handler.mutations, Mutation)),
+        query=merge_types("Query", (*handler.queries, *queries, RecordQuery)),
+        mutation=merge_types("Mutation", (*handler.mutations, *mutations)),
         subscription=Subscription,
         types=load_room_types(),
         extensions=extensions,

@@ -18,8 +18,10 @@ from ..conf import ROOM_TYPES, chat_settings
 from ..models import AbstractRoom
 from ..models.rules import registrations
 from ..prepared.fields import derived
-from . import types
+from . import rooms
+from .references import UserRef
 from .scalars import JSONObject, Timestamp
+from .users import leaders, members
 
 _NAMED = ("name", "description", "creator")
 
@@ -63,17 +65,17 @@ def _load(given: Any) -> Any:
 
 def _make_detail(model: type[AbstractRoom]) -> Any:
     rules = model.rules
-    people: dict[str, Any] = {rules.members: types.members}
+    people: dict[str, Any] = {rules.members: members}
     if rules.leaders:
-        people[rules.leaders] = types.leaders
-    annotations = {**_annotations(model), **dict.fromkeys(people, list[types.UserRef])}
+        people[rules.leaders] = leaders
+    annotations = {**_annotations(model), **dict.fromkeys(people, list[UserRef])}
     fields = {name: derived(resolver) for name, resolver in people.items()}
-    return _make(rules.name, rules.name, types.Room, model, annotations, fields)
+    return _make(rules.name, rules.name, rooms.Room, model, annotations, fields)
 
 
 def _make_summary(model: type[AbstractRoom]) -> Any:
     name = model.rules.name
-    return _make(f"{name}Summary", name, types.RoomSummary, model, _annotations(model), {})
+    return _make(f"{name}Summary", name, rooms.RoomSummary, model, _annotations(model), {})
 
 
 def _make(
@@ -89,7 +91,7 @@ def _make(
         "__annotations__": annotations,
         "__doc__": model.__doc__,
         "__module__": __name__,
-        "is_type_of": types.is_of(shows),
+        "is_type_of": rooms.is_of(shows),
     }
     return strawberry.type(type(name, (base,), namespace), description=model.__doc__)
 
@@ -107,7 +109,7 @@ def _annotations(model: type[AbstractRoom]) -> dict[str, Any]:
 
 def _annotation(model: type[AbstractRoom], field: Any) -> Any:
     if field.name == "creator":
-        return types.UserRef | None
+        return UserRef | None
     for kind, scalar in _SCALARS.items():
         if isinstance(field, kind) and not isinstance(field, models.BigIntegerField):
             return scalar | None if field.null else scalar

@@ -31,7 +31,7 @@ from ..columns import (
 from ..conf import SETTING, chat_settings
 from ..models import get_model
 from ..models.rules import room_types
-from . import inputs
+from . import messages, rooms
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ def build_inputs() -> dict[str, type]:
     sent = _declared("Message", "Message", ON_CREATE)
     edited = _declared("Message", "Message", ON_EDIT)
     attached = _declared("Attachment", "MessageMediaAsset", ON_CREATE)
-    edit = inputs.MessageChangesInput if edited.fields else inputs.MessageEditInput
+    edit = messages.MessageChangesInput if edited.fields else messages.MessageEditInput
     extended: dict[str, tuple[type, list[_Writable]]] = {
-        "MediaInput": (inputs.MediaInput, [attached]),
-        "MessageFieldsInput": (inputs.MessageFieldsInput, [sent]),
+        "MediaInput": (messages.MediaInput, [attached]),
+        "MessageFieldsInput": (messages.MessageFieldsInput, [sent]),
         "MessageEditInput": (edit, [edited]),
-        "RoomFieldsInput": (inputs.RoomFieldsInput, _of_rooms(ON_CREATE)),
-        "RoomChangesInput": (inputs.RoomChangesInput, _of_rooms(ON_EDIT)),
+        "RoomFieldsInput": (rooms.RoomFieldsInput, _of_rooms(ON_CREATE)),
+        "RoomChangesInput": (rooms.RoomChangesInput, _of_rooms(ON_EDIT)),
     }
     return {name: _extend(name, base, objects) for name, (base, objects) in extended.items()}
 

@@ -14,7 +14,8 @@ from strawberry.types.base import get_object_definition
 
 from gql_chat.operations import EventHandler
 from gql_chat.prepared.conversion import Conversion, SchemaConfig, convert_inputs
-from gql_chat.schema import Document, get_schema, inputs
+from gql_chat.schema import Document, get_schema
+from gql_chat.schema.receipts import ReadInput
 from gql_chat.schema.scalars import SCALARS
 
 CONFIG = SchemaConfig(auto_camel_case=False, scalar_map=SCALARS)
@@ -174,14 +175,14 @@ def test_an_input_of_a_projects_is_in_its_own_schema_what_strawberry_makes_of_it
 def test_an_input_of_the_packages_is_in_a_projects_schema_what_strawberry_makes_of_it(
     chat_schema: strawberry.Schema,
 ) -> None:
-    schema = strawberry.Schema(make_query(inputs.ReadInput))
-    assert isinstance(get_object_definition(inputs.ReadInput, strict=True).from_input, Conversion)
+    schema = strawberry.Schema(make_query(ReadInput))
+    assert isinstance(get_object_definition(ReadInput, strict=True).from_input, Conversion)
 
     result = schema.execute_sync(
         "query ($value: ReadInput!) { show(value: $value) }", {"value": {"messageId": [ROOM]}}
     )
 
-    assert result.data == {"show": repr(inputs.ReadInput(message_id=[UUID(ROOM)]))}
+    assert result.data == {"show": repr(ReadInput(message_id=[UUID(ROOM)]))}
 
 
 def test_a_conversion_of_the_projects_own_stays(chat_schema: strawberry.Schema) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from event_bridge import events, operations
-from event_bridge.events import DISPATCHES, NOUNS, map_events
+from event_bridge.events import DISPATCHES, EVENTS, map_events
 from gql_chat.schema import get_graphql_schema
 
 
@@ -15,8 +15,8 @@ def test_every_event_of_the_schema_becomes_a_frame() -> None:
 
 
 def test_every_event_belongs_to_one_noun() -> None:
-    asked = Counter(name for noun in NOUNS for name in noun.routes)
-    told = Counter(kind for noun in NOUNS for kind in noun.dispatches)
+    asked = Counter(name for noun in EVENTS.values() for name in noun.routes)
+    told = Counter(kind for noun in EVENTS.values() for kind in noun.dispatches)
 
     assert {*asked.values(), *told.values()} == {1}
     assert (set(asked), set(told)) == (set(map_events()), set(DISPATCHES))

@@ -382,7 +382,7 @@ def test_every_setting_has_a_rule() -> None:
 @pytest.mark.parametrize("name", DEFAULTS["SERIALIZERS"])
 @pytest.mark.parametrize(
     "value",
-    ["nowhere.Nothing", "gql_chat.errors.Invalid", "gql_chat.schema.inputs.MediaInput", None],
+    ["nowhere.Nothing", "gql_chat.errors.Invalid", "gql_chat.schema.messages.MediaInput", None],
 )
 def test_a_serializer_that_is_no_type_is_named_with_its_value(name: str, value: Any) -> None:
     with chat(SERIALIZERS={name: value}):
