@@ -23,7 +23,7 @@ from .errors import Busy
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from .models.pipeline import Carrier
+    from .models.carriers import Carrier
 
 T = TypeVar("T")
 

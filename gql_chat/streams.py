@@ -41,14 +41,14 @@ from . import gates
 from .errors import RETRY_AFTER, Unavailable, refers_to_nothing, sqlstate
 from .events import Event
 from .models import Delivery, Epoch, Membership, StreamEvent, UserStream, get_model
-from .models.pipeline import carrying
+from .models.carriers import carrying
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
 
     from .models import AbstractRoom
-    from .models.pipeline import Carrier
+    from .models.carriers import Carrier
 
 logger = logging.getLogger("gql_chat")
 

@@ -19,7 +19,7 @@ from ..compatibility import check_range
 from ..conf import chat_settings
 from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied, quote
 from ..models import AbstractMessage, AbstractRoom, Delivery, Membership, get_model
-from ..models.pipeline import Held
+from ..models.carriers import Held
 from ..models.statements import Among, Keys, Many, One, Statement, find_among, find_by
 from ..permissions import PermissionHandler, unrestricted
 from ..relations import load_messages

@@ -28,9 +28,9 @@ from ..models import (
     bulk,
     get_model,
 )
+from ..models.carriers import Held
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
-from ..models.pipeline import Held
 from ..models.statements import Statement, find_by
 from ..relations import MessageRelations, load_messages
 from ..sanitize import clean, needs_cleaning
