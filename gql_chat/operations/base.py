@@ -34,7 +34,7 @@ from ..models import (
 from ..models.relations import load_messages
 from ..permissions import PermissionHandler, unrestricted
 from ..sql import gates
-from ..sql.pipeline import Held
+from ..sql.carriers import Held
 from ..sql.statements import (
     Among,
     Keys,

@@ -43,7 +43,7 @@ from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import MessageRelations, load_messages
 from ..sanitize import clean, needs_cleaning
 from ..sql import bulk
-from ..sql.pipeline import Held
+from ..sql.carriers import Held
 from ..sql.statements import Statement, find_by
 from .base import Operations, operation, primary
 

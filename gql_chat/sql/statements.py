@@ -36,8 +36,8 @@ import orjson
 from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
+from .carriers import can_send_several, fetch_together
 from .managers import asks_only_plain
-from .pipeline import can_send_several, fetch_together
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     from ..models import AbstractRoom
-    from ..sql.pipeline import Carrier
+    from ..sql.carriers import Carrier
 
 
 @dataclass(slots=True)

@@ -18,14 +18,14 @@ from ..conf import chat_settings
 from ..errors import Again, refers_to_nothing, sqlstate
 from ..models import Delivery, StreamEvent, get_model, locks
 from ..models.locks import take_write_lock
-from ..sql.pipeline import carrying
+from ..sql.carriers import carrying
 from .outbox import Outbox, running
 from .publishing import hand_over_after_commit
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from ..sql.pipeline import Carrier
+    from ..sql.carriers import Carrier
 
 T = TypeVar("T")
 

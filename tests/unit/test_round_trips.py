@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 ROUND_TRIPS = {
     "message.send": 3,
     "message.send client_id": 4,
-    "message.send reply": 8,
+    "message.send reply": 7,
     "message.react add": 6,
     "message.read one": 5,
     "message.acknowledged one": 10,

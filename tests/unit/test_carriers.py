@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from gql_chat import streams
 from gql_chat.errors import sqlstate
 from gql_chat.models import GroupChat, Message, Reaction
-from gql_chat.sql.pipeline import Carrier, carrying, fetch_together
+from gql_chat.sql.carriers import Carrier, carrying, fetch_together
 from tests.conftest import Users
 from tests.unit.tap import Tap, tapped
 
@@ -193,7 +193,7 @@ def test_a_held_lock_that_is_waited_for_too_long_is_an_operational_error(
     assert sqlstate(caught.value) == "55P03"
 
 
-def test_statements_that_a_pipeline_refuses_are_executed_after_what_is_held(
+def test_statements_that_carry_nothing_are_executed_after_what_is_held(
     carrier: Carrier, message: Message
 ) -> None:
     insert(react(message))
@@ -254,13 +254,39 @@ def test_a_transaction_keeps_its_isolation(tap: Tap, message: Message) -> None:
 def test_what_is_fetched_together_is_one_round_trip(tap: Tap, message: Message) -> None:
     before = tap.round_trips
 
-    found = fetch_together(connection, [("SELECT 1", ()), ("SELECT %s, 2", ["a"])])
+    found = fetch_together(connection, [("SELECT '%'", None), ("SELECT %s, '%%'", ["a;"])])
 
-    assert found == [[(1,)], [("a", 2)]]
+    assert found == [[("%",)], [("a;", "%")]]
     assert tap.round_trips - before == 1
     with pytest.raises(DatabaseError, match="nothing"):
         fetch_together(connection, [("SELECT 1", ()), ("SELECT nothing", ())])
     assert connection.is_usable()
+
+
+def test_what_is_fetched_together_carries_what_is_held(tap: Tap, message: Message) -> None:
+    before = tap.round_trips
+    with transaction.atomic(), carrying(connection, [Reaction]):
+        insert(react(message))
+        reactions = "SELECT COUNT(*) FROM gql_chat_reaction WHERE message_id = %s"
+        found = fetch_together(connection, [(reactions, [message.pk]), ("SELECT 2", ())])
+        assert tap.round_trips - before == 1
+
+    assert found == [[(1,)], [(2,)]]
+
+
+@pytest.mark.parametrize("level", [None, 4])
+def test_what_an_operation_did_before_it_failed_is_undone(
+    level: int | None, message: Message
+) -> None:
+    connection.connection.isolation_level = level
+    try:
+        with pytest.raises(ZeroDivisionError):
+            streams.run(lambda: (insert(react(message)), Reaction.objects.count(), 1 // 0))
+    finally:
+        connection.connection.isolation_level = None
+
+    assert not Reaction.objects.filter(message=message).exists()
+    assert connection.get_autocommit()
 
 
 def test_an_operation_that_writes_nothing_but_inserts_writes_them(message: Message) -> None:

@@ -2,8 +2,9 @@
 
 A transaction has many statements whose answer nobody waits for: BEGIN, a limit, the lock of a row,
 inserts. A `Carrier` holds them back. The next statement whose answer is wanted carries them: all
-are sent in psycopg's pipeline mode, in their order, and answered together. Nothing is in flight
-between two statements, so cursors, row counts and savepoints are what they are without a carrier.
+are one text for PostgreSQL, `BEGIN; SET …; SELECT …`, which it executes in order, each with a view
+of the database of its own. It stops at the first error. Nothing is in flight between two
+statements, so cursors, row counts and savepoints are what they are without a carrier.
 
 What is held:
 
@@ -16,52 +17,61 @@ savepoint; `flush` raises it at last. Wrappers that were there before (Django's 
 see each statement in its place. What bypasses Django's cursor (`COPY`, psycopg itself) does not
 carry: what is held comes after it.
 
-Every statement is executed at once on SQLite, with psycopg2, with a libpq before 14, and while
-Django logs queries (`DEBUG`, `assertNumQueries`): the log says what was sent, and when.
+Every statement is executed at once on SQLite, with psycopg2, with `server_side_binding`, which
+takes one statement at a time, and while Django logs queries (`DEBUG`, `assertNumQueries`): the log
+says what was sent, and when.
 
-This uses Django's documented `execute_wrapper` and psycopg's documented `pipeline`, `autocommit`
-and `info`. Two things of Django are not documented: `connection.connection`, the driver's
-connection, and `connection.wrap_database_errors`, which makes Django's errors of the driver's.
-`tests/unit/test_pipeline.py` notices when they change.
+psycopg's pipeline mode would do the same. It was tried, and costs more processor time than it
+saves: it sends each statement by itself, in four messages.
+
+This uses Django's documented `execute_wrapper` and psycopg's documented `ClientCursor`, `nextset`,
+`autocommit` and `info`. One thing of Django is not documented: `connection.connection`, the
+driver's connection. `tests/unit/test_carriers.py` notices when that changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 try:
-    from psycopg import Pipeline
+    from psycopg import ClientCursor
     from psycopg.pq import TransactionStatus
-
-    _is_supported = Pipeline.is_supported()
-    _IDLE = TransactionStatus.IDLE
 except ImportError:  # psycopg2, or SQLite alone
-    _is_supported = False
+    ClientCursor: Any = None  # type: ignore[no-redef]
+
+Statement = tuple[str, Sequence[Any] | None]
+"""A statement and its parameters, as Django's cursor takes them."""
+
+_BEGIN: Statement = ("BEGIN", None)
+
+
+class _Several(str):
+    """The text of several statements that were put together here."""
+
+    __slots__ = ()
 
 
 def can_send_several(connection: Any) -> bool:
     """Tell whether several statements may be sent at once."""
     return (
-        _is_supported
+        ClientCursor is not None
         and connection.vendor == "postgresql"
         and not connection.queries_logged
-        and (connection.connection is None or hasattr(connection.connection, "pipeline"))
+        and not connection.features.uses_server_side_binding
     )
 
 
-def fetch_together(
-    connection: Any, statements: Sequence[tuple[str, Sequence[Any]]]
-) -> list[list[Any]]:
+def fetch_together(connection: Any, statements: Sequence[Statement]) -> list[list[Any]]:
     """Execute statements that read, in one round trip where that can be.
 
     Args:
         connection: this thread's connection.
-        statements: each with its parameters.
+        statements: what to execute, each one without a semicolon.
 
     Returns:
         The rows of each, as Django's cursor gives them.
@@ -69,33 +79,35 @@ def fetch_together(
     Raises:
         DatabaseError: as Django's cursor does.
     """
-    with ExitStack() as stack:
-        cursors = [stack.enter_context(connection.cursor()) for _ in statements]
-        with _pipeline(connection) if can_send_several(connection) else nullcontext():
-            for cursor, (sql, params) in zip(cursors, statements, strict=True):
-                cursor.execute(sql, params)
-        return [cursor.fetchall() for cursor in cursors]
+    with connection.cursor() as cursor:
+        if can_send_several(connection):
+            cursor.execute(*_join(statements))
+            return _fetch_each(cursor, len(statements))
+        found = []
+        for sql, params in statements:
+            cursor.execute(sql, params)
+            found.append(cursor.fetchall())
+        return found
 
 
-@contextmanager
-def _pipeline(connection: Any) -> Iterator[None]:
-    """Send what is executed inside at once, and take all answers at the end.
+def _join(statements: Sequence[Statement]) -> Statement:
+    """Return several statements as one text."""
+    texts: list[str] = []
+    values: list[Any] = []
+    for sql, params in statements:
+        texts.append(sql.replace("%", "%%") if params is None else sql)
+        values += params or ()
+    return _Several("; ".join(texts)), values
 
-    Raises:
-        DatabaseError: the first error of a statement, after the end of the pipeline.
-    """
-    problem: Exception | None = None
-    with connection.wrap_database_errors:
-        try:
-            with connection.connection.pipeline():
-                try:
-                    yield
-                except Exception as error:
-                    problem = error  # the end of the pipeline is orderly all the same
-        except Exception as error:
-            problem = problem or error
-        if problem is not None:
-            raise problem
+
+def _fetch_each(cursor: Any, count: int) -> list[list[Any]]:
+    """Return the rows of the next statements that a cursor has executed."""
+    found = []
+    for number in range(count):
+        if number:
+            cursor.nextset()
+        found.append(cursor.fetchall() if cursor.description else [])
+    return found
 
 
 class Held:
@@ -103,27 +115,17 @@ class Held:
 
     Args:
         carrier: what holds it.
-        sql: the statement.
-        params: its parameters.
+        statement: the statement.
+
+    Attributes:
+        statement: the same.
+        found: its rows, once it is executed.
     """
 
-    def __init__(self, carrier: Carrier, sql: str, params: Any) -> None:
+    def __init__(self, carrier: Carrier, statement: Statement) -> None:
         self._carrier = carrier
-        self._sql = sql
-        self._params = params
-        self._cursor: Any = None
-        self._rows: list[Any] | None = None
-
-    def send(self, driver: Any) -> None:
-        """Send it on the driver's connection, in pipeline mode."""
-        self._cursor = driver.cursor()
-        self._cursor.execute(self._sql, self._params)
-
-    def execute(self, connection: Any) -> None:
-        """Execute it at once."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, self._params)
-            self._rows = cursor.fetchall() if cursor.description else []
+        self.statement = statement
+        self.found: list[Any] | None = None
 
     def rows(self) -> list[Any]:
         """Return the rows that it found, as the driver gives them; send it where it is still held.
@@ -131,11 +133,9 @@ class Held:
         Raises:
             DatabaseError: as Django's cursor does.
         """
-        if self._rows is None:
-            if self._cursor is None:
-                self._carrier.flush()
-            self._rows = self._cursor.fetchall()
-        return self._rows
+        if self.found is None:
+            self._carrier.flush()
+        return self.found or []
 
 
 class Carrier:
@@ -162,15 +162,15 @@ class Carrier:
             sql: the statement; one, without a semicolon.
             params: its parameters.
         """
-        if not can_send_several(self._connection):
-            held = Held(self, sql, params)
-            held.execute(self._connection)
-            return held
-        self._takes_next = True
+        self._takes_next = can_send_several(self._connection)
         try:
             # By Django's cursor: whoever wraps it sees the statement.
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, params)
+                if not self._takes_next:
+                    held = Held(self, (sql, params))
+                    (held.found,) = _fetch_each(cursor, 1)
+                    return held
         finally:
             self._takes_next = False
         return self._held[-1]
@@ -182,25 +182,44 @@ class Carrier:
             DatabaseError: as Django's cursor does.
         """
         if self._held:
-            self._send(lambda: None)
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT 1")  # which carries them
 
     def __call__(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
     ) -> Any:
         """Hold a statement, or execute it with all that is held (an `execute_wrapper`)."""
-        if self._holds(sql, many):
-            self._held.append(Held(self, sql, params))
+        if self._holds(sql, params, many):
+            self._held.append(Held(self, (sql, params)))
             return None
         if self._undoes(sql):
             self._held.clear()
-        if not self._held and not self._begins():
+        begins = self._begins()
+        if not self._held and not begins:
             return execute(sql, params, many, context)
-        if not self._may_carry(sql, many, context):
+        cursor = context["cursor"].cursor
+        if not self._may_carry(sql, params, many, cursor):
             self.flush()
             return execute(sql, params, many, context)
-        return self._send(lambda: execute(sql, params, many, context))
+        held = self._take()
+        before = [_BEGIN] if begins else []
+        if begins:
+            # So psycopg sends no BEGIN of its own, for which it would wait. It commits and rolls
+            # back as ever. Django sets this anew at both ends of a transaction.
+            self._connection.connection.autocommit = True
+        text, values = _join([*before, *(each.statement for each in held), (sql, params)])
+        result = execute(text, values, many, context)
+        found = _fetch_each(cursor, len(before) + len(held))[len(before) :]
+        for each, rows in zip(held, found, strict=True):
+            each.found = rows
+        cursor.nextset()  # what Django reads
+        return result
 
-    def _holds(self, sql: Any, many: bool) -> bool:
+    def _take(self) -> list[Held]:
+        held, self._held = self._held, []
+        return held
+
+    def _holds(self, sql: Any, params: Any, many: bool) -> bool:
         if self._takes_next:
             return True
         return (
@@ -209,6 +228,8 @@ class Carrier:
             and isinstance(sql, str)
             and sql.startswith(self._inserts)
             and " RETURNING " not in sql
+            and ";" not in sql
+            and not isinstance(params, dict)
             # A wrapper that came later shall see it executed.
             and self._connection.execute_wrappers[-1] is self
         )
@@ -219,39 +240,28 @@ class Carrier:
         return isinstance(sql, str) and sql.startswith("ROLLBACK")
 
     @staticmethod
-    def _may_carry(sql: Any, many: bool, context: Any) -> bool:
-        """Tell whether a statement is one that pipeline mode takes."""
-        is_named = hasattr(context["cursor"].cursor, "name")  # a cursor of the server's
-        return not many and not is_named and isinstance(sql, str) and ";" not in sql
+    def _may_carry(sql: Any, params: Any, many: bool, cursor: Any) -> bool:
+        """Tell whether a statement may be the last of several."""
+        return (
+            not many
+            and isinstance(cursor, ClientCursor)  # not one of the server's
+            and isinstance(sql, str)
+            and (isinstance(sql, _Several) or ";" not in sql)
+            and not isinstance(params, dict)
+        )
 
     def _begins(self) -> bool:
         """Tell whether the driver has to begin the transaction, in a way that it may be carried."""
         driver = self._connection.connection
         return (
             not driver.autocommit
-            and driver.info.transaction_status == _IDLE
+            and can_send_several(self._connection)
+            and driver.info.transaction_status == TransactionStatus.IDLE
             # Else its BEGIN says more.
             and driver.isolation_level is None
             and driver.read_only is None
             and driver.deferrable is None
         )
-
-    def _send(self, last: Callable[[], Any]) -> Any:
-        """Send what is held, then what `last` executes; return what that returns."""
-        driver = self._connection.connection
-        held, self._held = self._held, []
-        begins = self._begins()
-        if begins:
-            # So psycopg sends no BEGIN of its own, for which it would wait. It commits and rolls
-            # back as ever. Django sets this anew at both ends of a transaction.
-            driver.autocommit = True
-        with _pipeline(self._connection):
-            if begins:
-                driver.execute("BEGIN")
-            for each in held:
-                each.send(driver)
-            result = last()
-        return result  # noqa: RET504 - known when all are answered
 
 
 @contextmanager
@@ -267,7 +277,7 @@ def carrying(
         inserted: the models whose inserts may be held.
     """
     carrier = Carrier(connection, inserted)
-    if connection.vendor == "postgresql" and _is_supported:
+    if ClientCursor is not None and connection.vendor == "postgresql":
         with connection.execute_wrapper(carrier):
             yield carrier
     else:
