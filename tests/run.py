@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 PYTHON = sys.executable
 #: Tests that a channel layer or several processes can make a difference to.
 WIRE = ("tests/wire", "tests/processes")
-GENERATED = "tests/wire/test_generated.py"
+GENERATED = "tests/wire/generated"
 #: Tests that neither a database nor a channel layer can make a difference to: npm's tools, texts,
 #: figures, parsing, the settings and their checks, and processes that choose both by themselves.
 INDEPENDENT = (
@@ -46,6 +46,8 @@ UNMEASURED = (
     "tests/node",
     GENERATED,
     "tests/wire/test_history.py",
+    "tests/wire/test_error_order.py",
+    "tests/wire/test_former_members.py",
     "tests/wire/test_leaks.py",
     "tests/wire/test_reference_clients.py",
     "tests/wire/test_slow_clients.py",
