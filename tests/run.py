@@ -20,10 +20,13 @@ from xml.etree import ElementTree
 PYTHON = sys.executable
 #: Tests that a channel layer or several processes can make a difference to.
 WIRE = ("tests/wire", "tests/processes")
-GENERATED = "tests/wire/test_generated.py"
+GENERATED = "tests/wire/generated"
+#: The clients of the documentation against servers that follow a script: no chat runs there.
+CLIENTS = "tests/wire/clients"
 #: Tests that neither a database nor a channel layer can make a difference to: npm's tools, texts,
 #: figures, parsing, the settings and their checks, and processes that choose both by themselves.
 INDEPENDENT = (
+    CLIENTS,
     "tests/node",
     "tests/benchmarks/test_quota.py",
     "tests/benchmarks/test_report.py",
@@ -42,10 +45,13 @@ STRESS = "tests/stress"
 #: Tests that reach hardly a line that the measured ones do not reach. Measuring nearly doubles the
 #: time that a test takes.
 UNMEASURED = (
+    CLIENTS,
     "tests/benchmarks",
     "tests/node",
     GENERATED,
     "tests/wire/test_history.py",
+    "tests/wire/test_error_order.py",
+    "tests/wire/test_former_members.py",
     "tests/wire/test_leaks.py",
     "tests/wire/test_reference_clients.py",
     "tests/wire/test_slow_clients.py",
@@ -169,7 +175,7 @@ STEPS: dict[str, Step] = {
     "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
     "postgres-redis": _suite("postgres", "redis", "tests", *_without(STRESS, *INDEPENDENT)),
     # Generated input asks nothing of a layer that the other suites do not ask.
-    "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(GENERATED)),
+    "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(CLIENTS, GENERATED)),
     # A project unlike the plain one: other users, swapped models, one more room type. Generated
     # input looks into no model.
     "custom": _suite(
@@ -177,7 +183,7 @@ STEPS: dict[str, Step] = {
         "memory",
         "tests/custom",
         "tests/wire",
-        *_without(GENERATED),
+        *_without(CLIENTS, GENERATED),
         project="custom",
     ),
     "projects": _suite("sqlite", "memory", "tests/projects"),
@@ -302,11 +308,13 @@ def _run_stage(names: list[str], count: Count) -> str | None:
                 output = outputs[ended] if ended else None
                 if output is not None:
                     output.seek(0)
-                    print(f"\n=== {ended}, ended\n{output.read()}", flush=True)
+                    print(f"\n=== What {ended} wrote\n{output.read()}", flush=True)
     return broken[0] if broken else None
 
 
 def _run(name: str, count: Count, output: TextIO | None) -> bool:
+    """Run the commands of a step; returns whether all succeeded."""
+    began = time.monotonic()
     print(f"\n=== {name}", flush=True)
     step = STEPS[name]
     environment = {**os.environ, **step.environment}
@@ -321,6 +329,7 @@ def _run(name: str, count: Count, output: TextIO | None) -> bool:
             count.add(report)
         if status:
             return False
+    print(f"\n=== {name}, after {time.monotonic() - began:.0f}s", flush=True)
     return True
 
 

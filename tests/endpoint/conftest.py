@@ -8,11 +8,13 @@ import pytest
 from django.contrib.auth.models import AbstractUser
 
 from gql_chat.models import GroupChat
+from gql_chat.operations import EventHandler
 from tests.conftest import Orm, Users
 from tests.endpoint.tools import Subscriber, Tool, sign_in
 from tests.servers import ChatThread
 
 OpenSocket = Callable[..., Awaitable[Subscriber]]
+MakeGroup = Callable[..., GroupChat]
 
 
 @pytest.fixture
@@ -56,3 +58,14 @@ def make_group(orm: Orm) -> Callable[..., GroupChat]:
         return group
 
     return lambda *people, **fields: orm(make, *people, **fields)
+
+
+@pytest.fixture
+def say(orm: Orm) -> Callable[..., None]:
+    """Writes messages into a room, as a member, through the operations."""
+
+    def write(room: GroupChat, *contents: str) -> None:
+        for content in contents:
+            EventHandler(room.creator_id).send_message(room.pk, content)
+
+    return lambda room, *contents: orm(write, room, *contents)

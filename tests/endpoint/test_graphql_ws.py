@@ -4,7 +4,7 @@ import json
 import queue
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,14 +13,13 @@ from django.contrib.auth.models import AbstractUser
 from gql_chat.models import GroupChat
 from gql_chat.operations import EventHandler
 from tests.conftest import Orm
+from tests.endpoint.conftest import MakeGroup
 from tests.endpoint.tools import PATH, sign_in
 from tests.node import packages
 from tests.servers import HOST, ChatThread
 from tests.timing import STARTUP
 
 FOLDER = packages.FOLLOWER
-
-MakeGroup = Callable[..., GroupChat]
 
 
 class Follower:

@@ -11,15 +11,15 @@ from django.urls import Resolver404, resolve
 
 from event_bridge.routing import websocket_urlpatterns
 from gql_chat.endpoint import schema
-from gql_chat.models import GroupChat, Membership, Message
+from gql_chat.models import Membership, Message
 from gql_chat.permissions import PermissionHandler
 from gql_chat.schema import get_schema
 from tests.conftest import Connect, Orm, Users
+from tests.endpoint.conftest import MakeGroup
 from tests.endpoint.tools import PATH, SEND, Tool, code_of
 from tests.wire.rooms import NOWHERE, group, people
 
 ToolOf = Callable[[AbstractUser | None], Tool]
-MakeGroup = Callable[..., GroupChat]
 
 ROOMS = "{ rooms { id } }"
 

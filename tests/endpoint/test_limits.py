@@ -11,16 +11,14 @@ from django.contrib.auth.models import AbstractUser
 from strawberry.extensions.validation_cache import _get_validate_cache
 
 from gql_chat.endpoint import limits
-from gql_chat.models import GroupChat, Message
+from gql_chat.models import Message
 from gql_chat.operations import EventHandler
 from tests.conftest import Connect, Orm, Users
-from tests.endpoint.conftest import OpenSocket
+from tests.endpoint.conftest import MakeGroup, OpenSocket
 from tests.endpoint.tools import FOLLOW_ROOM, PATH, SEND, Tool, code_of
 from tests.servers import HOST
 from tests.timing import PATIENCE
 from tests.wire.rooms import NOWHERE, group, people, say
-
-MakeGroup = Callable[..., GroupChat]
 
 ROOMS = "{ rooms { id } }"
 

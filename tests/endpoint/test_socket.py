@@ -1,7 +1,7 @@
 """The endpoint's socket: the messages of `graphql-transport-ws`, and who is let in."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,15 +11,12 @@ from websockets.exceptions import InvalidStatus
 
 from gql_chat import guards, send_message
 from gql_chat.endpoint.sockets import ChatGraphQLSocket
-from gql_chat.models import GroupChat
 from tests.conftest import Orm, Users
-from tests.endpoint.conftest import OpenSocket
+from tests.endpoint.conftest import MakeGroup, OpenSocket
 from tests.endpoint.tools import FOLLOW_ROOM, SEND, Subscriber, sign_in
 from tests.servers import ChatThread
 from tests.timing import PATIENCE
 from tests.wire import kept_sessions
-
-MakeGroup = Callable[..., GroupChat]
 
 
 async def test_queries_and_mutations_run_on_a_socket_too(

@@ -2,49 +2,32 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AbstractUser
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.test import override_settings
 
 from gql_chat import send_to_room, streams
 from gql_chat.endpoint import followers
-from gql_chat.endpoint.sockets import ChatGraphQLSocket
-from gql_chat.models import GroupChat, Membership, Message, StreamEvent
+from gql_chat.models import Message, StreamEvent
 from gql_chat.operations import EventHandler
 from shop.polls import PollOpened
 from tests.conftest import Orm, Users
-from tests.endpoint.conftest import OpenSocket
-from tests.endpoint.test_http import allow_everybody
-from tests.endpoint.tools import FOLLOW_ROOM, SEND, Tool, code_of
-from tests.servers import ChatThread
+from tests.endpoint.conftest import MakeGroup, OpenSocket
+from tests.endpoint.tools import (
+    FOLLOW_ROOM,
+    FOLLOW_USER,
+    SEND,
+    Tool,
+    code_of,
+    contents,
+    follows,
+    is_followed,
+)
 from tests.timing import eventually
 from tests.wire.rooms import NOWHERE
-
-MakeGroup = Callable[..., GroupChat]
-
-FOLLOW_USER = """subscription ($user: UserID!, $after: Int) {
-  user_events(user_id: $user, after: $after) { stream seq event { __typename } }
-}"""
-
-
-@pytest.fixture
-def say(orm: Orm) -> Callable[..., None]:
-    """Writes messages into a room, as a member, through the operations."""
-
-    def write(room: GroupChat, *contents: str) -> None:
-        for content in contents:
-            EventHandler(room.creator_id).send_message(room.pk, content)
-
-    return lambda room, *contents: orm(write, room, *contents)
-
-
-def contents(frame: Any) -> str:
-    content: str = frame["event"]["message"]["content"]
-    return content
 
 
 async def test_what_happens_in_a_room_is_heard_as_it_happens(
@@ -67,19 +50,6 @@ async def test_what_happens_in_a_room_is_heard_as_it_happens(
                 "message": {"content": content, "sender": {"username": alice.get_username()}},
             },
         }
-
-
-def is_followed(room: GroupChat) -> bool:
-    """Whether a follower of the room's stream waits for its bell."""
-    name = streams.room_stream(room.pk)
-    return any(name in bells._followers for bells in list(followers._bells.values()))
-
-
-async def follows(socket: Any, id: str, room: GroupChat, say: Any) -> None:
-    """A subscription without a place to begin at has begun: it hears of this message."""
-    await eventually(lambda: is_followed(room), "it follows")
-    say(room, "begin")
-    assert contents(await socket.frame(id)) == "begin"
 
 
 async def test_what_was_missed_comes_first_then_what_is_live(
@@ -297,260 +267,6 @@ def whole_events() -> str:
     )
 
 
-# Who may follow what
-
-
-@pytest.fixture
-def everybody(settings: Any) -> None:
-    """The endpoint is open for everybody."""
-    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_ACCESS": allow_everybody}
-
-
-async def test_who_is_no_staff_follows_own_rooms_from_the_join_on_alone(
-    open_socket: OpenSocket,
-    everybody: None,
-    users: Users,
-    make_group: MakeGroup,
-    say: Any,
-    orm: Orm,
-) -> None:
-    alice, bob = users.make("alice", "bob")
-    room = make_group(alice)
-    say(room, "before")
-    socket = await (await open_socket(bob)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    assert await socket.error("1") == 4002
-    await socket.start("2", FOLLOW_USER, user=alice.pk)
-    assert await socket.error("2") == 4002
-
-    orm(EventHandler(alice.pk).add_members, room.pk, [bob.pk])
-    say(room, "for bob")
-    await socket.start("3", FOLLOW_ROOM, room=str(room.pk), after=0)
-
-    assert (await socket.frame("3"))["seq"] == 2  # that bob was added
-    assert contents(await socket.frame("3")) == "for bob"
-
-
-async def test_a_member_who_is_removed_hears_what_came_before_and_nothing_after(
-    open_socket: OpenSocket,
-    everybody: None,
-    users: Users,
-    make_group: MakeGroup,
-    say: Any,
-    orm: Orm,
-) -> None:
-    alice, bob = users.make("alice", "bob")
-    room = make_group(alice, bob)
-    say(room, "one")
-    socket = await (await open_socket(bob)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    assert contents(await socket.frame("1")) == "one"
-
-    def remove() -> None:
-        handler = EventHandler(alice.pk)
-        # In one go, so that the follower reads it at once.
-        with streams.transaction():
-            handler.send_message(room.pk, "last")
-            handler.remove_members(room.pk, [bob.pk])
-            handler.send_message(room.pk, "secret")
-
-    orm(remove)
-
-    assert contents(await socket.frame("1")) == "last"
-    await socket.completed("1")
-    await socket.nothing()
-
-
-async def test_a_member_whom_the_orm_removes_hears_nothing_more(
-    open_socket: OpenSocket,
-    everybody: None,
-    users: Users,
-    make_group: MakeGroup,
-    say: Any,
-    orm: Orm,
-) -> None:
-    alice, bob = users.make("alice", "bob")
-    room = make_group(alice, bob)
-    say(room, "one")
-    socket = await (await open_socket(bob)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await socket.frame("1")
-
-    orm(room.participants.remove, bob)
-    say(room, "secret")
-
-    # The removal is a frame of the stream, for those who remain.
-    await socket.completed("1")
-    await socket.nothing()
-
-
-async def test_a_member_whom_a_statement_removes_hears_nothing_more(
-    open_socket: OpenSocket,
-    everybody: None,
-    users: Users,
-    make_group: MakeGroup,
-    say: Any,
-    orm: Orm,
-) -> None:
-    alice, bob = users.make("alice", "bob")
-    room = make_group(alice, bob)
-    say(room, "one")
-    socket = await (await open_socket(bob)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await socket.frame("1")
-
-    orm(Membership.objects.filter(room=room, user=bob)._raw_delete, connection.alias)
-    say(room, "secret")
-
-    assert await socket.error("1") == 4002
-    await socket.nothing()
-
-
-@pytest.mark.parametrize(
-    ("change", "code"), [({"is_staff": False}, 4002), ({"is_active": False}, 4001)]
-)
-@pytest.mark.parametrize("bell", [True, False], ids=["bell", "no bell"])
-async def test_staff_who_lose_their_right_hear_nothing_more(
-    bell: bool,
-    change: dict[str, bool],
-    code: int,
-    open_socket: OpenSocket,
-    staff: AbstractUser,
-    users: Users,
-    make_group: MakeGroup,
-    say: Any,
-    orm: Orm,
-) -> None:
-    room = make_group(users("alice"))
-    say(room, "one")
-    socket = await (await open_socket(staff)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await socket.frame("1")
-
-    orm(type(staff)._default_manager.filter(pk=staff.pk).update, **change)
-    if bell:
-        say(room, "secret")
-
-    assert await socket.error("1") == code
-    if code == 4001:
-        assert (await socket.closed())[0] == 4401
-        return
-    await socket.start("2", "{ rooms { id } }")
-    assert await socket.error("2") == code
-
-
-async def test_signing_out_ends_what_was_begun_with_it(
-    open_socket: OpenSocket, chat: ChatThread, staff: AbstractUser, make_group: MakeGroup, orm: Orm
-) -> None:
-    from django.contrib.sessions.models import Session as Login
-
-    room = make_group(staff)
-    socket = await (await open_socket(staff)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-
-    orm(Login.objects.all().delete)
-
-    assert await socket.error("1") == 4001
-    assert (await socket.closed())[0] == 4401
-
-
-async def test_who_acts_as_another_follows_what_that_one_may_and_it_is_written_down(
-    open_socket: OpenSocket,
-    users: Users,
-    make_group: MakeGroup,
-    say: Any,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level("INFO", "gql_chat.audit")
-    root, alice, bob = users("root", is_staff=True, is_superuser=True), *users.make("alice", "bob")
-    hers, his = make_group(alice), make_group(bob)
-    say(hers, "for alice")
-    socket = await (await open_socket(root, payload={"act_as": alice.pk})).init()
-
-    await socket.start("1", FOLLOW_ROOM, room=str(hers.pk), after=0)
-    assert contents(await socket.frame("1")) == "for alice"
-    await socket.start("2", FOLLOW_ROOM, room=str(his.pk), after=0)
-    assert await socket.error("2") == 4002
-    said = [record.getMessage() for record in caplog.records if record.name == "gql_chat.audit"]
-    assert len(said) == 2
-    assert all(f"User {root.pk} acts as user {alice.pk}: subscription" in line for line in said)
-
-
-@pytest.mark.parametrize("other", [True, [], {"id": 1}, "x", 0])
-async def test_a_socket_for_a_user_there_is_not_is_refused(
-    other: Any, open_socket: OpenSocket, users: Users
-) -> None:
-    root = users("root", is_staff=True, is_superuser=True)
-    socket = await open_socket(root)
-
-    await socket.send({"type": "connection_init", "payload": {"act_as": other}})
-
-    assert (await socket.closed())[0] == 4403
-
-
-# Slow subscribers
-
-
-async def test_a_slow_subscriber_delays_nobody_and_loses_nothing(
-    open_socket: OpenSocket,
-    staff: AbstractUser,
-    make_group: MakeGroup,
-    say: Any,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": None}
-    monkeypatch.setattr(followers, "READ_SIZE", 2)
-    room = make_group(staff)
-    slow = await (await open_socket(staff, compression=None, max_queue=1)).init()
-    quick = await (await open_socket(staff)).init()
-    await slow.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await quick.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-
-    for number in range(MESSAGES):
-        say(room, f"{number} {CONTENT}")
-        assert contents(await quick.frame("1")).startswith(f"{number} ")
-
-    # What the slow one has not taken is in the log, not in the server's memory.
-    name = streams.room_stream(room.pk)
-    reached = [
-        follower.position
-        for bells in list(followers._bells.values())
-        for follower in bells._followers.get(name, ())
-    ]
-    assert min(reached) < max(reached) == MESSAGES
-    for number in range(MESSAGES):
-        assert contents(await slow.frame("1")).startswith(f"{number} ")
-
-
-#: More than the buffers between two sockets of one machine take.
-MESSAGES = 60
-CONTENT = "x" * 300_000
-
-
-async def test_a_subscriber_that_takes_nothing_is_closed(
-    open_socket: OpenSocket,
-    staff: AbstractUser,
-    make_group: MakeGroup,
-    say: Any,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": None}
-    monkeypatch.setattr(ChatGraphQLSocket, "slow_seconds", 0.2)
-    room = make_group(staff)
-    say(room, *[f"{number} {CONTENT}" for number in range(MESSAGES)])
-    slow = await (await open_socket(staff, compression=None, max_queue=1)).init()
-    await slow.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await eventually(lambda: is_followed(room), "it follows")
-    await eventually(lambda: not is_followed(room), "it was ended")
-
-    code, reason = await slow.closed()
-
-    assert code == 4008
-    assert "seq" in reason
-
-
 # What no bell told
 
 
@@ -602,95 +318,6 @@ async def test_what_a_tool_writes_over_http_is_heard(
 
     assert (await socket.frame("1"))["seq"] == sent["send_message"]["seq"]
     assert orm(Message.objects.filter(room=room).count) == 1
-
-
-# What crosses
-
-
-@pytest.mark.parametrize("right", ["staff", "access"])
-async def test_what_is_read_while_the_right_is_lost_is_not_told(
-    right: str,
-    open_socket: OpenSocket,
-    staff: AbstractUser,
-    users: Users,
-    make_group: MakeGroup,
-    say: Any,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    admitted = [True]
-    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_ACCESS": lambda user: admitted[0]}
-    room = make_group(users("alice"))
-    read_log = streams.read_log
-
-    def revoke_after_reading(*args: Any) -> Any:
-        frames = read_log(*args)
-        if frames and right == "staff":
-            type(staff)._default_manager.filter(pk=staff.pk).update(is_staff=False)
-        elif frames:
-            admitted[0] = False
-        return frames
-
-    # Before it follows: a reading that has begun would go on with the function as it was.
-    monkeypatch.setattr(streams, "read_log", revoke_after_reading)
-    socket = await (await open_socket(staff)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await eventually(lambda: is_followed(room), "it follows")
-    say(room, "secret")
-
-    assert await socket.error("1") == 4002
-    await socket.nothing()
-
-
-async def test_a_room_that_is_deleted_tells_nothing_to_who_has_lost_the_right(
-    open_socket: OpenSocket, staff: AbstractUser, users: Users, make_group: MakeGroup, orm: Orm
-) -> None:
-    alice = users("alice")
-    room = make_group(alice)
-    socket = await (await open_socket(staff)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await eventually(lambda: is_followed(room), "it follows")
-
-    def revoke_and_delete() -> None:
-        with streams.transaction():
-            type(staff)._default_manager.filter(pk=staff.pk).update(is_staff=False)
-            EventHandler(alice.pk).send_message(room.pk, "secret")
-            EventHandler(alice.pk).delete_room(room.pk)
-
-    orm(revoke_and_delete)
-
-    assert await socket.error("1") == 4002
-    await socket.nothing()
-
-
-async def test_a_member_hears_that_the_room_was_deleted(
-    open_socket: OpenSocket, everybody: None, users: Users, make_group: MakeGroup, orm: Orm
-) -> None:
-    alice, bob = users.make("alice", "bob")
-    room = make_group(alice, bob)
-    socket = await (await open_socket(bob)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await eventually(lambda: is_followed(room), "it follows")
-
-    orm(EventHandler(alice.pk).delete_room, room.pk)
-
-    assert (await socket.frame("1"))["event"] == {"__typename": "RoomDeleted"}
-    await socket.completed("1")
-
-
-async def test_a_room_that_the_orm_deletes_ends_what_follows_it(
-    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, say: Any, orm: Orm
-) -> None:
-    room = make_group(staff)
-    say(room, "one")
-    socket = await (await open_socket(staff)).init()
-    await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
-    await socket.frame("1")
-
-    orm(room.delete)
-
-    assert (await socket.frame("1"))["event"]["__typename"] == "RoomDeleted"
-    await socket.completed("1")
 
 
 async def test_a_database_that_is_away_for_a_moment_ends_no_subscription(

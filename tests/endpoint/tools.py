@@ -13,9 +13,12 @@ from django.test import Client as Browser
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from gql_chat import streams
+from gql_chat.endpoint import followers
+from gql_chat.models import GroupChat
 from tests.conftest import Orm
 from tests.servers import HOST
-from tests.timing import PATIENCE
+from tests.timing import PATIENCE, eventually
 
 PATH = "/chat/graphql/"
 TOKEN = "t" * 32
@@ -211,3 +214,27 @@ class Subscriber:
                     await self.socket.recv()
             except ConnectionClosed:
                 return self.socket.close_code or 0, self.socket.close_reason or ""
+
+
+FOLLOW_USER = """subscription ($user: UserID!, $after: Int) {
+  user_events(user_id: $user, after: $after) { stream seq event { __typename } }
+}"""
+
+
+def contents(frame: Any) -> str:
+    """The content of the message that a frame tells of."""
+    content: str = frame["event"]["message"]["content"]
+    return content
+
+
+def is_followed(room: GroupChat) -> bool:
+    """Whether a follower of the room's stream waits for its bell."""
+    name = streams.room_stream(room.pk)
+    return any(name in bells._followers for bells in list(followers._bells.values()))
+
+
+async def follows(socket: Any, id: str, room: GroupChat, say: Any) -> None:
+    """A subscription without a place to begin at has begun: it hears of this message."""
+    await eventually(lambda: is_followed(room), "it follows")
+    say(room, "begin")
+    assert contents(await socket.frame(id)) == "begin"

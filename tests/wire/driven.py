@@ -16,6 +16,7 @@ from tests.timing import PATIENCE, eventually
 
 CLIENTS = Path(__file__).resolve().parents[2] / "docs" / "clients"
 DRIVER = Path(__file__).parent / "drive_client.mjs"
+MEBIBYTE = 1024 * 1024
 #: Short enough for tests; a test that is about one of them gives its own.
 PAUSES = {"first_pause": 0.002, "longest_pause": 0.02, "heartbeat": 5.0}
 
@@ -250,3 +251,9 @@ class Python(Driven):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def send(client: Driven, *contents: str, **more: Any) -> None:
+    """Tell a client to send messages, one for each content."""
+    for content in contents:
+        await client.tell(do="send", room="r", content=content, **more)
