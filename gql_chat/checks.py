@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from . import models
 from .conf import ROOM_TYPES, SETTING, chat_settings, is_swapped
 from .setting import declared
 
@@ -94,8 +95,6 @@ def _check_values() -> list[CheckMessage]:
 
 
 def _check_models() -> list[CheckMessage]:
-    from . import models
-
     problems: list[CheckMessage] = []
     found: dict[str, Any] = {}
     for name, label in chat_settings.MODELS.items():
@@ -161,6 +160,7 @@ def _check_room_type(name: str, model: Any, room: Any) -> list[CheckMessage]:
 
 
 def _check_serializers() -> list[CheckMessage]:
+    # Not before: importing the schema takes longer than all of `django.setup()`.
     from .schema import types
 
     problems: list[CheckMessage] = []
@@ -275,6 +275,7 @@ def check_declarations(app_configs: Any = None, **kwargs: Any) -> list[CheckMess
     """Report fields and events of the project's that cannot be used as declared."""
     if check_settings() or not apps.is_installed("guardian"):
         return []  # other checks say why
+    # As above.
     from .schema.events import own_events
     from .schema.writable import build_inputs
 

@@ -16,7 +16,10 @@ from ..prepared.conversion import SchemaConfig, convert_inputs
 from . import serializers
 from .descriptions import describe
 from .parts import parts
+from .records import RecordQuery
+from .room_types import load_room_types
 from .scalars import SCALARS
+from .subscriptions import Subscription
 
 SchemaT = TypeVar("SchemaT", bound=strawberry.Schema)
 
@@ -42,10 +45,6 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         schema_class: Strawberry's schema or a class derived from it.
         extensions: classes or factories of schema extensions.
     """
-    from .records import RecordQuery
-    from .room_types import load_room_types
-    from .subscriptions import Subscription
-
     serializers.install()
     handler = chat_settings.load("EVENT_HANDLER_CLASS")
     queries = [each for part in parts() for each in part.queries]

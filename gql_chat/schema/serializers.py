@@ -8,6 +8,7 @@ inputs, and its events are among those of a subscription.
 from __future__ import annotations
 
 from ..conf import SERIALIZERS, chat_settings
+from . import events, writable
 
 
 def install() -> None:
@@ -16,8 +17,6 @@ def install() -> None:
     Raises:
         ImproperlyConfigured: a type or an event of the project's cannot be used as declared.
     """
-    from . import events, writable
-
     for name in SERIALIZERS:
         globals()[name] = chat_settings.load_serializer(name)
     globals().update(writable.build_inputs())
