@@ -17,6 +17,7 @@ from typing import Any
 import django
 import orjson
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 if __name__ == "__main__":
@@ -123,7 +124,8 @@ def explain(path: Path) -> list[Plan]:
     """Run a path, roll it back, and return the plans of its statements."""
     plans: list[Plan] = []
     with transaction.atomic():
-        with _explaining(plans):
+        # While queries are logged, each is sent by itself.
+        with CaptureQueriesContext(connection), _explaining(plans):
             path()
         transaction.set_rollback(True)
     return plans
