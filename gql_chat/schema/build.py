@@ -16,7 +16,6 @@ from ..prepared.conversion import SchemaConfig, convert_inputs
 from . import serializers
 from .descriptions import describe
 from .parts import parts
-from .records import RecordQuery
 from .room_types import load_room_types
 from .scalars import SCALARS
 from .subscriptions import Subscription
@@ -45,6 +44,10 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
         schema_class: Strawberry's schema or a class derived from it.
         extensions: classes or factories of schema extensions.
     """
+    # Not before: it needs the models in use, and system checks, which say what is wrong with them,
+    # import this package.
+    from .records import RecordQuery
+
     serializers.install()
     handler = chat_settings.load("EVENT_HANDLER_CLASS")
     queries = [each for part in parts() for each in part.queries]
