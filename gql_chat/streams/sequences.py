@@ -1,4 +1,4 @@
-"""Sequence numbers: the database counts them up, in the transaction that needs the next one."""
+"""Sequence numbers: the database counts them up in the transaction that needs the next one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 def advance(
     connection: BaseDatabaseWrapper, room: AbstractRoom, activity: datetime | None = None
 ) -> int:
-    """Count up the position of a locked room, and set the time of its newest message if given.
+    """Take the next sequence number of a locked room.
 
-    The database counts, beyond the column and the newest row of the log. So a position that plain
-    code or a raw statement set back gives no place a second time.
+    The database counts from the room's column or the newest row of the log, whichever is higher. So
+    no number is given twice, even if plain code or a raw statement has set the column back.
+
+    Args:
+        connection: that of the running transaction.
+        room: the room.
+        activity: the time of the room's newest message, if it is to be written as well.
 
     Returns:
-        The new position.
+        The sequence number.
+
+    Raises:
+        Again: the room is gone.
     """
     pk = room._meta.pk.get_db_prep_value(room.pk, connection)
     values = [room_stream(room.pk), pk]
@@ -38,8 +46,8 @@ def advance(
     rows = driver.fetch(connection, sql, values)
     if not rows:
         raise Again("The room went while something happened in it.")
-    position: int = rows[0][0]
-    return position
+    seq: int = rows[0][0]
+    return seq
 
 
 @cache
@@ -52,7 +60,15 @@ def _count_up_room(vendor: str, table: str, *columns: str) -> driver.SQL:
 
 
 def advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict[Any, int]:
-    """Count up the streams of users, locking them in this order; return their new positions."""
+    """Take the next sequence number in the stream of each user.
+
+    Args:
+        connection: that of the running transaction.
+        user_ids: the users; their streams are locked in this order.
+
+    Returns:
+        The sequence numbers, by the user's id.
+    """
     field = UserStream._meta.get_field("user").target_field
     keys = [field.get_db_prep_value(user_id, connection) for user_id in user_ids]
     prepared = dict(zip(map(str, keys), user_ids, strict=True))
@@ -69,8 +85,8 @@ def advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict[
 def _count_up_users(vendor: str, count: int) -> driver.SQL:
     table, log = UserStream._meta.db_table, StreamEvent._meta.db_table
     greatest = "MAX" if vendor == "sqlite" else "GREATEST"
-    place = f"COALESCE((SELECT MAX(seq) FROM {log} WHERE stream = %s), 0) + 1"
-    rows = ", ".join([f"(%s, {place})"] * count)
+    following = f"COALESCE((SELECT MAX(seq) FROM {log} WHERE stream = %s), 0) + 1"
+    rows = ", ".join([f"(%s, {following})"] * count)
     return driver.SQL(
         f"INSERT INTO {table} (user_id, seq) VALUES {rows} ON CONFLICT (user_id) "
         f"DO UPDATE SET seq = {greatest}({table}.seq + 1, excluded.seq) RETURNING user_id, seq"

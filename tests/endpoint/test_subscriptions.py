@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.test import override_settings
 
 from gql_chat import send_to_room, streams
-from gql_chat.endpoint import followers
+from gql_chat.endpoint import subscribers
 from gql_chat.endpoint.sockets import ChatGraphQLSocket
 from gql_chat.models import GroupChat, Membership, Message, StreamEvent
 from gql_chat.operations import EventHandler
@@ -70,9 +70,9 @@ async def test_what_happens_in_a_room_is_heard_as_it_happens(
 
 
 def is_followed(room: GroupChat) -> bool:
-    """Whether a follower of the room's stream waits for its bell."""
+    """Whether a subscriber of the room's stream waits for a wake-up."""
     name = streams.room_stream(room.pk)
-    return any(name in bells._followers for bells in list(followers._bells.values()))
+    return any(name in notifier._subscribers for notifier in list(subscribers._notifiers.values()))
 
 
 async def follows(socket: Any, id: str, room: GroupChat, say: Any) -> None:
@@ -89,7 +89,7 @@ async def test_what_was_missed_comes_first_then_what_is_live(
     say: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(followers, "READ_SIZE", 3)
+    monkeypatch.setattr(subscribers, "READ_SIZE", 3)
     room = make_group(staff)
     said = [str(number) for number in range(10)]
     say(room, *said[:8])
@@ -348,7 +348,7 @@ async def test_a_member_who_is_removed_hears_what_came_before_and_nothing_after(
 
     def remove() -> None:
         handler = EventHandler(alice.pk)
-        # In one go, so that the follower reads it at once.
+        # In one go, so that the subscriber reads it at once.
         with streams.transaction():
             handler.send_message(room.pk, "last")
             handler.remove_members(room.pk, [bob.pk])
@@ -409,9 +409,9 @@ async def test_a_member_whom_a_statement_removes_hears_nothing_more(
 @pytest.mark.parametrize(
     ("change", "code"), [({"is_staff": False}, 4002), ({"is_active": False}, 4001)]
 )
-@pytest.mark.parametrize("bell", [True, False], ids=["bell", "no bell"])
+@pytest.mark.parametrize("notified", [True, False], ids=["notified", "not notified"])
 async def test_staff_who_lose_their_right_hear_nothing_more(
-    bell: bool,
+    notified: bool,
     change: dict[str, bool],
     code: int,
     open_socket: OpenSocket,
@@ -428,7 +428,7 @@ async def test_staff_who_lose_their_right_hear_nothing_more(
     await socket.frame("1")
 
     orm(type(staff)._default_manager.filter(pk=staff.pk).update, **change)
-    if bell:
+    if notified:
         say(room, "secret")
 
     assert await socket.error("1") == code
@@ -500,7 +500,7 @@ async def test_a_slow_subscriber_delays_nobody_and_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": None}
-    monkeypatch.setattr(followers, "READ_SIZE", 2)
+    monkeypatch.setattr(subscribers, "READ_SIZE", 2)
     room = make_group(staff)
     slow = await (await open_socket(staff, compression=None, max_queue=1)).init()
     quick = await (await open_socket(staff)).init()
@@ -514,9 +514,9 @@ async def test_a_slow_subscriber_delays_nobody_and_loses_nothing(
     # What the slow one has not taken is in the log, not in the server's memory.
     name = streams.room_stream(room.pk)
     reached = [
-        follower.position
-        for bells in list(followers._bells.values())
-        for follower in bells._followers.get(name, ())
+        subscriber.seq
+        for notifier in list(subscribers._notifiers.values())
+        for subscriber in notifier._subscribers.get(name, ())
     ]
     assert min(reached) < max(reached) == MESSAGES
     for number in range(MESSAGES):
@@ -551,10 +551,10 @@ async def test_a_subscriber_that_takes_nothing_is_closed(
     assert "seq" in reason
 
 
-# What no bell told
+# Lost wake-ups
 
 
-async def test_a_bell_that_was_not_heard_is_made_up_for(
+async def test_a_lost_wake_up_is_made_up_for(
     open_socket: OpenSocket,
     staff: AbstractUser,
     make_group: MakeGroup,
@@ -565,7 +565,7 @@ async def test_a_bell_that_was_not_heard_is_made_up_for(
     socket = await (await open_socket(staff)).init()
     await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
     await eventually(lambda: is_followed(room), "it follows")
-    monkeypatch.setattr(followers.Bells, "_ring", lambda *_: None)
+    monkeypatch.setattr(subscribers.Notifier, "_wake", lambda *_: None)
 
     say(room, "unheard")
 
@@ -583,10 +583,12 @@ async def test_nothing_is_followed_when_all_have_gone(
 
     await socket.socket.close()
 
-    all_bells = list(followers._bells.values())
-    await eventually(lambda: not any(bells._followers for bells in all_bells), "nobody follows")
-    assert not any(bells._looking for bells in all_bells)
-    assert not [heard for heard in streams.subscribers() if "Bells" in repr(heard)]
+    notifiers = list(subscribers._notifiers.values())
+    await eventually(
+        lambda: not any(notifier._subscribers for notifier in notifiers), "nobody follows"
+    )
+    assert not any(notifier._checking for notifier in notifiers)
+    assert not [heard for heard in streams.subscribers() if "Notifier" in repr(heard)]
 
 
 async def test_what_a_tool_writes_over_http_is_heard(
@@ -700,7 +702,7 @@ async def test_a_database_that_is_away_for_a_moment_ends_no_subscription(
     say: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(subscribers, "CATCH_UP_SECONDS", 0.05)
     room = make_group(staff)
     socket = await (await open_socket(staff)).init()
     await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
