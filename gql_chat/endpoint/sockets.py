@@ -155,7 +155,7 @@ class ChatGraphQLSocket:
                 return True
         return False
 
-    # What the handler asks of a socket
+    # Strawberry's handler calls these
 
     async def iter_json(self) -> AsyncGenerator[object, None]:
         """Give the client's messages; each is read when the handler is done with the one before."""

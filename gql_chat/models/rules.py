@@ -33,10 +33,10 @@ registered = Signal()
 NAME_LENGTH = 64
 
 MEMBERS = ("participants", "subscribers")
-"""What the protocol can call the members of a room."""
+"""The names that the protocol has for the members of a room."""
 
 LEADERS = ("admins", "moderators")
-"""What it can call the leaders of a room."""
+"""The names that it has for the leaders of a room."""
 
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

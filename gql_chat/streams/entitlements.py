@@ -49,15 +49,15 @@ class Positions:
 
     Attributes:
         epoch: the history that the sequence numbers belong to.
-        places: the positions. They are made one by one: hundreds of them, kept for each of many
-            sockets that wait, would keep Python's garbage collector busy.
+        positions: made one by one. Hundreds of them, kept for each of many waiting sockets, would
+            keep Python's garbage collector busy.
     """
 
     epoch: str
-    places: Iterable[Position]
+    positions: Iterable[Position]
 
     def __iter__(self) -> Iterator[Position]:
-        return iter(self.places)
+        return iter(self.positions)
 
 
 def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Position]]:

@@ -29,11 +29,11 @@ def read_epoch() -> str:
     return Epoch.objects.read()
 
 
-def heads(places: Mapping[str, int]) -> dict[str, int]:
+def heads(seqs: Mapping[str, int]) -> dict[str, int]:
     """Return the newest sequence number of each stream that has moved on, in one query.
 
     Args:
-        places: the streams, each with the sequence number that the caller has already.
+        seqs: the streams, each with the sequence number that the caller has already.
 
     Returns:
         The streams with a newer frame in the log, each with the sequence number of its newest.
@@ -42,15 +42,15 @@ def heads(places: Mapping[str, int]) -> dict[str, int]:
     log = StreamEvent._meta.db_table
     if connection.vendor == "postgresql":
         source = "unnest(%s::text[], %s::bigint[]) AS wanted(key, value)"
-        parameters: list[Any] = [list(places), list(places.values())]
+        parameters: list[Any] = [list(seqs), list(seqs.values())]
     else:
         source = "json_each(%s) AS wanted"
-        parameters = [orjson.dumps(places).decode()]
+        parameters = [orjson.dumps(seqs).decode()]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT stream, head FROM (SELECT wanted.key AS stream, wanted.value AS place, "
+            "SELECT stream, head FROM (SELECT wanted.key AS stream, wanted.value AS seq, "
             f"(SELECT MAX(seq) FROM {log} WHERE stream = wanted.key) AS head FROM {source}"
-            ") AS heads WHERE head > place",
+            ") AS heads WHERE head > seq",
             parameters,
         )
         return dict(cursor.fetchall())
