@@ -1,7 +1,7 @@
-"""The admin: rooms with their members, messages, and what is under way.
+"""The admin: rooms with their members, messages, open sockets and the event log.
 
-What is changed here goes through the models' signals, so members, roles and permissions keep
-their promises, and open sockets hear what they are entitled to.
+Changes in the admin go through the models' signals. So roles and permissions follow the members,
+and open sockets get the frames that they are entitled to.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ else:
 
 
 class MembershipForm(ModelForm):
-    """A member of a room: whose membership it is stays so, what their role is may change."""
+    """A member of a room: the role may change, the user may not."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if (user := self.fields.get("user")) is not None:  # whoever may only look has no field
+        if (user := self.fields.get("user")) is not None:  # read only, the form has no such field
             user.disabled = not self.instance._state.adding
 
 
@@ -73,18 +73,18 @@ class RoomAdmin(ModelAdmin):
         return [*self.readonly_fields, *own, *options, *self._added()]
 
     def _added(self) -> list[str]:
-        """Return the columns that the project's room model has besides."""
+        """Return the columns that the project's room model adds."""
         base = {field.name for field in AbstractRoom._meta.fields}
         shown = {field.name for field in self.model._meta.fields if field.editable}
         return sorted(shown - base)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Tell whether rooms are added here: a chat of two is started by one of them."""
+        """Return whether rooms are added here: a chat of two is started by one of them."""
         return not self.model.rules.paired and super().has_add_permission(request)
 
 
 class MessageAdmin(ModelAdmin):
-    """Messages, to be looked at and deleted. Clients write them."""
+    """Messages, to be read and deleted. Clients write them."""
 
     list_display = ("id", "room", "sender", "created_at", "is_edited", "is_deleted")
     list_filter = ("is_deleted", "is_forwarded", "created_at")
@@ -112,7 +112,7 @@ class SessionAdmin(ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: nothing about a socket is up to the admin."""
+        """Refuse: the server alone changes the row of a socket."""
         return False
 
 
@@ -125,7 +125,7 @@ class StreamEventAdmin(ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: the log is written by what happens."""
+        """Refuse: operations write the log."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -133,19 +133,19 @@ class StreamEventAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: the log is pruned by its command."""
+        """Refuse: `manage.py prune_chat` deletes old rows."""
         return False
 
 
 def _register() -> None:
-    """Register the models in use, but for those that a project has registered by itself."""
+    """Register the models in use, except those that a project has registered itself."""
     chosen: list[tuple[Any, type[Any], type[ModelAdmin]]] = [
         (get_model("Message"), AbstractMessage, MessageAdmin),
         (get_model("Session"), AbstractSession, SessionAdmin),
         *((room_type, AbstractRoom, RoomAdmin) for room_type in room_types()),
     ]
     for model, base, model_admin in chosen:
-        # A setting that names another kind of model is reported by the system checks.
+        # The system checks report a setting that names another kind of model.
         if issubclass(model, base) and not admin.site.is_registered(model):
             admin.site.register(model, model_admin)
 

@@ -1,18 +1,18 @@
 """Chat from a project's own code: a view, a task, a command, a signal receiver.
 
-Each function runs an operation of `EVENT_HANDLER_CLASS`, so the project's rules hold and every
-socket that is entitled to it gets what it gets of a client's event. Inside a transaction of the
-caller's, frames leave when the outermost one has committed, and never where it is rolled back.
+Each function runs an operation of `EVENT_HANDLER_CLASS`. So the project's rules hold, and sockets
+get the same frames as for a client's event. Inside a transaction of the caller's, frames leave
+after the outermost commit, and never if that is rolled back.
 
-Whoever acts is a user account. With `as_system` the server itself acts, by an account that the
-project keeps for that: it needs no permission and need not be a member. Rules hold for it too:
-the caps of rooms, the two users of a one-to-one chat, what a message may be.
+A user account acts. With `as_system` the server itself acts, by an account that the project keeps
+for that: it needs no permission and need not be a member. Other rules hold for it, too: the caps
+of rooms, the two users of a one-to-one chat, the limits of a message.
 
 Rooms, messages and users are given as instances or as primary keys. The variants whose names
 begin with an `a` are for coroutines.
 
 All of them raise `gql_chat.errors`: `NotFound`, `PermissionDenied`, `Invalid` with a `detail`
-that names the field, `Conflict`, and `NotAuthenticated` where the acting account is not active.
+that names the field, `Conflict`, and `NotAuthenticated` if the acting account is not active.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from .sessions import announce_sign_out
 def acting_as(user: Any, *, as_system: bool = False) -> EventHandler:
     """Return all operations on behalf of a user: an instance of `EVENT_HANDLER_CLASS`.
 
-    It is for what has no function of its own here, and for one operation: an account that is
-    deactivated later would not be noticed.
+    Use it for operations that have no function here, and for one operation each: it would not
+    notice that the account is deactivated later.
 
     Args:
-        user: who acts.
+        user: the user who acts.
         as_system: whether the server itself acts, by this account.
     """
     handler: EventHandler = chat_settings.load("EVENT_HANDLER_CLASS")(_user(user))
@@ -63,12 +63,12 @@ def create_room(
     Args:
         room_type: `OneToOneChat`, `GroupChat`, `Channel`, or a type of the project's own: its
             name or its model.
-        creator: who creates it, and leads it from then on.
+        creator: the user who creates the room, and leads it from then on.
         name: 1 to 64 characters; needed for all types but one-to-one chats.
-        description: what the room is about.
-        members: who is in from the start, besides the creator.
-        fields: what a client may give in `extra_fields`: `max_participants`, and so on.
-        preferences: those of the room's property.
+        description: a description of the room.
+        members: the first members, besides the creator.
+        fields: the values that a client may give in `extra_fields`: `max_participants`, and so on.
+        preferences: the preferences in the room's property.
         as_system: whether the server itself acts; then any column of the project's may be set.
 
     Returns:
@@ -104,19 +104,19 @@ def send_message(
 
     Args:
         room: the room.
-        content: what is written; it is cleaned as a client's is.
-        sender: whose message it is.
+        content: the text; it is cleaned like a client's.
+        sender: the user who sends it.
         parent_message: the message that this one answers.
         forwarded_from: the message that this one passes on.
         media: attachments: `media_url`, `media_type`, `mime_type`, and perhaps `file_size` in
             bytes, `caption` and `metadata`.
-        client_id: the sender's own name for it: with the same one again nothing is stored, so a
+        client_id: the sender's own id for it. A second call with the same one stores nothing, so a
             task that runs twice sends once.
         fields: values for columns that the project's message type declares as writable.
         as_system: whether the server itself acts; then any column of the project's may be set.
 
     Returns:
-        The message; for a repeat of a `client_id` the one of the first time.
+        The message; for a repeated `client_id` the message of the first call.
     """
     sent = acting_as(sender, as_system=as_system).send_message(
         _room(room),
@@ -145,12 +145,12 @@ def edit_message(
     Args:
         message: the message.
         content: its new text; None leaves the text as it is.
-        by: who changes it: its sender, unless the server itself acts.
+        by: the user who changes it: its sender, unless the server itself acts.
         fields: values for columns that the project's message type lets users change.
         as_system: whether the server itself acts.
 
     Returns:
-        The message as it is now.
+        The changed message.
     """
     handler = acting_as(by, as_system=as_system)
     return handler.edit_message(_message(message), content, fields)
@@ -161,7 +161,7 @@ def delete_messages(messages: Iterable[Any], *, by: Any, as_system: bool = False
 
     Args:
         messages: the messages.
-        by: who deletes them: their sender, unless the server itself acts.
+        by: the user who deletes them: their sender, unless the server itself acts.
         as_system: whether the server itself acts.
     """
     acting_as(by, as_system=as_system).delete_messages([_message(message) for message in messages])
@@ -174,8 +174,8 @@ def add_members(
 
     Args:
         room: the room.
-        members: the users; those who are in already are skipped.
-        by: who adds them; the dispatch names them.
+        members: the users; members of the room are skipped.
+        by: the user who adds them; the frame has this user's name.
         as_system: whether the server itself acts.
 
     Returns:
@@ -186,12 +186,12 @@ def add_members(
 
 
 def remove_members(room: Any, members: Iterable[Any], *, by: Any, as_system: bool = False) -> None:
-    """Put users out of a room, and tell them and those who remain.
+    """Put users out of a room, and tell them and the remaining members.
 
     Args:
         room: the room.
-        members: the users; those who are not in, and the room's creator, are skipped.
-        by: who removes them; the dispatch names them.
+        members: the users; non-members and the room's creator are skipped.
+        by: the user who removes them; the frame has this user's name.
         as_system: whether the server itself acts.
     """
     users = [_user(member) for member in members]
@@ -204,8 +204,8 @@ def send_to_room(room: Any, event: Event, *, stored: bool = True) -> None:
     Args:
         room: the room.
         event: an instance of one of the types in `events` of `EVENT_HANDLER_CLASS`.
-        stored: False for what is of the moment only, like typing: it is not logged, not
-            replayed, and may be lost.
+        stored: False for an event that matters only at the moment, like typing: it is not logged,
+            not replayed, and may be lost.
     """
     acting_as(None).send_to_room(_room(room), event, stored=stored)
 
@@ -223,8 +223,8 @@ def send_to_users(users: Iterable[Any], event: Event) -> None:
 def sign_out(user: Any) -> None:
     """Close all sockets of a user, in every process: with 4001, so the client has to log in again.
 
-    For logins that end nowhere in Django, such as a token that is revoked. The word of it goes
-    over the channel layer once: a process that is cut off just then misses it.
+    Use it for logins whose end Django does not notice, such as a revoked token. The channel layer
+    carries the notice once: a process that is cut off just then misses it.
 
     Args:
         user: the user.
@@ -256,7 +256,11 @@ def _user(user: Any) -> Any:
 
 
 def _key(field: str, model: Any, given: Any) -> Any:
-    """Return the primary key of an instance, or what is one already, as the database has it."""
+    """Return the primary key of an instance, or a given key, as a value of the key's column.
+
+    Raises:
+        Invalid: it is no key of this model.
+    """
     key = getattr(given, "pk", given)
     try:
         return model._meta.pk.to_python(key)

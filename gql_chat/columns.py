@@ -1,8 +1,8 @@
-"""The columns that a project's model has besides those of the package, and values for them.
+"""Columns that a project's models add to those of the package, and values for them.
 
 The package's own columns (`id`, `sender`, `room`, the flags, the times and all others) have
-operations of their own and are never set by name. What a project adds may be: by users as far
-as its type in the schema declares that, by the system freely.
+operations of their own, and nobody sets them by name. The system may set all columns that a project
+adds. Users may set those that the project's type in the schema declares as writable.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def clean_columns(
         model: the model in use.
         fields: the values by column.
         allowed: the columns that may be set.
-        where: the input's field that held them, for errors.
+        where: the input's field that the values came in, for errors.
 
     Raises:
-        Invalid: naming each column that may not be set, or does not take its value.
+        Invalid: a column may not be set, or does not take its value; the detail names each.
     """
     columns = own_columns(model)
     cleaned: dict[str, Any] = {}
@@ -89,7 +89,7 @@ def clean_columns(
 
 
 def _check_times(value: Any) -> Any:
-    """Return a value as the database takes it; refuse times that it does not, but the field."""
+    """Return a value as the database takes it; refuse times that only the field would take."""
     if isinstance(value, datetime):
         try:
             return check_time(value)
@@ -101,7 +101,7 @@ def _check_times(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return what a column stores of an input's value: GraphQL gives enumerated ones as members."""
+    """Return an input's value as a column stores it: GraphQL gives members of enumerations."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value.value if isinstance(value, Enum) else value

@@ -1,4 +1,4 @@
-"""What is there for some versions of a dependency only; each says for which, and why.
+"""Code for some versions of a dependency only; each part says for which, and why.
 
 All of it is decided on import. Newer versions run none of it.
 """
@@ -22,15 +22,15 @@ else:
     class CheckConstraint(models.CheckConstraint):
         """A check constraint whose condition is called `condition`.
 
-        Django 5.1 gave it that name, and Django 6.0 forgot the former one, `check`. A project's
-        migrations that Django 4.2 writes name this class, so they stay right with newer ones.
+        Django 5.1 introduced that name, and Django 6.0 dropped the former one, `check`. Migrations
+        that a project makes with Django 4.2 name this class, so newer versions run them, too.
         """
 
         def __init__(self, *, condition: models.Q, name: str, **options: Any) -> None:
             super().__init__(check=condition, name=name, **options)
 
         def deconstruct(self) -> Any:
-            """Return what a migration writes."""
+            """Return the arguments that a migration writes."""
             path, arguments, options = super().deconstruct()
             options["condition"] = options.pop("check")
             return path, arguments, options
@@ -46,27 +46,28 @@ def _check_range(field: Any, value: Any) -> None:
 check_range: Callable[[Any, Any], None] = (
     _check_range if django.VERSION < (5, 0) else lambda field, value: None
 )
-"""Checks that a column of SQLite can hold a number; raises `ValidationError` where it cannot.
+"""Checks that a column of SQLite can hold a number; raises `ValidationError` if it cannot.
 
-From Django 5.0 on, the validators of the field do.
+From Django 5.0 on the validators of the field check this.
 """
 
 
 move_locals: Callable[[Context], None] = getattr(sync, "_restore_context", lambda context: None)
-"""Lets a context that came from another thread be seen in this one; called inside of it.
+"""Makes the values of a context that came from another thread visible in this one.
 
-From asgiref 3.13 on a `Local` (Django's language and time zone are some) shows what it holds in
-the thread that set it, and in those to which asgiref itself moved it. This is what asgiref calls
-to move it, and has no public name. Before 3.13 it changes nothing. The test that notices its end is
-`tests/unit/test_threads.py::test_work_sees_the_context_of_who_asked_and_leaves_nothing_behind`.
+Call it inside the context. From asgiref 3.13 on, the value of a `Local` (as Django's language and
+time zone) is visible only in the thread that set it, and in threads to which asgiref moved it.
+Private API of asgiref: this is its function for that move. Before 3.13 it changes nothing.
+`tests/unit/test_threads.py::test_work_sees_the_context_of_who_asked_and_leaves_nothing_behind`
+notices when it is gone.
 """
 
 
 def repair_optimizer() -> None:
-    """Teach an older optimizer of strawberry-graphql-django what graphql-core 3.3 changed.
+    """Adapt an older optimizer of strawberry-graphql-django to graphql-core 3.3.
 
-    Version 0.92 is the first that knows graphql-core 3.3, which Strawberry needs; 0.82.1 is the
-    last that takes Django 4.2. With both, every connection would fail.
+    Strawberry needs graphql-core 3.3. Version 0.92 of the optimizer is the first that works with
+    it; 0.82.1 is the last that works with Django 4.2. Without this, every connection would fail.
     """
     release = version("strawberry-graphql-django").split(".")
     if (int(release[0]), int(release[1])) >= (0, 92):

@@ -1,4 +1,4 @@
-"""Contents that are cleaned before the operation that stores them."""
+"""Contents: the text of a message is cleaned before the operation that stores it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 
 class Contents:
-    """What became of the content that was cleaned last.
+    """The cleaned text, or the error, of the content that was cleaned last.
 
-    Cleaning may take long, and an operation holds locks. So contents are cleaned before it, and
-    what is wrong with one is told where the operation comes to it: after what is checked first.
-    An operation that runs a second time finds the same.
+    Cleaning may take long, and an operation holds locks. So the content is cleaned before the
+    operation. Its error is kept until the operation comes to the content, after the checks that
+    go first. An operation that runs a second time finds the same.
     """
 
     def __init__(self) -> None:
         self._outcomes: dict[str, str | Exception] = {}
 
     def clean(self, content: str, sanitize: Callable[[str], str]) -> None:
-        """Clean a content, unless that was done; an error is kept.
+        """Clean a content, unless that was done; keep the error, if there is one.
 
         Args:
-            content: what somebody wrote.
-            sanitize: returns what is stored of it.
+            content: the text as the user wrote it.
+            sanitize: returns the text to store.
         """
         if content not in self._outcomes:
             outcome: str | Exception
@@ -29,13 +29,13 @@ class Contents:
                 outcome = sanitize(content)
             except Exception as error:
                 outcome = error
-            self._outcomes = {content: outcome}  # the one before is stored by now, or refused
+            self._outcomes = {content: outcome}  # the content before is stored or refused by now
 
     def find(self, content: str) -> str | None:
-        """Return what is stored of a content; None where it was not cleaned.
+        """Return the text to store of a content; None if it was not cleaned.
 
         Raises:
-            Exception: what cleaning it raised.
+            Exception: the error of cleaning it.
         """
         outcome = self._outcomes.get(content)
         if isinstance(outcome, Exception):

@@ -1,7 +1,8 @@
-"""What people are told when plain code deletes: the ORM, the admin, an account that goes.
+"""Departures: the events of memberships, messages and rooms that plain code deletes.
 
-Operations tell of what they do by themselves. What happens without one reaches open and resuming
-clients as the same frames.
+Plain code is the ORM, the admin, the deletion of an account. Operations make their events
+themselves. These functions make the same events without an operation, so that open and resuming
+clients get the same frames.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from .models.relations import load_rooms
 from .streams import Outbox
 
 GOODBYE = "You have been removed"
-"""What a user reads whom no member removed."""
+"""The text for a user whom no member removed."""
 
 BY_SYSTEM = "system"
-"""Who removed a member, where no member did."""
+"""The name in `removed_by` if no member removed the user."""
 
 _MESSAGES_AT_ONCE = 500
 """How many messages a frame names at most."""
@@ -40,14 +41,14 @@ def tell_of_removal(
     is_over: bool,
     accounts: Collection[Any] = (),
 ) -> None:
-    """Tell users that they are out of a room, and tell those who remain.
+    """Tell users that they are out of a room, and tell the remaining members.
 
     Args:
-        outbox: that of the transaction.
+        outbox: the outbox of the transaction.
         room: the room, locked.
         removed: the memberships that ended, already deleted.
-        is_over: whether the room has gone with them.
-        accounts: the ids of accounts that are being deleted: nobody is there to be told.
+        is_over: whether the room is deleted with them.
+        accounts: the ids of accounts that are being deleted; these users are not told.
     """
     gone = [membership.user_id for membership in removed]
     told = [user_id for user_id in gone if user_id not in accounts]
@@ -72,14 +73,14 @@ def _names(user_ids: list[Any]) -> list[str]:
 def hand_over(
     room: AbstractRoom, removed: Sequence[Membership], accounts: Collection[Any] = ()
 ) -> None:
-    """Leave no room without anybody who may manage it, when those who led it are gone.
+    """Give a room whose leaders are gone a new leader.
 
-    The member who has led it for the longest, or else has been in it for the longest, leads it
-    now. That member takes the creator's place, too, if the creator's account goes; a creator who
-    is only out of the room may come back.
+    The heir is the member who has led the room for the longest, or else the one who has been in it
+    for the longest. If the creator's account is deleted, the heir becomes the creator, too. A
+    creator who has only left the room stays its creator, and may come back.
 
     Args:
-        room: the room, locked; its `creator` is changed where somebody takes that place.
+        room: the room, locked; its `creator` changes if the heir becomes the creator.
         removed: the memberships that ended.
         accounts: the ids of accounts that are being deleted.
     """
@@ -90,7 +91,7 @@ def hand_over(
     members = list(Membership.objects.primary(room_id=room.pk).order_by("pk"))
     leaders = [member for member in members if member.role == rules.leader_role]
     heir = (leaders or members)[0]
-    # Django has emptied `creator` by now where that account goes.
+    # Django has set `creator` to NULL by now if that account is being deleted.
     if room.creator_id is None and not set(accounts).isdisjoint(led):
         room.creator_id = heir.user_id
         room.save(update_fields=["creator", "updated_at"])
@@ -99,7 +100,7 @@ def hand_over(
 
 
 def keep_property(room: AbstractRoom) -> None:
-    """Have the property of a room at hand, as the primary has it. Frames show it."""
+    """Load a room's property, which frames show, from the primary database while it is there."""
     link: Any = get_model("Room")._meta.get_field("property")
     if not link.is_cached(room):
         model = get_model("RoomProperty")
@@ -111,7 +112,7 @@ def tell_of_deletion(outbox: Outbox, room: AbstractRoom, message_ids: Sequence[A
     """Tell the members of a room that messages are deleted.
 
     Args:
-        outbox: that of the transaction.
+        outbox: the outbox of the transaction.
         room: the room, locked.
         message_ids: the messages, already deleted.
     """

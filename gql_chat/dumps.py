@@ -1,8 +1,8 @@
-"""Dumps: what `loaddata` may bring in of chat, and what of it belongs to another history.
+"""Dumps: `loaddata` brings the rows of the chat in, but not the event log of another history.
 
-The event log is no data. It is what clients may still ask for of what they missed, and names users
-by keys that mean others here. So it does not arrive; the positions of the streams do, and clients
-that resume are told to fetch afresh.
+The log serves clients that resume. Its payloads name users by primary keys, which mean other users
+in another database. So `loaddata` does not bring it in. It does bring in the sequence numbers of
+the streams, and clients that resume are told to fetch afresh.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from .models import (
 )
 
 history_loaded = Signal()
-"""Sent after the commit that brought in streams of another history, once, by `loaddata`.
+"""Sent once, after the commit in which `loaddata` brought in streams of another history.
 
-Argument: `using`, the database. The sender is `UserStream`.
+Argument: `using`, the alias of the database. The sender is `UserStream`.
 """
 
 
 class _Load:
-    """A load that is not committed yet; it is gone with its transaction.
+    """A load that is not committed yet. It is dropped with its transaction.
 
     Args:
-        using: the database.
+        using: the alias of the database.
     """
 
     def __init__(self, using: str) -> None:
         self.using = using
 
     def end(self) -> None:
-        """Say that it is done. Places that clients have are not those of this history."""
+        """Renew the epoch: the sequence numbers that clients have are of another history."""
         Epoch.objects.db_manager(self.using).renew()
         history_loaded.send(sender=UserStream, using=self.using)
 
 
 class _Loads(threading.local):
-    """The loads of each thread, by database: kept alive by the commit that they wait for."""
+    """The loads of each thread, by database. The `on_commit` hook of a load keeps it alive."""
 
     def __init__(self) -> None:
         self.under_way: WeakValueDictionary[str, _Load] = WeakValueDictionary()
@@ -67,7 +67,7 @@ def refuse_log(
 @receiver(post_save, sender=Membership, dispatch_uid="gql_chat.membership_loaded")
 @receiver(post_save, sender=UserStream, dispatch_uid="gql_chat.position_loaded")
 def follow_load(sender: Any, raw: bool, using: str, **kwargs: Any) -> None:
-    """Say, once for all that a fixture brings in, that streams go on from another history."""
+    """Note, once for each transaction, that a fixture brings in streams of another history."""
     if raw and using not in _loads.under_way:
         load = _loads.under_way[using] = _Load(using)
         transaction.on_commit(load.end, using=using)

@@ -13,25 +13,25 @@ logger = logging.getLogger("gql_chat")
 Detail = str | list[Any] | dict[str, Any]
 
 ECHO_LENGTH = 100
-"""How many characters of what a client sent an error shows at most."""
+"""How many characters of a client's input an error shows at most."""
 
 _MESSAGE_LENGTH = 2 * ECHO_LENGTH
 _PROBLEMS = 50
 
 RETRY_AFTER = 2
-"""Seconds after which a client may repeat what failed because a server was away."""
+"""Seconds after which a client may repeat an event that failed because a server was away."""
 
 LOCK_NOT_AVAILABLE = "55P03"
-"""PostgreSQL's code for a lock that was not to be had in time."""
+"""PostgreSQL's code for a lock that was not free in time."""
 
 
 def shorten(text: str, length: int = _MESSAGE_LENGTH) -> str:
-    """Return a text that may hold what a client sent, cut where it is longer than that."""
+    """Return a text that may have a client's input in it, cut if it is longer than `length`."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def quote(value: Any) -> str:
-    """Return what a client sent as an error shows it."""
+    """Return a client's input in the form that an error shows."""
     return shorten(repr(value), ECHO_LENGTH)
 
 
@@ -40,7 +40,7 @@ class ChatError(Exception):
 
     Attributes:
         code: the protocol's number for this kind of error.
-        is_passing: whether the same may succeed later; `detail` then has a `message` and
+        is_passing: whether the same event may succeed later; `detail` then has a `message` and
             `retry_after`, in seconds.
         detail: a sentence, or a list or dict of them keyed by field.
     """
@@ -54,14 +54,14 @@ class ChatError(Exception):
 
     @property
     def sentence(self) -> str:
-        """The detail as one line of text, for where there is no place for more."""
+        """The detail as one line of text, for messages that can hold no more."""
         if isinstance(self.detail, dict):
             return "; ".join(f"{field}: {problem}" for field, problem in self.detail.items())
         return str(self)
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What GraphQL puts beside the error's message."""
+        """The `extensions` of the error in GraphQL."""
         return {"code": self.code, "detail": self.detail}
 
 
@@ -80,9 +80,9 @@ class PermissionDenied(ChatError):
 class Invalid(ChatError):
     """A field has the wrong type or value, or a rule is broken.
 
-    A field within another is named by its path: what is given as `{"a": {"b": …}}` is told as
-    `{"a.b": …}`. A client may have made up the names of fields, as many and as long as it liked:
-    only the first are told, and the start of long ones.
+    The detail names a field within another by its path: `{"a": {"b": …}}` becomes `{"a.b": …}`. A
+    client may have made up the names of fields, as many and as long as it liked. So the detail has
+    only the first ones, and only the start of long ones.
     """
 
     code = 4003
@@ -134,10 +134,10 @@ class Unavailable(ChatError):
 
 
 class Again(Unavailable):
-    """An operation met what it could not see when it began, and has to be run again.
+    """Another transaction changed what an operation relied on, so it has to run again.
 
-    A client learns of it only where that is not up to the package: in a transaction of the
-    caller's own.
+    The package runs it again by itself. A caller sees this error only inside a transaction of its
+    own, which the package cannot run again.
     """
 
     def __init__(self, message: str) -> None:
@@ -145,9 +145,9 @@ class Again(Unavailable):
 
 
 class Busy(Unavailable):
-    """Somebody holds what this needs, a room as a rule, for longer than `LOCK_TIMEOUT`.
+    """A row that the operation needs, usually a room, was locked for longer than `LOCK_TIMEOUT`.
 
-    Nothing of it is stored. Whoever repeats it later may find it free.
+    Nothing of the operation is stored. A later attempt may find the row free.
     """
 
     def __init__(self, detail: Detail | None = None) -> None:
@@ -156,13 +156,13 @@ class Busy(Unavailable):
 
 
 class ExceptionHandler:
-    """Turns whatever an operation raised into the error a client sees.
+    """Turns any error of an operation into the error that a client sees.
 
     A project subclasses it (`EXCEPTION_HANDLER_CLASS`) to add codes of its own.
     """
 
     def handle(self, error: BaseException) -> ChatError:
-        """Return the `ChatError` for `error`; what is nobody's fault but ours is logged."""
+        """Return the `ChatError` for `error`; log it unless it is the client's fault."""
         if isinstance(error, ChatError):
             return error
         if isinstance(error, DjangoValidationError):
@@ -185,20 +185,20 @@ class ExceptionHandler:
 
 
 def _shown(messages: list[str]) -> list[Any]:
-    """Return Django's messages, which may hold the value that was wrong."""
+    """Return Django's messages, shortened: they may have the wrong value in them."""
     return [shorten(str(message)) for message in messages]
 
 
 def refers_to_nothing(error: BaseException) -> bool:
-    """Tell whether an error of the database is that of a foreign key whose target is gone."""
+    """Return whether an error of the database is that of a foreign key whose target is gone."""
     if not isinstance(error, IntegrityError):
         return False
-    # SQLSTATE 23503 (PostgreSQL), or SQLite's own words.
+    # SQLSTATE 23503 of PostgreSQL, or the text of SQLite's error.
     return sqlstate(error) == "23503" or "FOREIGN KEY" in str(error)
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """Return PostgreSQL's code of an error of Django's; None where there is none.
+    """Return PostgreSQL's code for the cause of a Django error; None if there is none.
 
     psycopg calls it `sqlstate`, psycopg2 `pgcode`.
     """

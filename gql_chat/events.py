@@ -1,7 +1,7 @@
-"""The typed events: what happened in a room, or to a user, for whoever has to hear of it.
+"""The typed events: each says what happened in a room or to a user.
 
 An event holds model instances and plain values. The schema has a type of the same name for
-each; rendering an event selects all of that type.
+each event; rendering an event selects all fields of that type.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The guard: one per event loop; ends what was opened with a login that has ended.
+"""The guard: one per event loop; it ends connections whose login has ended.
 
-It has a thread of its own: a store of sessions that hangs keeps nobody else waiting, neither an
-event of a room nor a look at the log.
+It has a thread of its own. So a store of sessions that hangs delays neither the events of rooms nor
+the reading of the log.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from .sql.threads import DatabaseThreads
 
 logger = logging.getLogger("gql_chat")
 
-LOOK_SECONDS = 2.0
-"""How often it is looked whose turn it is."""
+CHECK_SECONDS = 2.0
+"""Seconds between two searches for logins that are due."""
 
 EVERY_SECONDS = 30.0
-"""How often a login is judged of which nobody asks meanwhile."""
+"""Seconds after which a login is due again."""
 
 ANSWER_SECONDS = 5.0
-"""How long who asks waits; then the store is taken to be away."""
+"""How long `check` waits for an answer; then the store is taken to be away."""
 
 AT_ONCE = 200
-"""How many logins are judged together: who asks waits for no more than these."""
+"""How many logins are judged together at most. One call of `check` waits for no more than these."""
 
 LONGEST_TIMER = 24 * 60 * 60.0
-"""An event loop's clock and the one of the wall drift apart, so a long timer is set again."""
+"""The longest timer. It then starts again: the event loop's clock drifts from the wall clock."""
 
 
 @dataclass(slots=True)
@@ -51,9 +51,9 @@ class _Watched:
     """A login that is watched.
 
     Attributes:
-        end: what to do when it has ended.
+        end: called when it has ended.
         due: when it is judged next, by the event loop's clock.
-        timer: rings when its time is over, where it has one.
+        timer: calls when the login expires; None if it never does.
     """
 
     end: Callable[[], None]
@@ -62,7 +62,7 @@ class _Watched:
 
 
 class Guard:
-    """Judges the logins of an event loop's connections, when asked and by itself."""
+    """Judges the logins of an event loop's connections, on request and regularly."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -70,18 +70,18 @@ class Guard:
         self._watched: dict[Login, _Watched] = {}
         self._asked: dict[Login, asyncio.Future[ChatError | None]] = {}
         self._answering: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._sought: set[asyncio.Future[Exception | None]] = set()
         self._is_away = False
 
-    # Who asks
+    # On request
 
     async def check(self, login: Login) -> None:
-        """Judge a login now. Those who ask at the same time are answered together.
+        """Judge a login now. Calls that come at the same time are answered together.
 
         Raises:
             NotAuthenticated: it has ended.
-            Unavailable: whoever knows that is away.
+            Unavailable: the store of its session does not answer.
         """
         if login.is_expired:
             raise ended()
@@ -104,7 +104,8 @@ class Guard:
     async def _answer(self) -> None:
         try:
             while asked := [login for login, _ in zip(self._asked, range(AT_ONCE), strict=False)]:
-                # Who asks from here on is answered by what holds later.
+                # Taken out before the judging: a call that comes during it gets a judgement of
+                # its own, which knows what has happened until that call.
                 answers = {login: self._asked.pop(login) for login in asked}
                 judgement = await self._judge(asked)
                 for login, answer in answers.items():
@@ -117,12 +118,12 @@ class Guard:
             self._rest()
 
     async def misses_login(self, scope: Scope) -> bool:
-        """Tell whether an anonymous connection may only seem so, since its store is away."""
+        """Return whether an anonymous connection may have a login in a store that is away."""
         shown = find_shown(scope)
         if shown is None:
             return False
         if len(self._sought) >= AT_ONCE:
-            return True  # clients come again and again, and a store that hangs answers none of them
+            return True  # the store hangs: do not queue every client that tries again
         job = self._threads.run(find_outage, shown)
         self._sought.add(job)
         job.add_done_callback(self._found)
@@ -139,24 +140,24 @@ class Guard:
         self._sought.discard(job)
         self._rest()
 
-    # What is watched
+    # Regularly
 
     def watch(self, login: Login, end: Callable[[], None]) -> None:
-        """Call `end` when a login has ended, within a minute, until it is forgotten.
+        """Call `end` within a minute after a login has ended, until `forget`.
 
-        One with nothing to judge costs nothing.
+        A login that cannot end costs nothing.
         """
         if login.store is None and login.expires_at is None:
             return
-        # Thousands come at once after a restart: their turns do not.
+        # Thousands connect at once after a restart. A random delay spreads their judgements.
         delay = random.random() * EVERY_SECONDS if login.is_proven else 0.0
         self._watched[login] = _Watched(end, self._loop.time() + delay)
         self._set_timer(login)
-        if self._looking is None:
-            self._looking = self._loop.create_task(self._look_again_and_again())
+        if self._checking is None:
+            self._checking = self._loop.create_task(self._check_regularly())
 
     def forget(self, login: Login) -> None:
-        """Watch a login no more."""
+        """Stop watching a login."""
         watched = self._watched.pop(login, None)
         if watched is not None and watched.timer is not None:
             watched.timer.cancel()
@@ -164,10 +165,11 @@ class Guard:
 
     def _rest(self) -> None:
         if not self._watched:
-            if self._looking is not None:
-                self._looking.cancel()
-                self._looking = None
-            # It does what waits, and starts again when it is needed. Not beside one that hangs.
+            if self._checking is not None:
+                self._checking.cancel()
+                self._checking = None
+            # The thread finishes its queue and ends; the next job starts another. While a search
+            # hangs it is kept, so that no second thread hangs beside it.
             if not self._sought:
                 self._threads.close()
 
@@ -182,16 +184,16 @@ class Guard:
             delay = min(left, LONGEST_TIMER)
             watched.timer = self._loop.call_later(delay, self._set_timer, login)
 
-    async def _look_again_and_again(self) -> None:
+    async def _check_regularly(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             try:
-                await self._look()
+                await self._check_due()
             except Exception:
-                logger.exception("Logins could not be looked at.")
+                logger.exception("Logins could not be checked.")
 
-    async def _look(self) -> None:
-        """Judge those whose turn it is."""
+    async def _check_due(self) -> None:
+        """Judge the logins that are due."""
         now = self._loop.time()
         due = [
             login

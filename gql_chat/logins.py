@@ -1,7 +1,7 @@
-"""Logins: what a connection was opened with, and whether that still holds.
+"""Logins: the login that a connection was opened with, and whether it still holds.
 
-A request is judged by Django once, and over. A socket stays, so its login is judged again and
-again: as Django judges a request that comes with the same cookie, and by the end that a project's
+Django judges a request once, and the request is over. A socket stays open, so its login is judged
+again and again: as Django judges a request with the same cookie, and by the expiry that a project's
 middleware gave it. Many are judged at once, since a process holds thousands.
 """
 
@@ -42,7 +42,7 @@ from .errors import RETRY_AFTER, NotAuthenticated, Unavailable
 
 Scope = Mapping[str, Any]
 Data = Mapping[str, Any]
-"""What a session holds; nothing, where it has ended."""
+"""The data of a session; empty if it has ended."""
 
 PROBE = "gql_chat.logins.probe"
 """The key in the sessions' cache that shows whether the cache keeps anything."""
@@ -50,18 +50,18 @@ PROBE = "gql_chat.logins.probe"
 PROBE_SECONDS = 24 * 60 * 60
 
 _KEY = re.compile(r"[\w.:~-]{8,128}", re.ASCII)
-"""What the key of a session that is kept on a server may look like."""
+"""The form of a key of a session that is kept on a server."""
 
 
 class Login:
-    """What a connection was opened with. Each connection has its own.
+    """The login of one connection.
 
     Args:
-        user_id: whose login it is.
-        store: the class that loads the session; None where there is none to judge.
+        user_id: the user.
+        store: the class that loads the session; None if there is no session to judge.
         session_key: the key of the session that came with the connection, judged or not.
         expires_at: when the login ends, in seconds since 1970; None for no such end.
-        is_proven: whether the user is known to have come from that session.
+        is_proven: whether the user is known to come from that session.
     """
 
     __slots__ = ("expires_at", "is_proven", "session_key", "store", "user_id")
@@ -85,7 +85,7 @@ class Login:
     def of(cls, scope: Scope) -> Login:
         """Return the login of an ASGI scope that is about to be served.
 
-        The session of the scope is looked at here and never again: it holds what was loaded once.
+        The scope's session is read here and never again: its data is from when it was loaded.
 
         Raises:
             ImproperlyConfigured: a middleware gave an `expires_at` that is no time.
@@ -107,22 +107,22 @@ class Login:
 
     @property
     def is_expired(self) -> bool:
-        """Whether the end is over that it had from the start."""
+        """Whether the time `expires_at` has passed."""
         return self.expires_at is not None and time.time() >= self.expires_at
 
     def owns(self, data: Data) -> bool:
-        """Tell whether a session with this data is one of this user."""
+        """Return whether a session with this data belongs to this user."""
         try:
             return bool(get_user_model()._meta.pk.to_python(data[SESSION_KEY]) == self.user_id)
         except (KeyError, ValidationError):
             return False
 
     def check(self) -> None:
-        """Judge the login now. It asks the session's store and the database.
+        """Judge the login now, by the session's store and the database.
 
         Raises:
             NotAuthenticated: it has ended.
-            Unavailable: whoever knows that is away.
+            Unavailable: the store or the database does not answer.
         """
         judgement = judge([self])
         if judgement.ended:
@@ -144,7 +144,7 @@ def unknown() -> Unavailable:
 
 
 def _find_store(session: Any) -> type[SessionBase] | None:
-    # The class of what Channels wraps: a LazyObject says it is of its object's class.
+    # Channels wraps the session in a LazyObject, whose `__class__` is that of the session.
     store = session.__class__
     return store if isinstance(store, type) and issubclass(store, SessionBase) else None
 
@@ -168,7 +168,7 @@ def _find_end(scope: Scope) -> float | None:
 def _to_float(number: float) -> float:
     try:
         return float(number)
-    except OverflowError:  # an integer that is larger than any float, as of a token for ever
+    except OverflowError:  # an integer larger than any float, as of a token that never expires
         return inf if number > 0 else -inf
 
 
@@ -177,12 +177,12 @@ def _to_float(number: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of logins that were judged; those in neither set hold.
+    """The result of judging logins. A login that is in neither set holds.
 
     Attributes:
-        ended: those that have ended.
-        unknown: those of which nobody could be asked.
-        problem: why not.
+        ended: the logins that have ended.
+        unknown: the logins whose store or backend failed.
+        problem: its error.
     """
 
     ended: set[Login]
@@ -191,12 +191,12 @@ class Judgement:
 
 
 def judge(logins: Iterable[Login]) -> Judgement:
-    """Judge logins as Django judges requests that come with their cookies.
+    """Judge logins as Django judges requests with their cookies.
 
-    The session is there and not expired, it is this user's, its backend is one of
-    `AUTHENTICATION_BACKENDS` and gives the user, its hash is that of the password (by any of the
-    secret keys), and the account is active. Nothing is written, to no session and no store but
-    for a probe in a cache. What a store or a backend raises is an outage: it ends no login.
+    A login holds if all of these are true: its session exists and has not expired; the session is
+    this user's; its backend is one of `AUTHENTICATION_BACKENDS` and finds the user; its hash fits
+    the password, by any of the secret keys; the account is active. Nothing is written but a probe
+    in a cache. An error of a store or a backend is an outage, and ends no login.
     """
     over: set[Login] = set()
     lost: set[Login] = set()
@@ -220,7 +220,11 @@ def judge(logins: Iterable[Login]) -> Judgement:
 
 
 def _find_ended(held: list[tuple[Login, Data]]) -> set[Login]:
-    """Return those logins that are not, or no longer, what their sessions say."""
+    """Return the logins whose sessions do not support them, or not any more.
+
+    Args:
+        held: the logins, each with the data of its session.
+    """
     over: set[Login] = set()
     by_backend: dict[str, list[tuple[Login, Data]]] = defaultdict(list)
     for login, data in held:
@@ -228,7 +232,7 @@ def _find_ended(held: list[tuple[Login, Data]]) -> set[Login]:
         if login.owns(data):
             login.is_proven = True
         elif not login.is_proven:
-            login.store = None  # the user came from elsewhere, so there is nothing to judge
+            login.store = None  # the user came from elsewhere, so no session is to be judged
             continue
         if login.owns(data) and backend in settings.AUTHENTICATION_BACKENDS:
             by_backend[backend].append((login, data))
@@ -248,7 +252,10 @@ def _find_ended(held: list[tuple[Login, Data]]) -> set[Login]:
 
 
 def _load_users(path: str, user_ids: set[Any]) -> dict[Any, Any]:
-    """Return the users that a backend lets in; of Django's own in one query, from the primary."""
+    """Return the users that a backend lets in, by id.
+
+    Django's own backends take one query, to the primary database.
+    """
     backend: Any = load_backend(path)
     if type(backend).get_user is ModelBackend.get_user:
         model = get_user_model()
@@ -263,7 +270,7 @@ def _is_verified(user: Any, session_hash: Any) -> bool:
         return True
     if not session_hash:
         return False
-    # The fallbacks are worked out only where the first one does not fit.
+    # The hashes of fallback keys are computed only if the first one does not fit.
     hashes = chain([user.get_session_auth_hash()], _lazy(user.get_session_auth_fallback_hash))
     return any(constant_time_compare(session_hash, found) for found in hashes)
 
@@ -276,13 +283,13 @@ def _lazy(make: Any) -> Iterable[str]:
 
 
 def read_sessions(store: type[SessionBase], keys: Collection[str]) -> dict[str, Data]:
-    """Return what sessions hold, by key; without those that have ended, or with nothing in them.
+    """Return the data of sessions, by key; without sessions that have ended, or are empty.
 
-    Django's sessions in the database take one query whatever their number, those in a cache one
-    request; others are loaded one by one.
+    Django's sessions in the database take one query for all, those in a cache one request. Others
+    are loaded one by one.
 
     Raises:
-        Exception: the store is away. (Django's own `load` would give an empty session.)
+        Exception: the store is away. (Django's own `load` would return an empty session.)
     """
     if store.load is db_store.SessionStore.load:
         return _read_rows(store, keys)
@@ -298,7 +305,7 @@ def _read_rows(store: Any, keys: Collection[str]) -> dict[str, Data]:
     if not keys:
         return {}
     model = store.get_model_class()
-    # A replica may be behind, and would end a login that has just begun.
+    # From the primary: a replica may be behind, and a login that has just begun would end.
     rows = model.objects.using(router.db_for_write(model)).filter(
         session_key__in=keys, expire_date__gt=timezone.now()
     )
@@ -320,7 +327,11 @@ def _read_cache(store: Any, keys: Collection[str]) -> dict[str, Data]:
 
 
 def _prove_cache() -> None:
-    """Make sure that the cache keeps things: some are silent where they cannot reach a server."""
+    """Make sure that the cache keeps values: some raise nothing if they cannot reach a server.
+
+    Raises:
+        ConnectionError: it keeps nothing.
+    """
     cache = caches[settings.SESSION_CACHE_ALIAS]
     if cache.get(PROBE) is None:
         cache.set(PROBE, True, PROBE_SECONDS)
@@ -332,12 +343,12 @@ def _read_cached_rows(store: Any, keys: Collection[str]) -> dict[str, Data]:
     try:
         return _ask_cache(store, keys)
     except Exception:
-        return {}  # the database knows, too
+        return {}  # the database has the sessions, too
 
 
 def _load(store: type[SessionBase], key: str) -> Data:
     session = store(key)
-    # Loading a session that has ended, Django's files and cookies would begin another one.
+    # Django's stores of files and cookies begin another session when they load one that has ended.
     for name in ("create", "delete"):
         setattr(session, name, _do_nothing)
     data: Data = session.load()
@@ -347,29 +358,29 @@ def _load(store: type[SessionBase], key: str) -> Data:
 
 
 def _do_nothing(*_: Any) -> None:
-    """Stand in for what a store does about a session that has ended."""
+    """Replace the methods by which a store begins or deletes a session."""
 
 
 def _prove(session: SessionBase, key: str) -> None:
-    """Make sure that a store that gave nothing has nothing to give.
+    """Make sure that a store which returned an empty session is not away.
 
     Raises:
-        Exception: it is away.
+        Exception: it is.
     """
     is_there = type(session)().exists(key)
     if isinstance(session, file_store.SessionStore):
         os.stat(os.path.join(session.storage_path, "."))
-        # It takes its own key back where it could not read the file.
+        # The store sets its key to None if it cannot read the file.
         if is_there and session.session_key is None:
             raise OSError("The file of a session cannot be read.")
 
 
 Shown = tuple[type[SessionBase], str]
-"""A store, and a key that a client says it has there."""
+"""A store, and the key of a session in it, as a client's cookie claims."""
 
 
 def find_shown(scope: Scope) -> Shown | None:
-    """Return the session that a connection's cookie names; None where it names none."""
+    """Return the session that a connection's cookie names; None if it names none."""
     store = _find_store(scope.get("session"))
     key = scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME)
     if store is None or not isinstance(key, str) or _KEY.fullmatch(key) is None:
@@ -378,10 +389,10 @@ def find_shown(scope: Scope) -> Shown | None:
 
 
 def find_outage(shown: Shown) -> Exception | None:
-    """Return why the store of a session does not answer; None where it does.
+    """Return the error of a session's store that does not answer; None if it answers.
 
-    Most stores give an empty session then, and so the authentication gives an anonymous user: who
-    has a login is told to log in again.
+    Most stores return an empty session if they cannot answer, and then the authentication finds an
+    anonymous user. Without this check a user who has a login would be told to log in again.
     """
     store, key = shown
     try:

@@ -1,4 +1,4 @@
-"""Who may do what in a room: membership, roles and django-guardian's object permissions."""
+"""Permissions of members in a room: by membership, role and django-guardian's permissions."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class PermissionHandler:
-    """Every "may this member…". A project subclasses it (`PERMISSION_HANDLER_CLASS`).
+    """Answers whether a member may do something. Projects subclass it (`PERMISSION_HANDLER_CLASS`).
 
-    Every method takes a membership with its `room` and a `user` read in this very operation,
-    so that a right granted or revoked holds for the next event. That the user is a member is
-    known when a method is asked.
+    Each method takes a membership with its `room` and its `user`. The operation has just read
+    them, so a right that is granted or revoked takes effect with the next event. The caller has
+    checked before that the user is a member.
     """
 
     def holds(self, membership: Membership, permission: str) -> bool:
-        """Tell whether the member holds an object permission on the room, by groups too.
+        """Return whether the member holds an object permission on the room, by groups too.
 
-        It is what guardian's checker answers, read from the database that is written: a replica
-        may not know yet of a permission that was taken.
+        The answer is that of guardian's checker, but from the primary database: a replica may not
+        know yet of a permission that was revoked.
         """
         user: Any = membership.user
         if getattr(user, "is_superuser", False):
@@ -42,44 +42,44 @@ class PermissionHandler:
         )
 
     def can_send(self, membership: Membership) -> bool:
-        """Tell whether the member may write messages in the room, or type in it."""
+        """Return whether the member may write messages in the room, or type in it."""
         return membership.room.rules.may_send(membership, self.holds)
 
     def can_send_as_outsider(self, user: Any, room: AbstractRoom) -> bool:
-        """Tell whether a user who is no member may write messages in the room all the same.
+        """Return whether a user who is no member may write messages in the room all the same.
 
-        Nobody by default. Where it is True, `can_send` is asked with the membership that a
-        plain member would have.
+        By default nobody may. If this returns True, `can_send` is called with the membership that
+        a plain member would have.
         """
         return False
 
     def can_add_members(self, membership: Membership) -> bool:
-        """Tell whether the member may bring others in."""
+        """Return whether the member may bring others in."""
         return membership.room.rules.may_add(membership, self.holds)
 
     def can_remove_members(self, membership: Membership) -> bool:
-        """Tell whether the member may put others out."""
+        """Return whether the member may put others out."""
         return membership.room.rules.may_remove(membership, self.holds)
 
     def can_modify(self, membership: Membership) -> bool:
-        """Tell whether the member may change the room, its roles and permissions."""
+        """Return whether the member may change the room, its roles and permissions."""
         return membership.room.rules.may_modify(membership)
 
     def can_delete(self, membership: Membership) -> bool:
-        """Tell whether the member may delete the room for everybody."""
+        """Return whether the member may delete the room for everybody."""
         return membership.room.rules.may_delete(membership)
 
     def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
-        """Tell whether the member may edit or delete a message of the room."""
+        """Return whether the member may edit or delete a message of the room."""
         return message.sender_id == membership.user_id
 
     def can_inspect(self, user: Any) -> bool:
-        """Tell whether a user may look into rooms that they are not in: records and streams."""
+        """Return whether a user may look into rooms that they are not in: records and streams."""
         return bool(getattr(user, "is_staff", False))
 
 
 class _Unrestricted(PermissionHandler):
-    """What the system may do: everything."""
+    """The permissions of the system: it may do everything."""
 
     def holds(self, membership: Membership, permission: str) -> bool:
         return True
@@ -108,13 +108,13 @@ class _Unrestricted(PermissionHandler):
 
 @cache
 def unrestricted(handler: type[PermissionHandler]) -> type[PermissionHandler]:
-    """Return a permission handler that allows everything, and has what else `handler` has."""
+    """Return a permission handler that allows everything, with all other methods of `handler`."""
     allowing: type[PermissionHandler] = type("Unrestricted", (_Unrestricted, handler), {})
     return allowing
 
 
 def grant(room: AbstractRoom, user_ids: Iterable[Any], codenames: Iterable[str]) -> None:
-    """Give users object permissions on a room; those they hold already are left alone."""
+    """Give users object permissions on a room; permissions that they hold already stay."""
     content_type = ContentType.objects.get_for_model(room)
     permissions = Permission.objects.filter(content_type=content_type, codename__in=list(codenames))
     user_ids = list(user_ids)
@@ -137,7 +137,7 @@ def grant(room: AbstractRoom, user_ids: Iterable[Any], codenames: Iterable[str])
 def revoke(
     room: AbstractRoom, user_ids: Iterable[Any], codenames: Iterable[str] | None = None
 ) -> None:
-    """Take object permissions on a room from users: those named, or all."""
+    """Take object permissions on a room from users: those in `codenames`, or all."""
     held = UserObjectPermission.objects.filter(**_on(room), user_id__in=list(user_ids))
     if codenames is not None:
         held = held.filter(permission__codename__in=list(codenames))

@@ -1,11 +1,11 @@
-"""Cleans what people write, so that a page may show it as HTML.
+"""Cleaning of texts that users write, so that a page may show them as HTML.
 
-bleach cleans by html5lib's parser, and that is not linear: it opens `<i>` again in each `<li>` that
-follows, searches all that is open, and compares each attribute with those before it. So the parser
-counts its work here, and stops where no honest text would have brought it.
+bleach uses html5lib's parser, whose time is not linear: it opens an `<i>` again in each `<li>` that
+follows, searches all open elements, and compares each attribute with those before it. So the parser
+here counts its work, and refuses a text that makes more than any honest text would.
 
-It is made anew for each text. A `bleach.Cleaner` is not for two threads at once; a new one costs
-less than a tenth of a millisecond, and nothing of a text that was refused is left in it.
+Each text gets a new cleaner. A `bleach.Cleaner` is not for two threads at once; a new one costs
+less than a tenth of a millisecond, and keeps nothing of a refused text.
 """
 
 from __future__ import annotations
@@ -25,34 +25,35 @@ ATTRIBUTES = {"a": ["href", "title", "target"], "*": ["class", "id"]}
 PROTOCOLS = frozenset(["http", "https", "mailto"])
 
 MARKUP_LIMIT = 50_000
-"""How long a text with markup may be, where `MAX_MESSAGE_LENGTH` allows more.
+"""How long a text with markup may be at most, even if `MAX_MESSAGE_LENGTH` allows more.
 
-Some work of html5lib is not counted, since it is little up to here: it looks for each element among
-its siblings. With the default length nothing takes a tenth of a second, with this one a second.
+The parser here does not count all work of html5lib, which searches each element among its siblings.
+Up to this length that is little: no text of the default length takes a tenth of a second, and none
+of this length a second.
 """
 
 MAX_DEPTH = 100
 """How many elements may be open at once. A dozen lists within each other are two dozen."""
 
 MAX_REOPENED = 32
-"""How many of `<b>`, `<i>` and the like may wait to be opened again, as each paragraph does it."""
+"""How many open `<b>`, `<i>` and the like there may be: each paragraph opens them again."""
 
 WORK = 200
-"""How much work a character may make: for each text at least that of 10,000."""
+"""How much work is allowed for each character. A short text may make that of 10,000 characters."""
 
 ELEMENT_WORK = 600
-"""What making an element counts, beside comparing two attributes, or copying a character of one."""
+"""The work of making an element. To compare two attributes, or to copy a character of one, is 1."""
 
-# Text with neither markup nor control characters has nothing that the cleaner would change.
+# The cleaner changes nothing in a text without markup and control characters.
 _SUSPECT = re.compile(r"[<>&\x00-\x08\x0b-\x1f]")
 
-# Python refuses to read so long a number, and bleach takes it apart digit by digit. It names no
-# character: what people wrote is shown as they wrote it.
+# Python refuses to read so long a number, and bleach takes it apart digit by digit. No character
+# has such a number, so the text is shown as it was written.
 _NO_CHARACTER = re.compile(r"&(?=#[xX]?[0-9a-fA-F]{33})")
 
 
 def needs_cleaning(content: str) -> bool:
-    """Tell whether cleaning a content may take long or change it: it is more than plain text."""
+    """Return whether a content is more than plain text, so that cleaning may change it."""
     return _SUSPECT.search(content) is not None
 
 
@@ -66,10 +67,10 @@ def clean(
     """Return `content` with the allowed tags only; other tags go, their text stays.
 
     Args:
-        content: what somebody wrote.
-        tags: those that stay.
-        attributes: those that stay, by tag, or `*`, as bleach takes them.
-        protocols: those that links may have.
+        content: the text as the user wrote it.
+        tags: the tags that stay.
+        attributes: the attributes that stay, by tag, or `*`, as bleach takes them.
+        protocols: the protocols that links may have.
 
     Raises:
         Invalid: the markup would take too much work; the detail names `content`.
@@ -81,29 +82,29 @@ def clean(
             {"content": f"At most {MARKUP_LIMIT} characters are allowed of a text with markup."}
         )
     cleaner = bleach.Cleaner(tags=tags, attributes=attributes, protocols=protocols, strip=True)
-    # `Cleaner.parser` is what bleach parses with. It is in bleach's type stubs, and nothing more
-    # says that it stays: tests/unit/test_sanitize.py fails where it is not asked any more.
+    # Private API of bleach: it parses with `Cleaner.parser`, which only its type stubs name.
+    # tests/unit/test_sanitize.py fails if bleach does not use it any more.
     cleaner.parser = _Parser(tags, len(content))
     cleaned: str = cleaner.clean(_NO_CHARACTER.sub("&amp;", content))
     return cleaned
 
 
-# html5lib and bleach keep what they make at first in dicts that threads would share while they are
-# filled: they are filled here, on import.
+# html5lib and bleach fill dicts on first use, which threads would share meanwhile: so fill them
+# here, on import.
 _Element: Any = bleach.Cleaner().parser.tree.elementClass
 
 
 class _Parser(html5lib_shim.BleachHTMLParser):
-    """bleach's parser, which stops where a text makes too much work.
+    """bleach's parser, which refuses a text that makes too much work.
 
-    It relies on what html5lib calls its parts: `tree.elementClass` makes each element,
-    `tree.openElements` and `tree.activeFormattingElements` are what it searches, and
-    `tokenizer.attributeNameState` compares an attribute with those before it. bleach carries
-    an html5lib of its own that is not developed further.
+    It relies on html5lib's names: `tree.elementClass` makes each element, the parser searches
+    `tree.openElements` and `tree.activeFormattingElements`, and `tokenizer.attributeNameState`
+    compares an attribute with those before it. bleach carries a copy of html5lib that is not
+    developed further.
 
     Args:
-        tags: those that stay.
-        length: how long the text is.
+        tags: the tags that stay.
+        length: the length of the text.
     """
 
     def __init__(self, tags: Iterable[str], length: int) -> None:
@@ -146,7 +147,7 @@ class _Parser(html5lib_shim.BleachHTMLParser):
         def read_attribute_name() -> Any:
             nonlocal counted
             attributes = tokenizer.currentToken["data"]
-            if attributes[-1] is not counted:  # it is asked for each letter but those of ASCII
+            if attributes[-1] is not counted:  # called again for each letter that is not ASCII
                 counted = attributes[-1]
                 self.count(len(attributes))
             return read()
@@ -155,7 +156,7 @@ class _Parser(html5lib_shim.BleachHTMLParser):
         super().mainLoop()
 
     def parseError(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
-        """Note nothing: nobody asks where an error stands, and to find that is not linear."""
+        """Note nothing: nobody needs an error's position, and its search is not linear."""
 
 
 class _CountedElement(_Element):  # type: ignore[misc]
@@ -167,17 +168,17 @@ class _CountedElement(_Element):  # type: ignore[misc]
         self._parser = parser
 
     def removeChild(self, node: Any) -> None:  # noqa: N802
-        """Remove a child, which is searched among all children."""
+        """Remove a child; html5lib searches it among all children."""
         self._parser.count(len(self.childNodes))
         super().removeChild(node)
 
     def insertBefore(self, node: Any, sibling: Any) -> None:  # noqa: N802
-        """Insert a child before one that is searched among all children: what tables do."""
+        """Insert a child before another; html5lib searches that one among all children."""
         self._parser.count(len(self.childNodes))
         super().insertBefore(node, sibling)
 
     def cloneNode(self) -> _CountedElement:  # noqa: N802
-        """Return a copy without children. Its attributes are work: they are cleaned again."""
+        """Return a copy without children. Its attributes count: bleach cleans them again."""
         self._parser.count(sum(map(len, self.attributes.values())))
         copy = type(self)(self._parser, self.name, self.namespace)
         copy.attributes = dict(self.attributes)

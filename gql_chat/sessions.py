@@ -1,4 +1,4 @@
-"""What a process does about its sockets: keep their sessions alive, ask who may keep theirs."""
+"""Sessions of sockets: the process that holds a socket keeps its session alive, or ends it."""
 
 from __future__ import annotations
 
@@ -52,37 +52,42 @@ def keep_alive(channel_names: Iterable[str]) -> None:
 
 
 def connected(users: QuerySet[Any]) -> QuerySet[Any]:
-    """Return those of the users who have an open socket, in whatever process."""
+    """Return the users among these who have an open socket, in any process."""
     since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
     open_ones = get_model("Session").objects.filter(alive_at__gte=since)
     return users.filter(pk__in=open_ones.values("user_id"))
 
 
 def find_dead() -> Any:
-    """Return the sessions that are silent and whose leases no process has renewed."""
+    """Return the sessions that neither their client nor their process has kept alive."""
     since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
     return get_model("Session").objects.filter(alive_at__lt=since, last_seen__lt=since)
 
 
 def delete_dead() -> int:
-    """Delete dead sessions; return how many went."""
+    """Delete dead sessions; return how many rows were deleted."""
     deleted: int = find_dead().delete()[0]
     return deleted
 
 
 def find_inactive(user_ids: Iterable[str]) -> set[str]:
-    """Return those of the users whose accounts are gone or deactivated. One query."""
+    """Return the users among these whose accounts are gone or deactivated, in one query."""
     wanted = set(user_ids)
     return wanted - {str(user.pk) for user in _active_users.all(wanted)}
 
 
 def fingerprint(session_key: str) -> str:
-    """Return what stands for a login session between processes; the key itself is a secret."""
+    """Return the hash that names a login session between processes: its key is a secret."""
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
 def announce_sign_out(user_id: Any, session_key: str | None = None) -> None:
-    """Let every process close the sockets of a user, or those opened with one login session."""
+    """Make every process close the sockets of a user.
+
+    Args:
+        user_id: the user.
+        session_key: the login session, if only the sockets opened with that one are to close.
+    """
     login = None if session_key is None else fingerprint(session_key)
     streams.announce(
         streams.Envelope(streams.user_stream(user_id), 0, "", "", {"signed_out": login})

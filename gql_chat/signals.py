@@ -1,7 +1,7 @@
-"""The promises that hold for every code path: the ORM, the admin, a shell, an operation.
+"""Signal receivers: the promises that hold for the ORM, the admin, a shell and operations alike.
 
-Receivers ask for the models in use, so they serve swapped models with nothing to reconnect.
-What a manager writes in bulk is followed up once for all rows, through `members_changed`.
+`connect` connects them to the models in use, so they serve swapped models, too. After a manager has
+written rows in bulk, which sends no signal for each row, `members_changed` stands for all of them.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ from .permissions import grant, revoke, revoke_all
 from .sessions import announce_sign_out, connected
 
 _OWN_APPS = {"gql_chat", "guardian"}
-"""The apps in whose tables the package writes what refers to accounts."""
+"""The apps in whose tables the package writes rows that refer to accounts."""
 
 notification_created = Signal()
-"""Sent after the commit that made a notification: what a push service builds on.
+"""Sent after the commit that made a notification, for push services.
 
 Arguments: `notification`; `recipients`, a queryset of the users who have not got it yet;
-`connected`, a queryset of those of them who have an open socket, whose clients have it by now as a
-rule; and `event`, what happened (`gql_chat.events.MessageSent` or `MessageReacted`). The querysets
-are lazy: who does not look at them pays nothing. The sender is the model of the notification.
+`connected`, a queryset of the recipients with an open socket, whose clients usually have it by now;
+and `event`, a `gql_chat.events.MessageSent` or `MessageReacted`. The querysets are lazy: a receiver
+that does not use them makes no query. The sender is the model of the notification.
 
-Receivers run on the thread that committed, for a client's event a database thread: they hand over
-to a queue and call no service. What one raises is logged and changes nothing.
+Receivers run on the thread that committed, for a client's event a database thread. So a receiver
+must hand over to a queue, and call no service. Its errors are logged and change nothing.
 """
 
 
@@ -77,9 +77,9 @@ def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: A
 def close_room(
     sender: type[AbstractRoom], instance: AbstractRoom, origin: Any = None, **kwargs: Any
 ) -> None:
-    """End the stream of a room that is about to go: its members hear that it is deleted.
+    """End the stream of a room that is about to be deleted: tell its members.
 
-    One that somebody else deleted meanwhile has told so.
+    If another transaction has deleted the room meanwhile, that one has told them.
     """
     deletion_of(origin, kwargs["using"]).rooms.add(instance.pk)
     with streams.transaction() as outbox:
@@ -89,16 +89,16 @@ def close_room(
 
 
 def forget_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
-    """Drop the object permissions of a room that is gone."""
+    """Delete the object permissions of a deleted room."""
     revoke_all(instance)
 
 
 def replace_reaction(
     sender: type[AbstractReaction], instance: AbstractReaction, **kwargs: Any
 ) -> None:
-    """Keep one reaction per user and message: another content takes the place of the old one.
+    """Keep one reaction per user and message: a new content replaces the old one.
 
-    The same content again is left to the constraint, which refuses it.
+    The constraint refuses the same content a second time.
     """
     if kwargs["raw"]:
         return
@@ -113,7 +113,7 @@ def replace_reaction(
 def notify_of_message(
     sender: type[AbstractMessage], instance: AbstractMessage, **kwargs: Any
 ) -> None:
-    """Make the notification of a new message; without an operation, note the activity too."""
+    """Make the notification of a new message; outside an operation, update the room's activity."""
     if not kwargs["created"] or kwargs["raw"]:
         return
     if not streams.is_running():
@@ -136,7 +136,7 @@ def notify_of_reaction(
 
 
 def _tell_of(notification: AbstractChatNotification, event: Event) -> None:
-    """Send `notification_created` after the commit, if anybody listens."""
+    """Send `notification_created` after the commit, if it has a receiver."""
     if notification_created.has_listeners(type(notification)):
         using = router.db_for_write(type(notification))
         transaction.on_commit(partial(_send_created, notification, event), using=using)
@@ -155,7 +155,7 @@ def _send_created(notification: AbstractChatNotification, event: Event) -> None:
 
 @receiver(registered, dispatch_uid="gql_chat.room_type")
 def connect_room_type(sender: type[AbstractRoom], **kwargs: Any) -> None:
-    """Hold the promises for a room type. Signals name their sender, so each model is told."""
+    """Connect the receivers for rooms to a room type: signals go by the model, proxies apart."""
     name = sender._meta.label
     post_save.connect(furnish_room, sender=sender, dispatch_uid=f"gql_chat.furnish.{name}")
     pre_delete.connect(close_room, sender=sender, dispatch_uid=f"gql_chat.close.{name}")
@@ -189,22 +189,22 @@ def connect() -> None:
             signal.connect(follow, sender=kind, dispatch_uid=f"gql_chat.{follow.__name__}")
     for signal, model, follow in deletions:
         for kind in _kinds(model):
-            # A row of a model that inherits with a table of its own goes with one of this model.
+            # A row of a child model with a table of its own is deleted with a row of this model,
+            # whose signal is enough.
             if kind._meta.concrete_model is model._meta.concrete_model:
                 signal.connect(follow, sender=kind, dispatch_uid=f"gql_chat.{follow.__name__}")
 
 
 def _kinds(model: Any) -> list[Any]:
-    """Return a model and those that inherit from it, a project's proxies: signals name their own.
+    """Return an installed model and all that inherit from it, such as a project's proxies.
 
-    Args:
-        model: one that is installed.
+    The signals of each go by its own class.
     """
     return [each for each in apps.get_models() if issubclass(each, model)]
 
 
 def _connect_on_change(*, setting: str, **_: Any) -> None:
-    # A test may put another proxy in the place of a room type.
+    # A test may name another proxy for a room type.
     if setting == SETTING:
         with suppress(ImproperlyConfigured):
             connect()
@@ -214,7 +214,7 @@ setting_changed.connect(_connect_on_change, dispatch_uid="gql_chat.signals")
 
 
 def guard_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
-    """Hold the room's rules for memberships that are written one by one."""
+    """Enforce the room's rules on memberships that are saved one by one."""
     if instance.in_bulk or kwargs["raw"]:
         return
     if not instance._state.adding:
@@ -232,12 +232,12 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
 
 
 def _guard_saved(instance: Membership, fields: Collection[str] | None) -> None:
-    """Refuse to make a membership somebody else's; note whether its role stays as it is stored."""
+    """Refuse to change the user or room of a membership; note whether the save keeps its role."""
     stored = Membership.objects.primary(pk=instance.pk).values_list("role", "user_id", "room_id")
-    role, *place = stored.first() or (None, instance.user_id, instance.room_id)
+    role, *owners = stored.first() or (None, instance.user_id, instance.room_id)
     moved = {
         name: "A membership stays that of one user in one room: end it, and begin another."
-        for name, was in zip(("user", "room"), place, strict=True)
+        for name, was in zip(("user", "room"), owners, strict=True)
         if (fields is None or name in fields) and getattr(instance, f"{name}_id") != was
     }
     if moved:
@@ -246,7 +246,7 @@ def _guard_saved(instance: Membership, fields: Collection[str] | None) -> None:
 
 
 def follow_membership(sender: type[Membership], instance: Membership, **kwargs: Any) -> None:
-    """Follow up a membership that was written by itself."""
+    """Send `members_changed` for a membership that was saved by itself."""
     if instance.in_bulk or kwargs["raw"] or (instance.keeps_role and not kwargs["created"]):
         return
     change = "added" if kwargs["created"] else "roles"
@@ -256,15 +256,15 @@ def follow_membership(sender: type[Membership], instance: Membership, **kwargs: 
 def note_membership(
     sender: type[Membership], instance: Membership, origin: Any = None, **kwargs: Any
 ) -> None:
-    """Note a membership that is about to go, to be followed up with the others that go with it."""
+    """Note a membership that is about to be deleted, so that its deletion is announced once."""
     if not instance.in_bulk:
         deletion = deletion_of(origin, kwargs["using"])
         deletion.memberships[instance.pk] = instance
         room_id = instance.room_id
         _lock_once(deletion, room_id)
         if isinstance(origin, AbstractRoom):
-            return  # nobody leads it any more
-        # Who leads is known under the lock alone: it may have come to this one meanwhile.
+            return  # the room is deleted, too, so it needs no heir
+        # Read the roles under the lock: this member may have become the leader meanwhile.
         if room_id not in deletion.leading:
             leading = Membership.objects.primary(room_id=room_id).exclude(role=Role.MEMBER)
             deletion.leading[room_id] = dict(leading.values_list("user_id", "role"))
@@ -272,7 +272,7 @@ def note_membership(
 
 
 def _lock_once(deletion: Deletion, room_id: Any) -> None:
-    """Lock a room before anything in it is deleted, as operations do."""
+    """Lock a room, as operations do, before the deletion deletes anything in it."""
     if room_id not in deletion.locked:
         deletion.locked.add(room_id)
         streams.lock(room_id)
@@ -281,7 +281,7 @@ def _lock_once(deletion: Deletion, room_id: Any) -> None:
 def follow_deletion(
     sender: type[Membership], instance: Membership, origin: Any = None, **kwargs: Any
 ) -> None:
-    """Follow up memberships that plain code deletes, or that go with their users' accounts."""
+    """Send `members_changed` for memberships that plain code deletes, or an account's deletion."""
     if instance.in_bulk:
         return
     deletion = deletion_of(origin, kwargs["using"])
@@ -297,7 +297,7 @@ def follow_deletion(
 
 
 def find_room(room_id: Any) -> Any:
-    """Return a room, locked for the transaction that is running; None where there is none."""
+    """Return a room, locked for the running transaction; None if there is no such room."""
     streams.lock(room_id)
     model = get_model("Room")
     return model.objects.using(router.db_for_write(model)).filter(pk=room_id).first()
@@ -313,7 +313,7 @@ def settle_members(
     accounts: Collection[Any] = (),
     **kwargs: Any,
 ) -> None:
-    """Let the object permissions of a room follow its members, and end what is over."""
+    """Let object permissions follow the members of a room, and delete the room if it is over."""
     leaders = [m.user_id for m in [*(added or []), *(roles or [])] if _leads(room, m)]
     former = [m.user_id for m in roles or [] if not _leads(room, m)]
     gone = [m.user_id for m in removed or []]
@@ -330,7 +330,7 @@ def settle_members(
             outbox.touch(streams.room_stream(room.pk), map(str, gone))
             keep_property(room)
             is_over = _end_if_over(room)
-            # Of a room whose type nobody declares any more there is nothing to show.
+            # The schema cannot show a room whose type is not declared any more.
             if room.rules.name and not outbox.is_told(room.pk, gone):
                 tell_of_removal(outbox, room, removed, is_over=is_over, accounts=accounts)
 
@@ -340,16 +340,16 @@ def _leads(room: AbstractRoom, membership: Membership) -> bool:
 
 
 def _end_if_over(room: AbstractRoom) -> bool:
-    """Delete a room that lost its last member, or one of the two that it needs; tell whether."""
+    """Delete a room without members, or a chat that lost one of its two; return whether it did."""
     if room.rules.paired or not Membership.objects.primary(room_id=room.pk).exists():
-        copy(room).delete()  # which forgets its key; the room is still to be shown
+        copy(room).delete()  # a copy: `delete` clears the key, and the events still show the room
         return True
     get_model("ChatNotification").objects.delete_finished(room_id=room.pk)
     return False
 
 
 def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs: Any) -> None:
-    """Lock the rooms of an account that is about to go, in the order of all operations."""
+    """Lock the rooms of an account that is about to be deleted, in the order of all operations."""
     deletion = deletion_of(origin, kwargs["using"])
     deletion.users.add(instance.pk)
     rooms = Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True)
@@ -358,9 +358,9 @@ def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs:
 
 
 def finish_account(sender: type[Any], instance: Any, using: str, **kwargs: Any) -> None:
-    """Delete what an account left after Django had collected what goes with it.
+    """Delete the rows of an account that appeared after Django had collected the rows to delete.
 
-    Its rooms were locked only then. Until that, its sockets could write on.
+    Its rooms were locked only after the collecting, so its sockets could write until then.
     """
     ours = {get_model(name) for name in chat_settings.MODELS}
     for relation in sender._meta.get_fields(include_hidden=True):
@@ -378,7 +378,7 @@ def finish_account(sender: type[Any], instance: Any, using: str, **kwargs: Any) 
 def note_message(
     sender: type[AbstractMessage], instance: AbstractMessage, origin: Any = None, **kwargs: Any
 ) -> None:
-    """Note a message that is about to go, to be told of with the others that go with it."""
+    """Note a message that is about to be deleted, so that its deletion is announced once."""
     deletion = deletion_of(origin, kwargs["using"])
     if not deletion.is_told:
         deletion.messages[instance.pk] = instance.room_id
@@ -388,7 +388,7 @@ def note_message(
 def tell_of_messages(
     sender: type[AbstractMessage], instance: AbstractMessage, origin: Any = None, **kwargs: Any
 ) -> None:
-    """Tell members of messages that plain code deleted, or that went with their senders."""
+    """Tell members of messages that plain code deleted, or the deletion of their senders."""
     deletion = deletion_of(origin, kwargs["using"])
     if deletion.is_told:
         return
@@ -412,12 +412,12 @@ def follow_sign_out(sender: type[Any], request: Any, user: Any, **kwargs: Any) -
 
 
 def lock_delivery(sender: type[Delivery], instance: Delivery, **kwargs: Any) -> None:
-    """Lock the room of a message that arrives: of its last two recipients one is the last."""
+    """Lock the room of a delivered message: of two last recipients at once, one must come last."""
     if not kwargs["raw"]:
         streams.lock(instance.message.room_id)
 
 
 def follow_delivery(sender: type[Delivery], instance: Delivery, **kwargs: Any) -> None:
-    """Delete the message's notification when nobody is left who waits for it."""
+    """Delete the message's notification when no recipient is left who has not got it."""
     if not kwargs["raw"]:
         get_model("ChatNotification").objects.delete_finished_of([instance.message_id])

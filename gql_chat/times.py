@@ -1,4 +1,4 @@
-"""Times: which of them a database and every zone can hold."""
+"""Times: the range that every database and every time zone can hold."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LATEST = datetime.max.replace(tzinfo=UTC) - _MARGIN
 def check_time(moment: datetime) -> datetime:
     """Return a time that can be stored, read and shown in any zone: in UTC, if it has a zone.
 
-    Python's times end with the years 1 and 9999, so one at their very ends has no counterpart in
-    some zones: there databases, Django and Python itself fail. PostgreSQL knows no zone that is
-    sixteen hours from UTC or more, as the texts of clients may name one.
+    Python's times go from the year 1 to 9999. A time at one of the ends has no counterpart in some
+    zones, so databases, Django and Python itself fail at it. PostgreSQL also knows no zone that is
+    sixteen hours or more from UTC, which the text of a client may name. Hence the time in UTC.
 
     Args:
-        moment: the time; without a zone it is judged as one in UTC.
+        moment: the time; without a zone it is checked as a time in UTC.
 
     Raises:
         ValueError: it is too close to an end.

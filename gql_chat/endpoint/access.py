@@ -1,4 +1,4 @@
-"""Who may use the endpoint, and on whose behalf."""
+"""Access: which users may use the endpoint, and on whose behalf."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _NOTED_LENGTH = 500
 
 
 def is_staff(user: Any) -> bool:
-    """Tell whether a user is staff: the rule unless `GRAPHQL_ACCESS` names another."""
+    """Return whether a user is staff: the rule unless `GRAPHQL_ACCESS` names another."""
     return bool(getattr(user, "is_staff", False))
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who has signed in at the endpoint.
+    """The user who makes a request or has opened a socket.
 
     Attributes:
-        user_id: the primary key of the user; None for nobody.
-        login: what the socket was opened with; None for a request, which Django has just judged.
+        user_id: the primary key of the user; None if nobody has signed in.
+        login: the login of a socket; None for a request, whose login Django has just checked.
         act_as: the user on whose behalf the caller wants to act, as the caller wrote it.
     """
 
@@ -50,7 +50,7 @@ class Caller:
 
     @classmethod
     def of(cls, user: Any, login: Login | None = None, act_as: Any = None) -> Caller:
-        """Return the caller for a user as Django's or Channels' middleware gives it."""
+        """Return the caller for the user that Django's or Channels' middleware found."""
         known = (
             user is not None
             and user.is_authenticated
@@ -59,20 +59,20 @@ class Caller:
         return cls(user.pk if known else None, login, act_as)
 
     def stay(self) -> Context:
-        """Return the context of what was begun before, as `enter` does.
+        """Return the context for an operation that has begun already.
 
-        Where a login cannot be judged, it is taken to hold.
+        It does what `enter` does, but a login that cannot be judged now is taken to hold.
         """
         return self._enter(began=True)
 
     def enter(self) -> Context:
-        """Return the context of one operation, by what holds now. Runs on a database thread.
+        """Return the context for a new operation, by the rights of now. Runs on a database thread.
 
         Raises:
             NotAuthenticated: nobody has signed in, or the account or login session has ended.
             PermissionDenied: the user may not use the endpoint, or may not act as the other.
             Invalid, NotFound: there is no such other user.
-            Unavailable: the store of the login's session is away.
+            Unavailable: the store of the login's session does not answer.
         """
         return self._enter(began=False)
 
@@ -104,7 +104,7 @@ class Caller:
 
 
 def note(context: Context, text: str) -> None:
-    """Write down, in one line, what somebody does on behalf of somebody else."""
+    """Log an operation that a user runs on behalf of another, in one line."""
     if context.actor_id is not None:
         logger.info(
             "User %s acts as user %s: %s",

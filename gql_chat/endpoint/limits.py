@@ -1,9 +1,9 @@
-"""What a request may ask for: depth, aliases, tokens, introspection, all from the settings.
+"""The limits of a request: depth, aliases, tokens and introspection, all from the settings.
 
-Strawberry's own limiters for depth and aliases walk a fragment as often as it is spread, which
-fragments that spread each other make exponential, and are new rules for every request, for which
-no validation is ever found in its cache. Here each fragment is walked once, and the rules are
-built once.
+Strawberry's own limiters for depth and aliases have two faults. They walk a fragment as often as it
+is spread, so fragments that spread each other take exponential time. And they are new rules for
+every request, so the cache of validations never has a hit. Here each fragment is walked once, and
+the rules are built once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ INTERNAL = {
     "Mutation": ("open_session", "heartbeat", "close_session"),
     "Subscription": ("events",),
 }
-"""Fields that the server uses itself: a socket's session is no client's to write."""
+"""Fields for the server alone: no client may write a socket's session."""
 
 CACHED = 256
 """How many documents are kept parsed and validated."""
@@ -63,7 +63,7 @@ class _Walk:
         self._measured: dict[str, tuple[int, int]] = {}
 
     def measure(self, selections: SelectionSetNode) -> tuple[int, int]:
-        """Return how deep a selection set is, and how many aliases stand in it."""
+        """Return the depth of a selection set, and the number of aliases in it."""
         depth = aliases = 0
         for node in selections.selections:
             inner_depth, inner_aliases = self._measure(node)
@@ -83,7 +83,7 @@ class _Walk:
 
     def _measure_fragment(self, name: str) -> tuple[int, int]:
         if name not in self._measured:
-            # A fragment that is unknown, or spreads itself, is another rule's to refuse.
+            # GraphQL's own rules refuse a fragment that is unknown, or spreads itself.
             self._measured[name] = (0, 0)
             if name in self._fragments:
                 self._measured[name] = self.measure(self._fragments[name].selection_set)
@@ -96,8 +96,8 @@ class SizeRule(ASTValidationRule):
     Args:
         context: of the validation.
         max_depth: how many fields may stand in each other; None for any number.
-        max_aliases: how many aliases a document may have; None for any number. What a
-            fragment has counts as often as it is spread.
+        max_aliases: how many aliases an operation may have; None for any number. Those of a
+            fragment count as often as it is spread.
     """
 
     def __init__(
@@ -129,29 +129,29 @@ class SizeRule(ASTValidationRule):
 
 
 class InternalFieldsRule(ValidationRule):
-    """Refuses the fields that the server uses itself."""
+    """Refuses the fields that are for the server alone."""
 
     context: ValidationContext
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
-        """Look at one field."""
+        """Check one field."""
         parent = self.context.get_parent_type()
         if parent is not None and node.name.value in INTERNAL.get(parent.name, ()):
             self.report_error(GraphQLError(f"{node.name.value!r} is not for clients.", node))
 
 
 class _Text(SchemaExtension):
-    """Refuses what no database could store."""
+    """Refuses the character U+0000, which PostgreSQL cannot store."""
 
     def on_parse(self) -> Iterator[None]:
-        """Look at the text before it is parsed."""
+        """Check the text before it is parsed."""
         if _NUL.search(self.execution_context.query or ""):
             raise Invalid("The character U+0000 is not allowed.")
         yield
 
 
 def extensions() -> Sequence[Any]:
-    """Return the extensions that keep the limits of the settings."""
+    """Return the extensions that enforce the limits of the settings."""
     rules: list[Any] = [
         partial(
             SizeRule,
@@ -169,10 +169,10 @@ def extensions() -> Sequence[Any]:
 
 
 def check_variables(variables: Any) -> None:
-    """Refuse variables that are nested too deeply or hold what no database could store.
+    """Refuse variables that are nested too deeply, or have the character U+0000 in them.
 
     Raises:
-        Invalid: naming what is wrong.
+        Invalid: the variables are refused.
     """
     level: list[Any] = [variables]
     for _ in range(DEEPEST_INPUT + 2):

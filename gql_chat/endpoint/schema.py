@@ -28,7 +28,7 @@ from ..streams import Envelope
 from ..streams.workers import make_readers
 from . import limits
 from .access import Caller, note
-from .followers import Follower
+from .subscribers import Subscriber
 
 AT_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
 """The operations that have one result."""
@@ -46,7 +46,7 @@ def get_threads() -> DatabaseThreads:
 def get_schema() -> EndpointSchema:
     """Return the endpoint's schema, of the same types as that of the socket.
 
-    Its limits are parts of it, so every change of the settings makes it anew.
+    The limits are parts of the schema, so it is built again when the settings change.
     """
     extensions = [*limits.extensions(), StoredFields, DjangoOptimizerExtension]
     with building:
@@ -56,11 +56,11 @@ def get_schema() -> EndpointSchema:
 class EndpointSchema(strawberry.Schema):
     """Runs operations that come as text.
 
-    Queries and mutations run on a database thread, a mutation's fields as one event each. What
-    was committed is published before the result goes back. A subscription runs on the event
-    loop and needs the database for reading the log only.
+    Queries and mutations run on a database thread; each field of a mutation is one event. Committed
+    envelopes are published before the result goes back. A subscription runs on the event loop, and
+    uses a database thread only to read the log.
 
-    `context_value` is the `Caller`: every operation finds out anew who that is.
+    `context_value` is the `Caller`: every operation checks the caller's rights again.
     """
 
     async def execute(
@@ -77,8 +77,8 @@ class EndpointSchema(strawberry.Schema):
 
         Raises:
             MissingQueryError: there is no text.
-            CannotGetOperationTypeError, InvalidOperationTypeError: it has no operation that is
-                asked for or allowed.
+            CannotGetOperationTypeError: it has no operation, or not the one that is asked for.
+            InvalidOperationTypeError: the operation is not allowed here.
         """
         allowed = AT_ONCE.intersection(allowed_operation_types or AT_ONCE)
         caller = cast("Caller", context_value)
@@ -117,7 +117,7 @@ class EndpointSchema(strawberry.Schema):
             yield _as_refusal(outcome)
             return
         context = outcome
-        context.follow = partial(self._follow, caller)
+        context.follow = partial(self._subscribe, caller)
         results: Any = await super().stream(
             query,
             variable_values=variables,
@@ -131,10 +131,10 @@ class EndpointSchema(strawberry.Schema):
         finally:
             await results.aclose()
 
-    def _follow(
+    def _subscribe(
         self, caller: Caller, stream: str, after: int | None
     ) -> AsyncGenerator[Envelope, None]:
-        return Follower(caller, get_threads()).follow(stream, after)
+        return Subscriber(caller, get_threads()).frames(stream, after)
 
     def _perform(
         self,
@@ -147,8 +147,8 @@ class EndpointSchema(strawberry.Schema):
         """Run a query or a mutation.
 
         Returns:
-            The result, or for a subscription the context that it may begin with; and what was
-            committed.
+            The result, or the context of a subscription, which has not begun yet; and the
+            committed envelopes.
         """
         with streams.capture() as envelopes:
             try:
@@ -174,11 +174,11 @@ class EndpointSchema(strawberry.Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        """Log nothing: what is worth it the exception handler logs."""
+        """Log nothing: the exception handler logs the errors that matter."""
 
 
 def _masked(result: ExecutionResult) -> ExecutionResult:
-    """Give every error the code and the detail that the socket gives, and nothing else."""
+    """Reduce every error to the code and the detail that the socket would send."""
     if result.errors:
         result.errors = [_mask(error) for error in result.errors]
     return result
@@ -191,17 +191,17 @@ def _mask(error: GraphQLError) -> GraphQLError:
 
 
 def _shown(message: str) -> str:
-    """Return a message of GraphQL's, without names that introspection would not tell."""
+    """Return a message of GraphQL's; without introspection it suggests no names."""
     shown = message if chat_settings.GRAPHQL_INTROSPECTION else _SUGGESTION.sub("", message)
     return shorten(shown)
 
 
 def _find_cause(error: GraphQLError) -> BaseException | None:
-    """Return what a resolver raised; None where GraphQL refuses the request itself."""
+    """Return the error that a resolver raised; None if GraphQL refuses the request itself."""
     cause: BaseException | None = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
-    # A value that a scalar refused has a place in the document, but none in the result.
+    # The error of a scalar that refused a value has nodes of the document, but no path of a result.
     refused = error.path is None and error.nodes is not None
     return None if refused and not isinstance(cause, ChatError) else cause
 
@@ -227,7 +227,7 @@ def _refuse(problem: ChatError) -> PreExecutionError:
 
 
 def _as_refusal(result: ExecutionResult) -> ExecutionResult:
-    """Mark a result of which nothing ran, for which sockets have a message of its own."""
+    """Mark a result of which nothing ran: over a socket it is sent as an `error` message."""
     if result.data is None and all(error.path is None for error in result.errors or ()):
         return PreExecutionError(data=None, errors=result.errors)
     return result

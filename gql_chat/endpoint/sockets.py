@@ -46,17 +46,17 @@ ACT_AS = "act_as"
 """The key of the connection's payload that names the user on whose behalf it is used."""
 
 SUBSTITUTE = 3000
-"""What is added to a close code below it where a server (daphne) does not send that."""
+"""Added to a close code below 3000 if the server (daphne) refuses to send that code."""
 
 _REASON_BYTES = 123  # as many as a close frame has room for
 
 
 class ChatGraphQLSocket:
-    """One socket. An ASGI application, made anew for each connection.
+    """One socket: an ASGI application with an instance for each connection.
 
     Mount it with `path("chat/graphql/", ChatGraphQLSocket.as_asgi())` inside the project's
-    `AuthMiddlewareStack`. It is no Channels consumer, which would read a client's messages into
-    memory however slowly they are answered: here what is not read yet waits at the client.
+    `AuthMiddlewareStack`. It is no Channels consumer: a consumer would read a client's messages
+    into memory, however slowly they are answered. Here unread messages wait at the client.
     """
 
     slow_seconds = 30.0
@@ -121,7 +121,7 @@ class ChatGraphQLSocket:
             self._ending = asyncio.get_running_loop().create_task(closing)
 
     async def _serve(self, handler: Any) -> None:
-        """Let the handler work until the client goes, or is found too slow."""
+        """Let the handler work until the client goes, or proves to be too slow."""
         serving = asyncio.create_task(handler.handle())
         too_slow = asyncio.create_task(self._too_slow.wait())
         try:
@@ -131,15 +131,15 @@ class ChatGraphQLSocket:
             too_slow.cancel()
             await asyncio.wait({serving, too_slow})
         if self._too_slow.is_set():
-            # By now nothing is kept for the client, which may take as long as it likes for this.
+            # The handler has ended, so nothing is kept in memory if the client is slow here, too.
             await self.close(CLOSE_TOO_SLOW, "Too slow: reconnect and go on from the last seq.")
         elif not serving.cancelled():
             serving.result()
 
     def _is_origin_allowed(self) -> bool:
-        """Tell whether the page that opened the socket may: as Django judges a POST.
+        """Return whether a page of this origin may open the socket, as Django judges a POST.
 
-        Who sends no origin is no browser, so carries nobody else's cookies.
+        A client without an `Origin` header is no browser, so it carries no other user's cookies.
         """
         headers = {
             name.decode("latin1").lower(): value.decode("latin1")
@@ -155,10 +155,10 @@ class ChatGraphQLSocket:
                 return True
         return False
 
-    # What the handler asks of a socket
+    # Strawberry's handler calls these
 
     async def iter_json(self) -> AsyncGenerator[object, None]:
-        """Give the client's messages, one when the one before is dealt with."""
+        """Give the client's messages; each is read when the handler is done with the one before."""
         while not self._closed:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
@@ -177,7 +177,7 @@ class ChatGraphQLSocket:
                 raise NonJsonMessageReceived from None
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send a message; a client that does not take it in time is done with."""
+        """Send a message. A client that does not take it in time is disconnected."""
         if self._closed or self._too_slow.is_set():
             return
         text = orjson.dumps(message, default=str).decode()
@@ -187,13 +187,13 @@ class ChatGraphQLSocket:
         except TimeoutError:
             self._too_slow.set()
         except OSError:
-            self._closed = True  # the client is gone; `iter_json` is about to learn it
+            self._closed = True  # the client is gone; `iter_json` is about to read that
         except Exception as error:
-            # daphne says so in its own way that the client is gone. Of any other, let it know.
+            # It may be daphne's own error for a client that is gone. Otherwise tell the client.
             logger.warning("A message could not be sent; the socket is closed: %r", error)
             await self.close(CLOSE_ERROR, "Connect again.")
         self._is_refused = self._is_refused or _refuses_login(message)
-        if self._is_refused and message["type"] != "next":  # what comes of that is over as well
+        if self._is_refused and message["type"] != "next":  # the operation has ended, too
             await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
 
     async def close(self, code: int, reason: str) -> None:
@@ -211,11 +211,11 @@ class ChatGraphQLSocket:
 
 
 class Connection:
-    """What a handler knows of its client, from `connection_init` on.
+    """A handler's client.
 
     Attributes:
-        caller: who is connected.
-        scope: what the socket was opened with.
+        caller: the caller who is connected.
+        scope: the ASGI scope of the socket.
         connection_params: the payload of `connection_init`.
     """
 
@@ -228,11 +228,11 @@ class Connection:
         self._close = close
 
     async def on_ws_connect(self, context: Connection) -> Any:
-        """Let a client in who may use the endpoint.
+        """Check whether the client may use the endpoint.
 
         Raises:
-            ConnectionRejectionError: it may not; the socket is closed with 4403, with 4401
-                where nobody has signed in, or with 1013 where that cannot be told now.
+            ConnectionRejectionError: it may not. The socket is closed with 4403, with 4401 if
+                nobody has signed in, or with 1013 if that cannot be checked now.
         """
         act_as = self.connection_params.get(ACT_AS)
         if not isinstance(act_as, int | str | None):
@@ -272,7 +272,7 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
 
 
 def _refuses_login(message: Mapping[str, Any]) -> bool:
-    """Tell whether a message says that the client is not signed in any more."""
+    """Return whether a message tells the client that it is not signed in any more."""
     payload = message.get("payload")
     match message.get("type"):
         case "error":

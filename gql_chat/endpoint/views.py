@@ -47,8 +47,8 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
     def as_view(cls, **options: Any) -> Callable[..., HttpResponse]:  # noqa: N805
         """Return the view."""
         view: Any = super().as_view(**options)
-        # Requests run on our own threads, each event in its own transaction: one around the
-        # view would hold none of it, and Django refuses one around a coroutine.
+        # Requests run on our own threads, each event in its own transaction. A transaction around
+        # the view would contain none of them, and Django refuses one around a coroutine.
         for alias in settings.DATABASES:
             view = transaction.non_atomic_requests(alias)(view)
         return view  # type: ignore[no-any-return]
@@ -63,16 +63,16 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
             return _refuse(Invalid(f"At most {limit} bytes are allowed."), 413)
         response: HttpResponseBase = await super().dispatch(request, *args, **kwargs)
         if isinstance(response, HttpResponse) and response.headers["Content-Type"] == "text/plain":
-            # What Strawberry says of a request that is none repeats names of any length.
+            # Strawberry's answer to a malformed request repeats names of any length.
             response.content = shorten(response.content.decode()).encode()
         return response
 
     async def get_context(self, request: HttpRequest, response: HttpResponse) -> Caller:
-        """Return who makes the request."""
+        """Return the caller who makes the request."""
         return await get_threads().run(_find_caller, request)
 
     async def execute_operation(self, *args: Any, **options: Any) -> Any:
-        """Execute a request; one that may not run at all has a status that says so."""
+        """Execute a request; a refused one is answered with the HTTP status of the refusal."""
         result = await super().execute_operation(*args, **options)
         if isinstance(result, PreExecutionError) and result.errors:
             code = (result.errors[0].extensions or {}).get("code", 0)
@@ -80,7 +80,7 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
         return result
 
     async def render_graphql_ide(self, request: HttpRequest) -> HttpResponse:
-        """Show GraphiQL to those who may use the endpoint."""
+        """Show GraphiQL to users who may use the endpoint."""
         try:
             await get_threads().run(lambda: _find_caller(request).enter())
         except ChatError as problem:
@@ -89,14 +89,14 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
         return await super().render_graphql_ide(request)
 
     def parse_json(self, data: str | bytes) -> Any:
-        """Read a request, which is one object."""
+        """Read a request: one JSON object."""
         content = super().parse_json(data)
         if not isinstance(content, dict):
             raise HTTPException(400, "A request is a JSON object.")
         return content
 
     def decode_json(self, data: str | bytes) -> object:
-        """Read JSON as the socket does: no NaN, no half of a surrogate pair."""
+        """Read JSON as strictly as the socket does: no NaN, no half of a surrogate pair."""
         return orjson.loads(data)
 
 

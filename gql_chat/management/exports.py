@@ -1,4 +1,4 @@
-"""What the commands that write a contract to a file have in common."""
+"""The base of the commands that write a contract to a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ExportCommand(BaseCommand):
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the format, and where to write to or what to check."""
+        """Add the options: the format, and the file to write or to check."""
         parser.add_argument(
             "--format",
             choices=self.formats,
@@ -37,7 +37,7 @@ class ExportCommand(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write, or check.
+        """Write the document, or check the file.
 
         Raises:
             CommandError: the file cannot be written, is missing or is out of date.
@@ -66,5 +66,5 @@ class ExportCommand(BaseCommand):
 
 
 def as_text(document: Any) -> str:
-    """Return a document as JSON text that reads well line by line."""
+    """Return a document as JSON text, indented."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""Accounts: the project's users, of whom a chat asks no more than whether they may come in."""
+"""Accounts: which of the project's users are active. The chat asks no more of the user model."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from django.contrib.auth import get_user_model
 
 
 def active(prefix: str = "") -> dict[str, bool]:
-    """Return the filter for accounts that are active, as far as the user model knows that.
+    """Return the filter for active accounts; no filter if the user model has no `is_active`.
 
     Args:
-        prefix: the way to the user in the filter, as `"user__"`.
+        prefix: the lookup that leads to the user, as `"user__"`.
     """
     fields = {field.name for field in get_user_model()._meta.fields}
     return {f"{prefix}is_active": True} if "is_active" in fields else {}

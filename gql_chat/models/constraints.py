@@ -1,4 +1,4 @@
-"""Indexes of the rows that matter, spelled as constraints."""
+"""Indexes over some of the rows, spelled as constraints."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ def partial_index(
 ) -> models.UniqueConstraint:
     """Return an index over some of the rows: those in which a seldom used foreign key is set.
 
+    Unlike an index of the key alone it costs nothing for the other rows. It is spelled as a
+    constraint, which always holds since it has the primary key in it. Django allows the name of an
+    index only 30 letters, too few for the labels of projects' apps and models.
+
     Args:
         field: the foreign key.
-        suffix: what its name ends with.
-        then: by what rows with the same key are sorted.
-        condition: which rows it has, if not those.
-
-    It costs nothing for the other rows, as an index of the key alone would. It is spelled
-    as a constraint (the primary key makes it always hold) because Django allows an index 30
-    letters for its name, too few for the labels of projects' apps and models.
+        suffix: the end of the index's name.
+        then: the fields that sort rows with the same key.
+        condition: which rows it covers, if not those with the key.
     """
     return models.UniqueConstraint(
         fields=[field, *then, "id"],

@@ -1,8 +1,8 @@
-"""What one deletion of Django's takes with it, so that it is told of once.
+"""Deletions: the rows that one call of Django's `delete` takes, so that each is announced once.
 
-A deletion sends `pre_delete` for every row that it will take, and only then deletes and sends
-`post_delete`. All of these carry the same `origin`: the instance or the queryset that somebody
-called `delete` on. What is known of the deletion is kept there, and goes with it.
+Django sends `pre_delete` for every row that it will delete, and only then deletes and sends
+`post_delete`. All these signals carry the same `origin`: the instance or the queryset whose
+`delete` was called. The `Deletion` is an attribute of that origin, and goes with it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Deletion:
     """One deletion.
 
     Attributes:
-        is_told: whether an operation tells of it, and nobody else has to.
-        users: the ids of accounts that go.
-        rooms: the ids of rooms that go.
-        locked: the ids of rooms that were locked for it.
+        is_told: whether an operation makes the events of it, so that the signals make none.
+        users: the ids of the accounts that it deletes.
+        rooms: the ids of the rooms that it deletes.
+        locked: the ids of the rooms that were locked for it.
         leading: by room, the users who lead it, with their roles.
-        memberships: the memberships that go, by key, until somebody has told of them.
-        messages: the messages that go, likewise: the room's id by the message's.
+        memberships: the memberships that it deletes, by key, until an event announces them.
+        messages: the messages that it deletes, likewise: the room's id by the message's.
     """
 
     is_told: bool = False
@@ -41,31 +41,31 @@ class Deletion:
     messages: dict[Any, Any] = field(default_factory=dict)
 
     def take_memberships(self) -> list[Any]:
-        """Return the memberships that nobody has told of, once."""
+        """Return the memberships that no event has announced, and forget them."""
         taken = list(self.memberships.values())
         self.memberships.clear()
         return taken
 
     def take_messages(self) -> dict[Any, Any]:
-        """Return the messages that nobody has told of, once."""
+        """Return the messages that no event has announced, and forget them."""
         taken = dict(self.messages)
         self.messages.clear()
         return taken
 
     def end(self) -> None:
-        """Do nothing: a hook of `on_commit`, which is there until the transaction is over."""
+        """Do nothing. As an `on_commit` hook, this shows whether the transaction still runs."""
 
 
 def deletion_of(origin: Any, using: str) -> Deletion:
-    """Return what is known of a deletion.
+    """Return the deletion that a signal belongs to.
 
-    The same instance or queryset may delete once more, where the transaction was rolled back or is
-    over. That is another deletion: what was locked is locked no more.
+    The same instance or queryset may delete once more after the transaction was rolled back or is
+    over. That is another deletion: its rooms are not locked any more.
 
     Args:
-        origin: what its signals name; None where the deletion was begun by hand, so that each row
-            is one of its own.
-        using: the database, likewise.
+        origin: the `origin` of the signal; None if code uses Django's `Collector` by itself. Each
+            row is then a deletion of its own.
+        using: the `using` of the signal, an alias of a database.
     """
     if origin is None:
         return Deletion()
@@ -79,5 +79,5 @@ def deletion_of(origin: Any, using: str) -> Deletion:
 
 
 def told_by_operation(rows: QuerySet[Any]) -> None:
-    """Say that an operation is about to delete these rows, and tells of it by itself."""
+    """Note that an operation is about to delete these rows, and makes the events of it itself."""
     deletion_of(rows, rows.db).is_told = True

@@ -1,4 +1,4 @@
-"""The epoch of the database's history: what tells clients that a backup was restored."""
+"""The epoch of the database's history: its change tells clients that a backup was restored."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def new_value() -> str:
 class EpochManager(models.Manager["Epoch"]):
     """Reads and renews the one row.
 
-    The row is made where it is missing: a test that empties all tables takes it away, and what it
-    leaves behind is another history.
+    It makes the row if that is missing. A test that empties all tables deletes it, and begins
+    another history by that.
     """
 
     def read(self) -> str:
@@ -32,11 +32,11 @@ class EpochManager(models.Manager["Epoch"]):
         return value
 
     def renew(self) -> str:
-        """Begin another history: places that clients have are not those of this one any more.
+        """Begin another history, in which the sequence numbers that clients have mean nothing.
 
-        To be called after the rows of the chat were set back or replaced, as by a backup that was
-        restored. Clients that resume are told to fetch afresh; running processes close their
-        sockets, so that all do.
+        Call it after the rows of the chat were set back or replaced, as by a restored backup.
+        Running processes then close their sockets, and clients that resume are told to fetch
+        afresh.
 
         Returns:
             The new value.
@@ -51,11 +51,11 @@ class EpochManager(models.Manager["Epoch"]):
 
 
 class Epoch(models.Model):
-    """The history that the places of all streams belong to. One row.
+    """The history that the sequence numbers of all streams belong to. One row.
 
     Attributes:
-        value: another one after each restore from a backup.
-        begun_at: when it was made.
+        value: a random value; each restore from a backup makes a new one.
+        begun_at: when the value was made.
     """
 
     ROW = 1

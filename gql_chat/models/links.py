@@ -1,7 +1,7 @@
-"""Links to what others store.
+"""Links to files that the chat does not store itself.
 
-Columns for them are plain text with this check, no `URLField`: what the form of that one assumes
-of a link without a scheme changes between versions of Django.
+Their columns are plain text with this check, and no `URLField`: the form field of a `URLField` adds
+a scheme to a link without one, and which scheme changes between versions of Django.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Locks: the row of a room, which everybody locks who writes in it.
+"""Locks: all code that writes in a room first locks the room's row.
 
-An operation keeps the locks of its rooms until it commits (`Keeper`), and locks none twice. Plain
-code, which saves a membership or deletes a room, keeps one for as long as that takes.
+An operation keeps the locks of its rooms until it commits (`Keeper`), and locks no row twice. Plain
+code that saves a membership or deletes a room keeps the lock for as long as that takes.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 
 
 class Keeper(Protocol):
-    """An operation that runs: what it locks stays locked until it commits."""
+    """A running operation: the rooms that it locks stay locked until it commits."""
 
     @property
     def is_running(self) -> bool:
-        """Whether it is that of this thread's transaction."""
+        """Whether it belongs to the transaction that runs on this thread."""
 
-    def position(self, room_id: Any) -> int | None:
-        """Return the sequence number of a room that is locked; None for others."""
+    def seq_of(self, room_id: Any) -> int | None:
+        """Return the newest sequence number of a locked room; None for other rooms."""
 
-    def hold(self, room_id: Any, position: int) -> None:
-        """Note that a room is locked, and its sequence number."""
+    def hold(self, room_id: Any, seq: int) -> None:
+        """Note that a room is locked, and its newest sequence number."""
 
 
 _keeper: ContextVar[Keeper | None] = ContextVar("gql_chat_keeper", default=None)
 
 
-def keep(keeper: Keeper) -> Token[Keeper | None]:
-    """Let an operation keep the locks from now on; pass the result to `keep_no_more`."""
+def set_keeper(keeper: Keeper) -> Token[Keeper | None]:
+    """Let an operation keep the locks from now on; pass the result to `reset_keeper`."""
     return _keeper.set(keeper)
 
 
-def keep_no_more(token: Token[Keeper | None]) -> None:
-    """Undo `keep`."""
+def reset_keeper(token: Token[Keeper | None]) -> None:
+    """Undo `set_keeper`."""
     _keeper.reset(token)
 
 
@@ -73,20 +73,21 @@ def writing(using: str) -> Iterator[None]:
 
 @contextmanager
 def hold(room: AbstractRoom) -> Iterator[None]:
-    """Lock a room's row, and read its sequence number into `room.seq`.
+    """Lock a room's row, and read its newest sequence number into `room.seq`.
 
-    Inside an operation the lock lasts as long as that, else as long as this.
+    Inside an operation the lock lasts until that commits, else until the end of this block and of
+    the transaction around it.
     """
     keeper = running()
-    position = None if keeper is None else keeper.position(room.pk)
-    if position is not None:
-        room.seq = position
+    seq = None if keeper is None else keeper.seq_of(room.pk)
+    if seq is not None:
+        room.seq = seq
         yield
         return
     with transaction.atomic(using=router.db_for_write(StreamEvent)):
-        position = lock(room.pk)
-        if position is not None:
-            room.seq = position
+        seq = lock(room.pk)
+        if seq is not None:
+            room.seq = seq
         yield
 
 
@@ -94,32 +95,30 @@ def lock(room_id: Any) -> int | None:
     """Lock a room's row for the transaction that is running.
 
     Returns:
-        The room's sequence number; None where there is no such room.
+        The room's newest sequence number; None if there is no such room.
     """
     keeper = running()
-    if keeper is not None and (held := keeper.position(room_id)) is not None:
+    if keeper is not None and (held := keeper.seq_of(room_id)) is not None:
         return held
     if keeper is not None:
         gates.enter([room_id])
     else:
-        # Code without an operation: its transaction may begin here.
+        # Plain code outside an operation: its transaction may begin here.
         take_write_lock(connections[router.db_for_write(StreamEvent)])
     model = get_model("Room")
     rooms = model.objects.using(router.db_for_write(model)).filter(pk=room_id).order_by()
-    position: int | None = (
-        rooms.select_for_update(no_key=True).values_list("seq", flat=True).first()
-    )
-    if keeper is not None and position is not None:
-        keeper.hold(room_id, position)
-    return position
+    seq: int | None = rooms.select_for_update(no_key=True).values_list("seq", flat=True).first()
+    if keeper is not None and seq is not None:
+        keeper.hold(room_id, seq)
+    return seq
 
 
 def take_write_lock(connection: BaseDatabaseWrapper) -> None:
-    """Let a transaction that reads first begin with a write where the database needs that.
+    """Begin a transaction that reads first with a write, on a database that needs this.
 
-    SQLite refuses at once to turn a reading transaction into a writing one while another writes; a
-    transaction that begins with a write waits for its turn instead. With the project's
-    `transaction_mode` at IMMEDIATE, every transaction begins so.
+    SQLite refuses at once to turn a reading transaction into a writing one while another writes. A
+    transaction that begins with a write waits for its turn instead. If the project sets
+    `transaction_mode` to IMMEDIATE, every transaction begins with the write lock anyway.
     """
     if connection.vendor == "sqlite" and getattr(connection, "transaction_mode", "") != "IMMEDIATE":
         with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
-"""Pairs: how one-to-one chats came from a text with two users' keys to two foreign keys.
+"""Pairs: the migration of one-to-one chats from a text with two users' keys to two foreign keys.
 
-A key in a text means somebody else in a database where users have other keys.
+A key in a text means another user in a database where users have other keys.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ Move = Callable[[Any, Any], None]
 
 
 def from_text(app_label: str, name: str) -> Move:
-    """Return what fills `pair_first` and `pair_second` of the chats of a room model.
+    """Return the step that fills `pair_first` and `pair_second` of the chats of a room model.
 
-    The two members of a chat say who they are; the text only where there are not two.
+    It takes the two users from the memberships of a chat, and from the text only if there are not
+    two of them.
 
     Args:
         app_label: the app of the room model.
         name: its name.
 
     Returns:
-        What raises `ValueError` where chats are not those of two users, or are two of the same.
+        The step. It raises `ValueError` if a chat has not two users, or two chats have the same.
     """
 
     def move(apps: Any, schema_editor: Any) -> None:
@@ -60,7 +61,7 @@ def from_text(app_label: str, name: str) -> Move:
 
 
 def to_text(app_label: str, name: str) -> Move:
-    """Return what undoes `from_text`."""
+    """Return the step that undoes `from_text`."""
 
     def move(apps: Any, schema_editor: Any) -> None:
         chats = _chats(apps, schema_editor, app_label, name)
@@ -75,7 +76,7 @@ def to_text(app_label: str, name: str) -> Move:
 
 
 def _chats(apps: Any, schema_editor: Any, app_label: str, name: str) -> Any:
-    """Return the one-to-one chats of a room model; None where it has no table here."""
+    """Return the one-to-one chats of a room model; None if it has no table here."""
     model, using = apps.get_model(app_label, name), schema_editor.connection.alias
     if model._meta.swapped or not router.allow_migrate_model(using, model):
         return None
@@ -83,14 +84,14 @@ def _chats(apps: Any, schema_editor: Any, app_label: str, name: str) -> Any:
 
 
 def _find_users(apps: Any, using: str, pair: str) -> list[Any]:
-    """Return the keys in a text, those of users who are there."""
+    """Return the keys in a text that belong to existing users."""
     keys = [key.replace("%3A", ":").replace("%25", "%") for key in pair.split(":")]
     users = apps.get_model(settings.AUTH_USER_MODEL)._base_manager.using(using)
     return list(users.filter(pk__in=keys).values_list("pk", flat=True))
 
 
 def _refuse(chats: list[Any], problem: str) -> None:
-    """Refuse to go on with chats that break the rule; whoever broke it has to decide."""
+    """Refuse to go on with chats that break the rule: the project has to decide about them."""
     if chats:
         named = ", ".join(str(chat.pk) for chat in chats[:_NAMED])
         raise ValueError(

@@ -1,8 +1,8 @@
-"""Columns that the database alone counts up.
+"""Columns that the database alone moves on: sequence numbers, and times such as the last activity.
 
-An instance is a copy, and a copy is older than the row as soon as somebody else writes. So these
-columns are written with a new row, and afterwards by statements of their own. Saving an instance
-leaves them as they are in the database, whoever saves it.
+An instance is a copy. It is older than the row as soon as another transaction writes. So these
+columns are written with a new row, and afterwards only by statements of their own. `save` of an
+instance leaves them as they are in the database.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ else:
 
 
 class _Kept(_Field):
-    """What such columns have in common.
+    """The base of such columns.
 
-    Migrations know them as Django's own: how an instance is saved is nothing of the table's.
+    Migrations know them as Django's own fields: the table does not depend on how `save` works.
     """
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Return the value of a new row, or the column itself where the row is there."""
+        """Return the instance's value for a new row, and the column itself for a stored one."""
         return super().pre_save(model_instance, add) if add else F(self.attname)
 
     def deconstruct(self) -> Any:
-        """Return what a migration writes: Django's own field."""
+        """Return the field as a migration writes it: Django's own one."""
         name, _, args, kwargs = super().deconstruct()
         return name, f"django.db.models.{self.get_internal_type()}", args, kwargs
 
@@ -47,7 +47,7 @@ class PositionField(_Kept, _Number):
 
 
 class MarkField(_Kept, _Time):
-    """A time up to which something is known, moved by statements alone."""
+    """A time up to which something is known. Statements alone move it."""
 
     def get_internal_type(self) -> str:
         """Return the kind of the column."""

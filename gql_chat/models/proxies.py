@@ -12,18 +12,18 @@ from ..conf import is_swapped, model_label
 
 
 class EnterProxies(Operation):
-    """Enters the room types of the app that swaps the message model into the migrations' state.
+    """Adds the room types of the app that swaps the message model to the migrations' state.
 
-    A proxy has no table, so there is nothing to migrate. `makemigrations` would write it into
-    the app's first migration all the same, and let that one wait for the newest migration of
-    the base model's app, `gql_chat`: a circle, since that one points at the message model and
-    waits for it. Proxies in other apps are left to `makemigrations`.
+    A proxy has no table, so there is nothing to migrate. `makemigrations` would write it into the
+    app's first migration all the same, and make that one depend on the newest migration of
+    `gql_chat`, the base model's app. That would be a circle: the migration of `gql_chat` points at
+    the message model and depends on its app. Proxies in other apps are left to `makemigrations`.
     """
 
     elidable = False
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Add what the app declares now: a proxy is what its code is, then as now."""
+        """Add the proxies that the app declares now: a proxy has no history of its own."""
         for proxy in find_proxies():
             state.add_model(ModelState.from_model(proxy))
 
@@ -34,7 +34,7 @@ class EnterProxies(Operation):
         """Do nothing: a proxy has no table."""
 
     def describe(self) -> str:
-        """Return what `sqlmigrate` and `migrate --plan` show."""
+        """Return the text that `sqlmigrate` and `migrate --plan` show."""
         return "Enter the room types that stand beside a message model"
 
 

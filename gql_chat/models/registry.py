@@ -1,4 +1,4 @@
-"""Which model stands behind each name of `REALTIME_CHAT_MESSAGING["MODELS"]`."""
+"""The registry of models: the class for each name in `REALTIME_CHAT_MESSAGING["MODELS"]`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The room types: three small classes that hold every rule in which rooms differ.
 
-Nothing else in the package asks which type a room has. A project changes the rules of one
-type by pointing `MODELS` at a proxy of its own whose `rules` is a subclass of one of these,
-and adds a type by giving `register` a proxy with a new name.
+Nothing else in the package asks which type a room has. To change the rules of a type, a project
+points `MODELS` at a proxy of its own whose `rules` is a subclass of one of these. To add a type, it
+passes `register` a proxy with a new name.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ registered = Signal()
 NAME_LENGTH = 64
 
 MEMBERS = ("participants", "subscribers")
-"""What the protocol can call the members of a room."""
+"""The names that the protocol has for the members of a room."""
 
 LEADERS = ("admins", "moderators")
-"""What it can call those who lead one."""
+"""The names that it has for the leaders of a room."""
 
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class Role:
-    """What a member is in a room."""
+    """The roles that a member can have in a room."""
 
     MEMBER = "member"
     ADMIN = "admin"
@@ -51,21 +51,22 @@ class Role:
 
 
 class RoomRules:
-    """What every room type answers; the defaults suit a room that members cannot change.
+    """The rules of a room type; the defaults suit a room that members cannot change.
 
     Attributes:
-        name: the type's name on the wire, in the database and in the schema; empty where
-            nobody declares the type.
+        name: the type's name on the wire, in the database and in the schema; empty for rules
+            that no declared type has.
         members: what its members are called, and the name of the accessor on the room.
-        leaders: the same for those who run it; empty where nobody does.
-        leader_role: their `Role`.
+        leaders: the same for its leaders; empty if the type has none.
+        leader_role: the leaders' `Role`.
         cap: the column that limits the number of members; empty for no limit.
-        cap_exceeded: what a client reads when that limit is passed.
+        cap_exceeded: the text for a client that passes that limit.
         permissions: codenames of the object permissions that leaders hold.
         add_permission, remove_permission: which of them adding and removing members needs.
         creatable: the fields a client may set in `extra_fields` when it creates the room.
         updatable: the fields a client may change later.
         named: whether the room has a name of its own.
+        paired: whether the room is the one chat of two users.
     """
 
     name: ClassVar[str] = ""
@@ -91,44 +92,44 @@ class RoomRules:
         return room.name or "the chat"
 
     def leads(self, membership: Membership) -> bool:
-        """Tell whether the member runs the room: its creator, or one with the leaders' role."""
+        """Return whether the member runs the room: its creator, or one with the leaders' role."""
         room = membership.room
         return membership.user_id == room.creator_id or (
             bool(self.leaders) and membership.role == self.leader_role
         )
 
     def may_send(self, membership: Membership, holds: HoldsPermission) -> bool:
-        """Tell whether the member may write messages here."""
+        """Return whether the member may write messages here."""
         return True
 
     def may_modify(self, membership: Membership) -> bool:
-        """Tell whether the member may change the room."""
+        """Return whether the member may change the room."""
         return self.leads(membership)
 
     def may_delete(self, membership: Membership) -> bool:
-        """Tell whether the member may delete the room for everybody."""
+        """Return whether the member may delete the room for everybody."""
         return membership.user_id == membership.room.creator_id
 
     def may_add(self, membership: Membership, holds: HoldsPermission) -> bool:
-        """Tell whether the member may bring others in."""
+        """Return whether the member may bring others in."""
         return self._is_creator_or_holds(membership, self.add_permission, holds)
 
     def may_remove(self, membership: Membership, holds: HoldsPermission) -> bool:
-        """Tell whether the member may put others out."""
+        """Return whether the member may put others out."""
         return self._is_creator_or_holds(membership, self.remove_permission, holds)
 
     def check_join(self, room: AbstractRoom) -> None:
-        """Raise `Invalid` where nobody may come in by themselves."""
+        """Raise `Invalid` if users may not join by themselves."""
         raise Invalid(f"Ask to be added to {self.title(room)}.")
 
     def check_leave(self, room: AbstractRoom) -> None:
-        """Raise `Invalid` where members cannot leave."""
+        """Raise `Invalid` if members cannot leave."""
 
     def check_changeable_members(self, room: AbstractRoom) -> None:
-        """Raise `Invalid` where the set of members is fixed."""
+        """Raise `Invalid` if the set of members is fixed."""
 
     def check_room_for(self, room: AbstractRoom, count: int) -> None:
-        """Raise `Invalid` where `count` members are more than the room holds."""
+        """Raise `Invalid` if `count` members are more than the room may have."""
         if self.cap and count > getattr(room, self.cap):
             raise Invalid(self.cap_exceeded)
 
@@ -136,7 +137,7 @@ class RoomRules:
     def _is_creator_or_holds(
         membership: Membership, permission: str, holds: HoldsPermission
     ) -> bool:
-        # Nobody can take the creator's permissions, so there is nothing to look up for them.
+        # The creator always may: nobody can take the creator's permissions.
         return membership.user_id == membership.room.creator_id or (
             bool(permission) and holds(membership, permission)
         )
@@ -175,7 +176,7 @@ class OneToOneRules(RoomRules):
 
 
 class GroupRules(RoomRules):
-    """Participants who talk with each other, and admins who decide who they are."""
+    """Participants who talk with each other, and admins who manage the participants."""
 
     name = "GroupChat"
     leaders = "admins"
@@ -231,8 +232,8 @@ class Registration:
 
     Attributes:
         model: the proxy of the room model.
-        detail, summary: the Strawberry types that show such a room, with its members and in
-            the list of rooms, or their dotted paths; None for types made of the rules.
+        detail, summary: the Strawberry types of such a room, with its members and in the list
+            of rooms, or their dotted paths; None for types made from the rules.
     """
 
     model: type[AbstractRoom]
@@ -258,8 +259,8 @@ def register(model: Any = None, *, detail: Any = None, summary: Any = None) -> A
 
     Args:
         model: the proxy; its `rules` name the type.
-        detail: the Strawberry type that shows such a room with its members, or its dotted
-            path; without it, one is made of the rules.
+        detail: the Strawberry type of such a room with its members, or its dotted path; None for
+            one that is made from the rules.
         summary: the same for the list of rooms.
 
     Raises:
@@ -305,7 +306,7 @@ def registrations() -> list[Registration]:
 
 
 def room_model(name: str) -> type[AbstractRoom] | None:
-    """Return the proxy model of the room type `name`, or None where there is no such type."""
+    """Return the proxy model of the room type `name`, or None if there is no such type."""
     if name in ROOM_TYPES:
         model: type[AbstractRoom] = get_model(name)
         return model

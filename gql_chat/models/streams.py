@@ -1,4 +1,4 @@
-"""The event log: every frame of every stream, in its place."""
+"""The event log, and how far each user's stream has come."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class StreamEvent(models.Model):
 
     Attributes:
         stream: `room:<room id>` or `user:<user id>`.
-        seq: the place in the stream, from 1, with no gap and no repeat.
+        seq: the sequence number in the stream, from 1, with no gap and no repeat.
         kind: the name of the event's type in the schema.
         payload: the event rendered, as JSON text.
-        change: how the frame changes who is entitled to the stream, or None. An object with
-            the user ids `joined` before the frame, `left` before it, and `closed` where the
-            stream ends with it.
+        change: how the frame changes who is entitled to the stream, or None. An object with the
+            ids of users who `joined` before the frame, of those who `left` before it, and
+            `closed` if the stream ends with it.
     """
 
     stream = models.CharField(max_length=STREAM_LENGTH)
@@ -45,7 +45,7 @@ class StreamEvent(models.Model):
 
 
 class UserStreamManager(models.Manager["UserStream"]):
-    """The streams of users, by who they are."""
+    """The streams of users, by the users' natural keys."""
 
     def get_by_natural_key(self, *key: Any) -> UserStream:
         """Return the stream of a user, by the user's natural key."""
@@ -54,7 +54,7 @@ class UserStreamManager(models.Manager["UserStream"]):
 
 
 class UserStream(models.Model):
-    """How far the stream of a user has come; that of a room stands on the room."""
+    """The newest sequence number of a user's stream. The room has that of its own stream."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
@@ -67,11 +67,11 @@ class UserStream(models.Model):
         return f"user {self.pk} at {self.seq}"
 
     def natural_key(self) -> Any:
-        """Return the natural key of the user, whose key may differ in another database."""
+        """Return the natural key of the user: the primary key may differ in another database."""
         return self.user.natural_key()
 
 
-# Django leaves the primary key out of the fields that are dumped. This one is a user, and what
-# stands in the dump's `pk` is nobody anywhere else.
+# Django leaves the primary key out of the fields that are dumped. This one is a user, and the
+# dump's `pk` means another user, or none, in another database.
 _user: Any = UserStream._meta.pk
 _user.serialize = True

@@ -469,7 +469,7 @@ def _lock_ahead(room_id: Any) -> None:
     """
     room_id = get_model("Room")._meta.pk.to_python(room_id)
     outbox = streams.current()
-    if outbox.position(room_id) is None:
+    if outbox.seq_of(room_id) is None:
         gates.enter([room_id])
         outbox.carrier.ahead(*_room_lock.text([room_id]))
 

@@ -1,4 +1,4 @@
-"""Calls: work for a database thread, with the context it runs in, and what became of it."""
+"""Calls: work for a database thread with the context it runs in, and its outcome."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..compatibility import move_locals
 
 @dataclass(slots=True, frozen=True)
 class Call:
-    """An operation with all that it takes.
+    """An operation that a thread is to run.
 
     Attributes:
         function: the operation.
-        context: what it runs in, and what it left to be done after the commit: what it sets there
-            nobody else sees.
+        context: the context variables it runs with. Its `on_commit` hooks run with them, too. No
+            other call sees the variables that it sets.
     """
 
     function: Callable[[], Any]
@@ -34,11 +34,11 @@ class Call:
 
 @dataclass(slots=True, frozen=True)
 class Outcome:
-    """What became of an operation.
+    """The result or the error of an operation.
 
     Attributes:
-        result: what it returned.
-        error: what it raised, or what it did not come to because of.
+        result: the value that it returned.
+        error: the error that it raised, or that kept it from being run or committed.
     """
 
     result: Any = None
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def attempt(call: Callable[[], Any]) -> Outcome:
-    """Make a call and return what became of it."""
+    """Make a call and return its outcome."""
     try:
         return Outcome(result=call())
     except BaseException as error:

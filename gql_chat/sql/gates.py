@@ -1,9 +1,9 @@
-"""Gates: a row that is locked holds no more than its share of the database threads.
+"""Gates: a locked row keeps no more than its share of the database threads busy.
 
-Whoever writes waits for the lock of a row, and a thread waits with them. So a job enters the gates
-of its rows, named by their keys, before it locks them. Where a row has its share of threads
-already, the job steps aside: its transaction is undone, its thread does other work, and it is done
-again from its beginning when one of the row's threads has ended what it did.
+A job that waits for the lock of a row keeps a thread waiting. So a job enters the gates of its
+rows, named by their keys, before it locks them. If a row has its share of threads already, the job
+is parked: its transaction is undone, and its thread does other work. The job starts again from its
+beginning when one of the row's threads has finished.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..errors import Busy
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
 SHARE = 2
-"""How many threads a row may have: one that works, and one that is ready when that ends."""
+"""How many threads a row may have: one that works, and one that is ready to follow it."""
 
 PARKED = 1000
 """How many jobs may wait at the gate of one row."""
@@ -33,16 +30,16 @@ PARKED = 1000
 Keys = frozenset[str]
 
 Patience = Callable[[], float | None]
-"""Returns for how many seconds a lock may be waited for, as of now; None for any time."""
+"""Returns for how many seconds a job may wait at present; None for no limit."""
 
 
 class Crowded(BaseException):
-    """A job has to step aside. The thread catches it; code of operations lets it pass.
+    """A row has its share of threads, so the job must be parked. Its thread catches this.
 
-    No `Exception`, so that nothing takes it for an error of what it called.
+    It is no `Exception`, so that an operation's `except Exception` lets it pass.
 
     Attributes:
-        keys: the ids of all the keys that the job needs, as far as it has come.
+        keys: all the keys that the job has asked for so far.
     """
 
     def __init__(self, keys: Keys) -> None:
@@ -51,13 +48,13 @@ class Crowded(BaseException):
 
 
 def enter(keys: Iterable[Any]) -> None:
-    """Enter the gates of keys, right before their rows are locked.
+    """Enter the gates of some keys, right before their rows are locked.
 
-    Does nothing but on a database thread that does the work of locked rows: a view, a command or
-    SQLite's one thread wait as ever. The gates are left when the job is done.
+    It does nothing on a thread that has no gate: a view, a command or SQLite's one thread simply
+    waits for the lock. The job leaves its gates when it is done.
 
     Args:
-        keys: the keys; those that were entered before may be among them.
+        keys: the keys; some of them may have been entered before.
 
     Raises:
         Crowded: one of them has its share of threads.
@@ -68,12 +65,12 @@ def enter(keys: Iterable[Any]) -> None:
 
 
 def applies() -> bool:
-    """Tell whether the running thread has to enter gates at all."""
+    """Return whether the running thread has to enter gates."""
     return _here.visit is not None
 
 
 class _Here(threading.local):
-    """What a thread is at."""
+    """The visit of the job that a thread is doing; None on a thread without a gate."""
 
     visit: Visit[Any] | None = None
 
@@ -86,10 +83,10 @@ class Parked(Generic[T]):
     """A job that waits at a gate.
 
     Attributes:
-        number: its place in the order of the asking.
+        number: the number under which it was queued: lower ones go first.
         job: the job.
         keys: all of its keys.
-        deadline: when it has waited for too long, by the monotonic clock; None for never.
+        deadline: when it is refused, by the monotonic clock; None for never.
     """
 
     number: int
@@ -100,11 +97,11 @@ class Parked(Generic[T]):
 
 @dataclass(slots=True)
 class Visit(Generic[T]):
-    """One try of a job, and the keys that it has entered.
+    """One attempt at a job, and the keys that it has entered.
 
     Attributes:
         gate: the gate.
-        keys: the ids of the keys.
+        keys: the keys.
     """
 
     gate: Gate[T]
@@ -124,14 +121,14 @@ class Visit(Generic[T]):
 
 
 class Gate(Generic[T]):
-    """The gates of all keys, for the threads that do the work of keys.
+    """The gates of all keys, for one crew of threads.
 
-    Any thread may call any of it.
+    Any thread may call any method.
 
     Args:
-        again: takes a job that may be tried again, with the places it needs kept for it.
-        refuse: takes a job that has waited for too long.
-        patience: returns for how many seconds a job may wait, as of now; None for any time.
+        again: called with a job that may start again, and the keys that it has entered already.
+        refuse: called with a job that has waited for too long, or found too many waiting.
+        patience: returns for how many seconds a job may wait at present; None for no limit.
         share: how many threads a row may have.
         limit: how many jobs may wait at the gate of one row.
     """
@@ -156,7 +153,7 @@ class Gate(Generic[T]):
 
     @contextmanager
     def visit(self, keys: Keys) -> Iterator[Visit[T]]:
-        """Let the running thread try a job that has places in these keys already."""
+        """Run one attempt at a job on this thread; the job has entered these keys already."""
         _here.visit = visit = Visit(self, keys)
         try:
             yield visit
@@ -164,36 +161,36 @@ class Gate(Generic[T]):
             _here.visit = None
 
     def take(self, keys: Collection[str]) -> bool:
-        """Take a place in each of these keys, or none; tell which."""
+        """Enter all of these keys, or none of them; return whether they were entered."""
         with self._lock:
             return self._take(keys)
 
     def leave(self, keys: Collection[str]) -> None:
-        """Give places back; who waits for them is tried again."""
+        """Leave these keys. Parked jobs that can enter theirs now start again."""
         with self._lock:
             self._leave(keys)
 
     def park(self, number: int, job: T, held: Collection[str], keys: Keys) -> None:
-        """Let a job wait that has to step aside, and give its places back.
+        """Leave the keys of a job, and let it wait until it can enter all that it needs.
 
         Args:
-            number: its place in the order of the asking.
+            number: the number under which it was queued.
             job: the job.
-            held: the keys in which it has a place.
-            keys: all that it needs.
+            held: the keys that it has entered.
+            keys: all keys that it needs.
         """
         seconds = self._patience()
         deadline = None if seconds is None else time.monotonic() + seconds
         with self._lock:
             self._leave(held)
-            if self._take(keys):  # somebody left meanwhile
+            if self._take(keys):  # another job left meanwhile
                 self._again(job, keys)
             elif any(len(self._lines.get(key, ())) >= self._limit for key in keys):
                 self._refuse(job, Busy())
             else:
                 parked = Parked(number, job, keys, deadline)
                 for key in keys:
-                    # By the number, since threads may come here in another order.
+                    # Sorted by the number: threads may come here in another order.
                     insort(self._lines.setdefault(key, []), parked)
                 self._watch(deadline)
 
@@ -210,7 +207,7 @@ class Gate(Generic[T]):
             if not self._taken[key]:
                 del self._taken[key]
         for key in keys:
-            # One place was given back. Who needs other keys too lets others of this one pass.
+            # One thread has left. A job that needs other keys, too, may have to let others pass.
             for parked in self._lines.get(key, ()):
                 if self._take(parked.keys):
                     self._forget(parked)
@@ -225,18 +222,18 @@ class Gate(Generic[T]):
                 del self._lines[key]
 
     def _watch(self, deadline: float | None) -> None:
-        """See to it that who waits until a deadline is refused then."""
+        """Start the thread that refuses late jobs, or tell it of an earlier deadline."""
         if deadline is None:
             return
         if self._watched_until is None:
             self._watched_until = deadline
             threading.Thread(target=self._refuse_in_time, name="chat-gate", daemon=True).start()
-        elif deadline < self._watched_until:  # the setting has changed
+        elif deadline < self._watched_until:  # the setting was lowered meanwhile
             self._watched_until = deadline
             self._lock.notify()
 
     def _refuse_in_time(self) -> None:
-        """Refuse whoever has waited for too long, until nobody waits."""
+        """Refuse each job at its deadline, until no job waits."""
         with self._lock:
             while self._watched_until is not None:
                 self._lock.wait(max(0.0, self._watched_until - time.monotonic()))

@@ -1,11 +1,11 @@
 """The database threads: a few threads of our own that run synchronous work for an event loop.
 
-`database_sync_to_async` runs all consumers' work on one thread, and hopping through a
-`ThreadPoolExecutor` costs more than a queue of our own. The threads are few and live long,
-so each keeps its database connection between jobs, whatever `CONN_MAX_AGE` says of requests.
+`database_sync_to_async` runs all consumers' work on one thread, and a `ThreadPoolExecutor` costs
+more for each call than a queue of our own. The threads are few and live long, so each keeps its
+database connection between jobs, even if `CONN_MAX_AGE` closes those of requests.
 
-Where a database has many writers, there are two crews of threads. Work that may wait for the lock
-of a row has one, and what needs no lock the other: it never waits behind what waits.
+If a database has many writers, there are two crews of threads: one for work that may wait for the
+lock of a row, and one for work that needs no lock. The second never waits behind the first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NOWHERE: Keys = frozenset()
 """No keys."""
 
 CommitTogether = Callable[[Sequence[Call]], list[Outcome]]
-"""Makes calls one after the other in one transaction, and tells what became of each."""
+"""Makes calls one after the other in one transaction, and returns the outcome of each."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,7 +44,7 @@ class Sharing:
     """How operations that wait at the same time share a commit.
 
     Attributes:
-        limit: how many at most: the first of them waits for the last.
+        limit: how many at most; the first of them is answered only after the last.
         commit: makes and commits them.
     """
 
@@ -54,11 +54,11 @@ class Sharing:
 
 @dataclass(slots=True, frozen=True)
 class Gating:
-    """How threads are divided where a database has many writers.
+    """How threads are divided if a database has many writers.
 
     Attributes:
-        threads: how many of them do what `commit` is asked for, and nothing else. Of those a row
-            that is locked has no more than its share (`gates`).
+        threads: how many of them do only work that may wait for a lock (`commit`). A locked row
+            has no more than its share of these (`gates`).
         patience: returns for how many seconds work may wait at a gate.
     """
 
@@ -68,14 +68,14 @@ class Gating:
 
 @dataclass(slots=True, frozen=True)
 class _Job:
-    """Work that somebody waits for.
+    """A call that a coroutine waits for.
 
     Attributes:
-        number: its place in the order of the asking.
-        call: the work.
+        number: the number under which it was queued: lower ones were queued earlier.
+        call: the call.
         shares: whether it is an operation that may share its commit.
-        loop: where they wait.
-        future: what they wait for.
+        loop: the event loop of the coroutine.
+        future: the future that the coroutine awaits.
     """
 
     number: int
@@ -87,11 +87,11 @@ class _Job:
 
 @dataclass(slots=True, frozen=True)
 class _Again:
-    """A job that stepped aside, and may be tried again.
+    """A job that was parked, and may start again.
 
     Attributes:
         job: the job.
-        keys: in which a place is kept for it.
+        keys: the keys that it has entered already.
     """
 
     job: _Job
@@ -99,20 +99,20 @@ class _Again:
 
 
 _Jobs = SimpleQueue[_Job | _Again | None]
-"""The jobs that wait; None, after the last one, ends a thread."""
+"""The jobs that wait; a None after the last one ends a thread."""
 
 
 class DatabaseThreads:
-    """Runs synchronous functions for coroutines; what a crew is asked first it begins first.
+    """Runs synchronous functions for coroutines; each crew begins them in the order of the calls.
 
-    Each runs in a copy of the context of who asked: it sees the language, the time zone and the
-    context variables that are set there, and what it sets is gone with it.
+    Each function runs in a copy of the caller's context: it sees the language, the time zone and
+    the context variables of the caller, and the caller sees none that it sets.
 
     Args:
         size: how many threads; they start with their first job.
-        sharing: how operations share commits; None where each has its own.
-        gating: how many of the threads are for what may wait for a lock; with None, all threads do
-            everything.
+        sharing: how operations share commits; None if each has its own.
+        gating: how many of the threads are for work that may wait for a lock; with None, all
+            threads do everything.
     """
 
     def __init__(
@@ -128,16 +128,19 @@ class DatabaseThreads:
 
     @property
     def in_order(self) -> bool:
-        """Whether what is queued first is done first."""
+        """Whether functions end in the order of the calls."""
         return self.size == 1
 
     def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """Queue a call of `function(*args)`; await the result for what it returns.
+        """Queue a call of `function(*args)`, for a function that waits for no lock.
 
-        For what waits for no lock: it is never behind what does.
+        Such work never waits behind operations that wait for a lock.
+
+        Returns:
+            A future of the function's result.
 
         Raises:
-            Exception: when awaited, what the function raises.
+            Exception: when awaited, the error of the function.
         """
         return self._put(self._crew, partial(function, *args), shares=False)
 
@@ -146,19 +149,22 @@ class DatabaseThreads:
     ) -> asyncio.Future[T]:
         """Queue an operation; it may share its commit with others that wait.
 
-        It is all or nothing by itself all the same: an error undoes what it wrote and nothing of
-        the others. What awaiting the result returns is committed. Where a row that it needs has
-        enough threads, what it did so far is undone, and it is done again later, from the
-        beginning (`gates.enter`).
+        It is all or nothing by itself all the same: its error undoes its own writes, and none of
+        the others'. It is committed before the future has its result. If a row that it needs has
+        its share of threads, the operation is undone and starts again later (`gates.enter`).
 
         Args:
-            function: the operation: one transaction, or nothing that matters before its own.
-            args: what it takes.
+            function: the operation: one transaction. Before it the function does nothing that may
+                not be done twice.
+            args: the arguments of the function.
             locks: whether it may wait for the lock of a row.
+
+        Returns:
+            A future of the function's result.
 
         Raises:
             Busy: when awaited, a row was locked for too long.
-            Exception: when awaited, what the function raises, or why nothing could be committed.
+            Exception: when awaited, the error of the function or of the commit.
         """
         crew = self._for_locks if locks else self._crew
         return self._put(crew, partial(function, *args), shares=True)
@@ -170,7 +176,7 @@ class DatabaseThreads:
         return future
 
     def close(self) -> None:
-        """Let the threads finish what waits, close their connections and end."""
+        """Let the threads finish the queued jobs, close their connections and end."""
         self._crew.close()
         self._for_locks.close()
 
@@ -179,10 +185,10 @@ class _Crew:
     """Threads with a queue of their own; they start with the first job.
 
     Args:
-        name: what they are called.
-        size: how many.
-        sharing: how operations share commits, if they do.
-        patience: where each operation enters the gates of rows: for how long it may wait there.
+        name: the beginning of the threads' names.
+        size: how many threads.
+        sharing: how operations share commits; None if they do not.
+        patience: for how long an operation may wait at the gates of rows; None if there are none.
     """
 
     def __init__(
@@ -209,7 +215,7 @@ class _Crew:
         self._shift.jobs.put(job)
 
     def close(self) -> None:
-        """Let the threads end when all is done that waits."""
+        """Let the threads end when the queued jobs are done."""
         shift, self._shift = self._shift, None
         if shift is not None:
             for _ in range(self._size):
@@ -217,12 +223,12 @@ class _Crew:
 
 
 class _Shift:
-    """What threads have in common from when they start until they end.
+    """The state that the threads of a crew share from their start until their end.
 
     Args:
-        size: how many there are.
-        sharing: how operations share commits, if they do.
-        patience: for how long operations may wait at the gates of rows, if they enter any.
+        size: how many threads there are.
+        sharing: how operations share commits; None if they do not.
+        patience: for how long an operation may wait at the gates of rows; None if there are none.
 
     Attributes:
         jobs: the jobs that wait.
@@ -240,13 +246,14 @@ class _Shift:
         self._lock = threading.Lock()
 
     def _queue_again(self, job: _Job, keys: Keys) -> None:
-        # At the end: a row at which much happens shall not keep out those that come now.
+        # At the end of the queue: a busy row must not keep out the jobs of other rows.
         self.jobs.put(_Again(job, keys))
 
     def may_end(self) -> bool:
-        """Tell whether a thread that was told to end may; the last one looks for more to do first.
+        """Return whether a thread that was told to end may end now.
 
-        What waits at a gate is queued when a thread has left it: there is one left to do it.
+        The last one may not while jobs are queued. A parked job is queued when another leaves its
+        gate, so one thread must be left to do it.
         """
         with self._lock:
             if self._working > 1 or self.jobs.empty():
@@ -261,10 +268,10 @@ def _refuse(job: _Job, problem: Busy) -> None:
 
 @dataclass(slots=True)
 class _Worker:
-    """What one of the threads does.
+    """The work of one of the threads.
 
     Attributes:
-        shift: what it has in common with the others.
+        shift: the state that it shares with the others.
     """
 
     shift: _Shift
@@ -278,14 +285,14 @@ class _Worker:
                 checked = time.monotonic()
                 _check_connections()
             self._do(jobs)
-            # What a job read is kept no longer than it is needed: the next may be long in coming.
+            # Free the jobs and their results: the next job may be long in coming.
             del jobs
             _tidy_connections()
         connections.close_all()
 
     def _do(self, jobs: list[_Job | _Again]) -> None:
         if self.shift.gate is None:
-            # Without a gate nothing steps aside.
+            # Without a gate no job is parked.
             plain = [job for job in jobs if isinstance(job, _Job)]
             _settle(plain, self._make(plain))
         else:
@@ -298,7 +305,7 @@ class _Worker:
         return self.shift.sharing.commit(calls)
 
     def _take(self) -> list[_Job | _Again]:
-        """Return the next job, with those behind it that share its commit; none at the end."""
+        """Return the next job with those behind it that share its commit; none to end."""
         first, self._held = self._held or self._wait(), None
         if not isinstance(first, _Job):
             return [] if first is None else [first]
@@ -332,7 +339,7 @@ class _Worker:
 
 
 def _try(gate: Gate[_Job], tried: _Job | _Again) -> None:
-    """Do a job, unless it has to step aside for its rows: then it waits at their gate."""
+    """Do a job, or park it if a row that it needs has its share of threads."""
     job, keys = (tried, NOWHERE) if isinstance(tried, _Job) else (tried.job, tried.keys)
     with gate.visit(keys) as visit:
         outcome = attempt(job.call)
@@ -344,23 +351,23 @@ def _try(gate: Gate[_Job], tried: _Job | _Again) -> None:
 
 
 def _settle(jobs: list[_Job], outcomes: list[Outcome]) -> None:
-    """Tell those who wait what became of jobs of one loop."""
+    """Give the futures of jobs, all of one event loop, their outcomes."""
 
     def settle() -> None:
         for job, outcome in zip(jobs, outcomes, strict=True):
             if job.future.done():
-                continue  # whoever waited was cancelled
+                continue  # the waiting coroutine was cancelled
             if outcome.error is not None:
                 job.future.set_exception(outcome.error)
             else:
                 job.future.set_result(outcome.result)
 
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    with suppress(RuntimeError):  # the loop is closed, so no coroutine waits any more
         jobs[0].loop.call_soon_threadsafe(settle)
 
 
 class _Outage:
-    """When a connection was last found broken: what broke it broke those of other threads, too."""
+    """When a connection was last found broken: other threads' connections broke then, too."""
 
     seen_at = float("-inf")
 

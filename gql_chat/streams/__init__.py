@@ -2,7 +2,7 @@
 
 Inside `transaction()` an operation hands its events to the `Outbox`, which stores them in the
 event log. After the commit the envelopes are published: to the hubs of this process directly, to
-other processes over the channel layer. The layer may lose them; the log has them.
+other processes over the channel layer. The layer may lose an envelope; the log keeps it.
 """
 
 from ..errors import Again

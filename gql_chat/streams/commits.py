@@ -1,8 +1,8 @@
 """Commits that several operations share.
 
-A commit costs SQLite about as much as what a message writes. Operations that wait for the one
-writer at the same time become savepoints of one transaction: each is still all or nothing by
-itself, none is answered before the commit, and its frames leave after it.
+A commit costs SQLite about as much as the writes of one message. Operations that wait for the one
+writer at the same time become savepoints of one transaction. Each is still all or nothing by
+itself. None is answered before the commit, and its frames leave after it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .transactions import shared_transaction
 def commit_together(calls: Sequence[Call]) -> list[Outcome]:
     """Make the calls, one after the other, in one transaction, and commit it.
 
-    One that raises undoes what it wrote and nothing else. Where the transaction itself fails,
-    nothing of any call is stored, and its error is what became of each.
+    A call that raises undoes its own writes and nothing else. If the transaction itself fails,
+    nothing is stored of any call, and every outcome is that error.
 
     Args:
         calls: operations, each in a `streams.transaction` of its own.
 
     Returns:
-        What became of each, in their order.
+        The outcome of each call, in their order.
     """
     outcomes: list[Outcome] = []
     follow_ups: list[Any] = []
@@ -47,10 +47,10 @@ def commit_together(calls: Sequence[Call]) -> list[Outcome]:
 
 
 def _follow_up(connection: Any, context: Context, outcome: Outcome, hooks: Any) -> Outcome:
-    """Run what one operation left to be done after the commit.
+    """Run the `on_commit` hooks of one operation, and return its outcome.
 
-    Each hook may fail by itself (`streams.transaction`); what else is raised here, as when a thread
-    is told to end, is the outcome.
+    A hook that fails is logged, and no more (`streams.transaction`). Any other error, as when a
+    thread is told to end, becomes the outcome.
     """
     connection.run_on_commit = hooks
     followed = attempt(Call(connection.run_and_clear_commit_hooks, context))

@@ -1,4 +1,4 @@
-"""Entitlements: where streams stand for their members, and from where on these hear them."""
+"""Entitlements: from which sequence number on a user may read a stream, and its newest one."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .envelopes import room_stream, user_stream
 
 
 def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, dict[str, int]]:
-    """Return a room's position and who of these users is its member, in one read.
+    """Read a room's newest sequence number, and which of these users are its members, at once.
 
     Returns:
-        The position, None where the room is gone; and for each member, by id as a string, the
-        first place that they are entitled to.
+        The newest sequence number, or None if the room is gone; and for each member, by id as a
+        string, the first sequence number that they are entitled to.
     """
     room = get_model("Room")
     # A replica may not know yet who has just joined.
     rooms = room.objects.using(router.db_for_write(room)).filter(pk=room_id)
     user_ids = list(user_ids)
-    if not user_ids:  # which Django takes for a query with no result
+    if not user_ids:  # Django answers an empty `IN` with no row, so not even the room's
         return rooms.values_list("seq", flat=True).first(), {}
     local = FilteredRelation("memberships", condition=Q(memberships__user_id__in=user_ids))
     found = rooms.annotate(local=local).values_list("seq", "local__user_id", "local__joined_seq")
@@ -39,33 +39,38 @@ def members_of(room_id: Any, user_ids: Iterable[Any]) -> tuple[int | None, dict[
 
 
 Position = tuple[str, int, int]
-"""Where a stream stands for a user: its name, the place of its newest frame, and the first place
-that the user is entitled to."""
+"""A stream as one user may read it: its name, its newest sequence number, and the first sequence
+number that the user is entitled to."""
 
 
 @dataclass(slots=True, frozen=True)
 class Positions:
-    """Where all streams of a user stand, as they were read together: iterating gives each, once.
+    """The positions of all streams of a user, read in one statement. They can be iterated once.
 
     Attributes:
-        epoch: the history that the places belong to.
-        places: them. They come one by one: hundreds for each of many sockets that wait would keep
-            Python's garbage collector busy.
+        epoch: the history that the sequence numbers belong to.
+        positions: made one by one. Hundreds of them, kept for each of many waiting sockets, would
+            keep Python's garbage collector busy.
     """
 
     epoch: str
-    places: Iterable[Position]
+    positions: Iterable[Position]
 
     def __iter__(self) -> Iterator[Position]:
-        return iter(self.places)
+        return iter(self.positions)
 
 
 def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Position]]:
     """Return the memberships that users got after a time, read in one statement.
 
-    Each is the user's id as a string, and where the room's stream stands for the user.
+    Args:
+        user_ids: the users.
+        since: the time.
+
+    Returns:
+        For each membership the user's id as a string, and the position of the room's stream.
     """
-    # Few have joined just now and many are here: to ask for all of them by id costs more.
+    # Few users have joined just now, and many are connected: a query by all their ids costs more.
     rows = Membership.objects.using(router.db_for_write(Membership)).filter(joined_at__gt=since)
     wanted = set(user_ids)
     return [
@@ -78,9 +83,9 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Pos
 
 
 def positions(user_id: Any) -> Positions:
-    """Return where all streams of a user stand: their own, and those of their rooms.
+    """Return the positions of a user's own stream and of those of all their rooms.
 
-    All are read at once, with the epoch, in one statement, so they belong together.
+    One statement reads them with the epoch, so they belong together.
     """
     room = get_model("Room")
     connection = connections[router.db_for_write(StreamEvent)]
@@ -99,15 +104,15 @@ def positions(user_id: Any) -> Positions:
 
 @cache
 def _select_positions(vendor: str, rooms: str) -> str:
-    # One row: before each, SQLite's driver lets another thread run, and the event loop's may keep
-    # it waiting every time. PostgreSQL's reads JSON in half the time of rows or arrays.
+    # All in one row: SQLite's driver lets another thread run before each row, and the event loop's
+    # thread may keep it waiting every time. psycopg reads JSON in half the time of rows or arrays.
     if vendor == "sqlite":
         collect = "json_group_array({})"
         parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
         key = " || '-' || ".join(f"substr(room.id, {at}, {size})" for at, size in parts)
     else:
         collect, key = "json_agg({})::text", "room.id::text"
-    # The names too: to put hundreds together costs Python more.
+    # The database builds the names, too: Python is slower at building hundreds.
     wanted = (f"'{room_stream('')}' || {key}", "room.seq", "member.joined_seq")
     columns = [collect.format(each) for each in wanted]
     return (

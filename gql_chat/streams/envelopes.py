@@ -1,4 +1,4 @@
-"""Envelopes: a rendered event with its sequence number in a stream, and the names of streams."""
+"""Envelopes: rendered events with their sequence numbers, and the names of streams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOKEN = uuid.uuid4().hex
 
 
 def process_name() -> str:
-    """Return the name of this process among all, also on other machines and after a fork."""
+    """Return a name that no other process has, on any machine or after a fork."""
     return f"{_TOKEN}.{os.getpid()}"
 
 
@@ -35,7 +35,7 @@ def user_stream(user_id: Any) -> str:
 
 
 def group_name(stream: str) -> str:
-    """Return the channel layer's group for a stream, in the letters that a layer allows."""
+    """Return the name of a stream's group, in the letters that a channel layer allows."""
     kind, _, key = stream.partition(":")
     if not _GROUP_SAFE.fullmatch(key):
         key = hashlib.sha256(key.encode()).hexdigest()
@@ -44,17 +44,17 @@ def group_name(stream: str) -> str:
 
 @dataclass(slots=True, frozen=True)
 class Envelope:
-    """A rendered event in its place.
+    """A rendered event with its sequence number, or a notice from one hub to the others.
 
     Attributes:
         stream: the stream's name.
-        seq: the place in it; 0 for what is not stored (typing, and words between hubs).
-        kind: the name of the event's type in the schema; empty for words between hubs.
+        seq: the sequence number in it; 0 if it is not stored (typing, and notices to hubs).
+        kind: the name of the event's type in the schema; empty for notices to hubs.
         payload: the rendered event as JSON text.
-        change: who is entitled from this frame on. User ids as strings: those `joined` hear
-            it already, those `left` do not any more; `closed` ends the stream after it.
-            Between hubs, `refresh` says that members changed outside an operation and are
-            to be read again, `signed_out` which login session of the user has ended.
+        change: who is entitled from this frame on, by user ids as strings. Users who `joined` get
+            this frame already. Users who `left` get neither this one nor later ones. `closed` ends
+            the stream after it. In a notice to hubs, `refresh` says that members changed outside
+            an operation and must be read again, and `signed_out` which login session has ended.
     """
 
     stream: str
@@ -73,7 +73,7 @@ class Envelope:
         return cls(**{name: message[name] for name in cls.__slots__})
 
     def groups(self) -> list[str]:
-        """Return the groups that hear of it: the stream's, and those of users who join."""
+        """Return the groups that must get it: the stream's, and those of users who join."""
         joined = (self.change or {}).get("joined", ())
         return [group_name(self.stream), *(group_name(user_stream(user)) for user in joined)]
 
@@ -84,7 +84,7 @@ def parse_payload(payload: str) -> Any:
 
 
 def refresh(stream: str, users: set[str]) -> Envelope:
-    """Return what tells hubs that these members of a room changed outside an operation.
+    """Return the notice to hubs that these members of a room changed outside an operation.
 
     Args:
         stream: the room's stream.

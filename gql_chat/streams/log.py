@@ -1,7 +1,6 @@
-"""The event log: what was published in each stream, for as long as it is kept.
+"""The event log: the published envelopes of each stream, for as long as they are kept.
 
-Like all that keeps sockets and streams together, it is read from the primary database: the log of a
-replica may be behind.
+It is always read from the primary database: the log of a replica may be behind.
 """
 
 from __future__ import annotations
@@ -26,32 +25,32 @@ _STREAMS_AT_ONCE = 100
 
 
 def read_epoch() -> str:
-    """Return the epoch of the database's history, from the primary."""
+    """Return the epoch of the database's history, from the primary database."""
     return Epoch.objects.read()
 
 
-def heads(places: Mapping[str, int]) -> dict[str, int]:
-    """Return the newest logged places of those streams that have one after a place of theirs.
-
-    One query, however many streams, and as many rows as have moved on. Like all that keeps sockets
-    and streams together, it asks the primary database: the log of a replica may be behind.
+def heads(seqs: Mapping[str, int]) -> dict[str, int]:
+    """Return the newest sequence number of each stream that has moved on, in one query.
 
     Args:
-        places: the place of each stream.
+        seqs: the streams, each with the sequence number that the caller has already.
+
+    Returns:
+        The streams with a newer frame in the log, each with the sequence number of its newest.
     """
     connection = connections[router.db_for_write(StreamEvent)]
     log = StreamEvent._meta.db_table
     if connection.vendor == "postgresql":
         source = "unnest(%s::text[], %s::bigint[]) AS wanted(key, value)"
-        parameters: list[Any] = [list(places), list(places.values())]
+        parameters: list[Any] = [list(seqs), list(seqs.values())]
     else:
         source = "json_each(%s) AS wanted"
-        parameters = [orjson.dumps(places).decode()]
+        parameters = [orjson.dumps(seqs).decode()]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT stream, head FROM (SELECT wanted.key AS stream, wanted.value AS place, "
+            "SELECT stream, head FROM (SELECT wanted.key AS stream, wanted.value AS seq, "
             f"(SELECT MAX(seq) FROM {log} WHERE stream = wanted.key) AS head FROM {source}"
-            ") AS heads WHERE head > place",
+            ") AS heads WHERE head > seq",
             parameters,
         )
         return dict(cursor.fetchall())
@@ -66,13 +65,13 @@ def _envelope(row: StreamEvent) -> Envelope:
 
 
 def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
-    """Return up to `limit` logged envelopes of a stream after the place `after`, in order."""
+    """Return up to `limit` envelopes of a stream after the sequence number `after`, in order."""
     rows = _log().filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
     return [_envelope(row) for row in rows]
 
 
 def read_changes(stream: str, after: int) -> list[Mapping[str, Any]]:
-    """Return how logged frames of a stream after a place change who is entitled to it, in order."""
+    """Return the `change` of each frame after a sequence number that has one, in order."""
     rows = _log().filter(stream=stream, seq__gt=after, change__isnull=False).order_by("seq")
     return [change or {} for change in rows.values_list("change", flat=True)]
 
@@ -80,23 +79,23 @@ def read_changes(stream: str, after: int) -> list[Mapping[str, Any]]:
 def read_on(
     stream: str, after: int, limit: int, users: Collection[str]
 ) -> tuple[list[Envelope], set[str]]:
-    """Read on in the log, and whether who follows the stream may.
+    """Catch up: read the next envelopes of a stream, and which users have lost their right to them.
 
     Args:
         stream: the stream's name.
-        after: the place after which to read.
+        after: the sequence number after which to read.
         limit: how many envelopes at most.
-        users: the ids of users who are entitled to what comes after that place.
+        users: the ids of users who were entitled to the frames after that one.
 
     Returns:
-        The envelopes, in order; and those of the users who are not entitled to them though no
-        frame has said so: plain code removed them, and the word of it is late or lost. Whoever
-        came back since then is among them.
+        The envelopes, in order; and the ids of users who are not entitled to them although no frame
+        says so. Plain code removed these users, and the notice of it is late or lost. A user who
+        was removed and has come back since is among them.
     """
     kind, _, key = stream.partition(":")
     gone: set[str] = set()
     if kind == "room":
-        # Before the log is read: a frame by which one of them left is in it then.
+        # Members first, the log second: so the log has the frame by which one of them left.
         _, members = members_of(key, users)
         gone = {user for user in users if members.get(user, after + 2) > after + 1}
     envelopes = read_log(stream, after, limit)
@@ -110,10 +109,10 @@ def read_on(
 
 
 def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
-    """Return the logged envelopes of several streams, in the order in which they were logged.
+    """Return the envelopes that a client missed in several streams, in the order of the log.
 
     Args:
-        ranges: for each stream the place after which, and the place up to which.
+        ranges: for each stream the sequence number after which to read, and the last one to read.
         limit: how many at most, over all streams.
     """
     found: list[StreamEvent] = []
@@ -124,17 +123,17 @@ def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
 
 
 def weigh_missed(ranges: Mapping[str, tuple[int, int]]) -> int:
-    """Return how large the payloads are that `missed` would read without a limit.
+    """Return the total size of the payloads that `missed` would read without a limit.
 
     Args:
-        ranges: as there.
+        ranges: the same as for `missed`.
     """
     sizes = (rows.aggregate(size=Sum(_Size("payload")))["size"] for rows in _select_missed(ranges))
     return sum(size or 0 for size in sizes)
 
 
 class _Size(Length):
-    """The size of a text, roughly: on PostgreSQL in bytes, which it knows without reading it."""
+    """The size of a text: letters on SQLite, bytes on PostgreSQL, which need not read the text."""
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, function="OCTET_LENGTH", **context)

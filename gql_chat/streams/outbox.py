@@ -1,7 +1,7 @@
 """The outbox: the events of one transaction.
 
-Each event is rendered at once, gets its sequence number under the row lock of its stream, and
-becomes a row of the event log in the same transaction. So the order in a stream is the order of
+The outbox renders each event at once, gives it a sequence number under the row lock of its stream,
+and writes it into the event log in the same transaction. So the order in a stream is the order of
 the commits.
 """
 
@@ -33,27 +33,27 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Notes:
-    """What an outbox knows of its transaction.
+    """The state of an outbox.
 
     Attributes:
-        envelopes: what there is to publish.
-        touched: by stream, the users of whom nobody has told yet.
-        positions: of the rooms that are locked.
-        closed: the rooms that are said to be deleted.
-        told: the ends of memberships that an operation tells of.
+        envelopes: the envelopes to publish.
+        touched: by stream, the changed members whom no event has announced yet.
+        seqs: the newest sequence numbers of the rooms that are locked.
+        closed: the rooms whose deletion an event has announced.
+        told: the ended memberships, as room and user, that an operation announces itself.
     """
 
     envelopes: list[Envelope] = field(default_factory=list)
     touched: dict[str, set[str]] = field(default_factory=dict)
-    positions: dict[Any, int] = field(default_factory=dict)
+    seqs: dict[Any, int] = field(default_factory=dict)
     closed: set[Any] = field(default_factory=set)
     told: set[tuple[Any, Any]] = field(default_factory=set)
 
     def copy(self) -> _Notes:
-        """Return what stays as it is while this goes on."""
+        """Return a copy that later notes do not change."""
         touched = {stream: set(users) for stream, users in self.touched.items()}
         return _Notes(
-            list(self.envelopes), touched, dict(self.positions), set(self.closed), set(self.told)
+            list(self.envelopes), touched, dict(self.seqs), set(self.closed), set(self.told)
         )
 
 
@@ -63,8 +63,9 @@ class _Inner:
 
     Attributes:
         name: its name.
-        hook: does nothing. Django forgets it where the savepoint is rolled back.
-        before: what was noted before it.
+        hook: an `on_commit` hook that does nothing. Django drops it if the savepoint is rolled
+            back, and so tells the outbox.
+        before: the state of the outbox before the savepoint.
     """
 
     name: str
@@ -75,9 +76,9 @@ class _Inner:
 class Outbox:
     """Collects the events of one transaction.
 
-    Code of a project's inside an operation may roll back a savepoint of its own (`atomic`). What
-    was noted since then is forgotten with it: nothing is published that is not stored, and a room
-    that was locked in it is not locked any more.
+    A project's code inside an operation may roll back a savepoint of its own (`atomic`). The outbox
+    then forgets all that it noted since that savepoint: it publishes nothing that is not stored,
+    and knows that a room locked in the savepoint is not locked any more.
 
     Args:
         connection: this thread's connection, in the transaction.
@@ -95,25 +96,28 @@ class Outbox:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is that of this thread's transaction.
+        """Whether this outbox belongs to the transaction that runs on this thread.
 
-        A context may be copied inside an operation, and outlives it, maybe on another thread.
+        It may not: a context that was copied inside an operation outlives it, maybe on another
+        thread.
         """
         return not self._is_over and self._thread == threading.get_ident()
 
     def end(self) -> None:
-        """Say that the operation is over."""
+        """Note that the operation is over."""
         self._is_over = True
 
     @property
     def _notes(self) -> _Notes:
-        """What is known, without what was noted in savepoints that were rolled back since."""
+        """The state, without the notes of savepoints that were rolled back."""
         savepoints = self.connection.savepoint_ids
         if self._inner or len(savepoints) > self._depth:
-            self._follow([name for name in savepoints[self._depth :] if name is not None])
+            self._follow_savepoints(
+                [name for name in savepoints[self._depth :] if name is not None]
+            )
         return self._kept
 
-    def _follow(self, names: list[str]) -> None:
+    def _follow_savepoints(self, names: list[str]) -> None:
         while self._inner and self._inner[-1].name not in names:
             inner = self._inner.pop()
             if all(entry[1] is not inner.hook for entry in self.connection.run_on_commit):
@@ -133,15 +137,18 @@ class Outbox:
         closed: bool = False,
         activity: datetime | None = None,
     ) -> Envelope:
-        """Give an event the next place in the stream of a room, for all its members.
+        """Give an event the next sequence number in a room's stream, for all its members.
 
         Args:
-            room: locked by the caller (`hold`, or an operation's `find_room`).
-            event: what happened.
-            joined: ids of the users who hear the stream from this event on.
-            left: ids of the users who do not hear it, nor anything after it.
-            closed: whether the room is deleted with this event, so has no row to update.
-            activity: the time of a new message.
+            room: the room; the caller has locked it (`hold`, or an operation's `find_room`).
+            event: the event.
+            joined: ids of the users who get the stream from this event on.
+            left: ids of the users who get neither this event nor later ones.
+            closed: whether the stream ends with this event, since the room is being deleted.
+            activity: the time of the room's newest message, if this event changes it.
+
+        Returns:
+            The envelope, which is published after the commit.
         """
         change: dict[str, Any] = {}
         if joined := [str(user_id) for user_id in joined]:
@@ -157,13 +164,13 @@ class Outbox:
         envelope = Envelope(stream, 0, type(event).__name__, render(event), change or None)
         envelope = replace(envelope, seq=self._advance(room, envelope, activity))
         room.seq = envelope.seq
-        self._notes.positions[room.pk] = room.seq
+        self._notes.seqs[room.pk] = room.seq
         self._notes.envelopes.append(envelope)
         self._settle(stream, {*joined, *left}, closed=closed)
         return envelope
 
     def _settle(self, stream: str, told: set[str], *, closed: bool) -> None:
-        """Note that a broadcast has told of these users; of others that changed it has not."""
+        """Note that a broadcast has announced the changes of these members, or the stream's end."""
         everybody = self._notes.touched
         touched = everybody.get(stream)
         if touched is None:
@@ -172,38 +179,42 @@ class Outbox:
         if closed or not touched:
             del everybody[stream]
 
-    def hold(self, room_id: Any, position: int) -> None:
-        """Note that a room is locked for this transaction, and where its stream stands."""
-        self._notes.positions.setdefault(room_id, position)
+    def hold(self, room_id: Any, seq: int) -> None:
+        """Note that a room is locked for this transaction, and its newest sequence number."""
+        self._notes.seqs.setdefault(room_id, seq)
 
-    def position(self, room_id: Any) -> int | None:
-        """Return the position of a room that is locked for this transaction; None for others."""
-        return self._notes.positions.get(room_id)
+    def seq_of(self, room_id: Any) -> int | None:
+        """Return the newest sequence number of a locked room; None if this holds no lock on it."""
+        return self._notes.seqs.get(room_id)
 
     def will_tell(self, room_id: Any, user_ids: Iterable[Any]) -> None:
-        """Note that an operation ends these memberships, and tells everybody by itself."""
+        """Note that the operation ends these memberships and makes the events of it itself."""
         self._notes.told.update((room_id, user_id) for user_id in user_ids)
 
     def is_told(self, room_id: Any, user_ids: Iterable[Any]) -> bool:
-        """Tell whether the operation tells of the end of all these memberships."""
+        """Return whether the operation itself makes the events of all these ended memberships."""
         return self._notes.told.issuperset((room_id, user_id) for user_id in user_ids)
 
     def touched(self, room_id: Any) -> list[str]:
-        """Return the members of a room that changed, and of whom nobody has told yet."""
+        """Return the changed members of a room whom no event has announced yet."""
         return sorted(self._notes.touched.get(room_stream(room_id), ()))
 
     def is_closed(self, room_id: Any) -> bool:
-        """Tell whether this transaction has said that the room is deleted."""
+        """Return whether an event of this transaction has announced that the room is deleted."""
         return room_id in self._notes.closed
 
     def target(self, events: Mapping[Any, Event]) -> None:
-        """Give users, by id, an event each: the next place in their own streams."""
+        """Give each user an event of their own, with the next sequence number of their stream.
+
+        Args:
+            events: the events, by the user's id.
+        """
         if not events:
             return
-        places = advance_users(self.connection, sorted(events, key=str))
+        seqs = advance_users(self.connection, sorted(events, key=str))
         rendered: dict[int, str] = {}
         envelopes = []
-        for user_id, seq in places.items():
+        for user_id, seq in seqs.items():
             event = events[user_id]
             if id(event) not in rendered:
                 rendered[id(event)] = render(event)
@@ -213,17 +224,20 @@ class Outbox:
         self._log(envelopes)
 
     def transient(self, room: AbstractRoom, event: Event) -> Envelope:
-        """Tell the members of a room something that is stored nowhere."""
+        """Publish an event to the members of a room without storing it."""
         envelope = Envelope(room_stream(room.pk), 0, type(event).__name__, render(event))
         self._notes.envelopes.append(envelope)
         return envelope
 
     def touch(self, stream: str, user_ids: Iterable[str]) -> None:
-        """Note that members of a room changed; a broadcast that names them makes it obsolete."""
+        """Note that members of a room changed.
+
+        Hubs are told to read these members again, unless a broadcast announces the change.
+        """
         self._notes.touched.setdefault(stream, set()).update(user_ids)
 
     def close(self) -> list[Envelope]:
-        """Return what there is to publish."""
+        """Return the envelopes to publish."""
         notes = self._notes
         return [*notes.envelopes, *(refresh(*touched) for touched in notes.touched.items())]
 
@@ -300,7 +314,7 @@ _renderer: Callable[[Event], Any] | None = None
 
 
 def render_with(renderer: Callable[[Event], Any]) -> None:
-    """Have events rendered by this from now on: the schema, which this package does not know.
+    """Set the function that renders events. The schema sets it: streams do not import the schema.
 
     Args:
         renderer: returns all that an event's type in the schema selects, as plain objects.
@@ -313,7 +327,7 @@ def render(event: Event) -> str:
     """Return an event as JSON text: all that its type in the schema selects.
 
     Raises:
-        RuntimeError: `gql_chat` is no installed app, so nobody said what renders.
+        RuntimeError: `gql_chat` is no installed app, so nothing has set a renderer.
     """
     if _renderer is None:
         raise RuntimeError("Events are rendered once django.setup() has run.")
@@ -339,5 +353,5 @@ def current() -> Outbox:
 
 
 def is_running() -> bool:
-    """Tell whether an operation is running."""
+    """Return whether an operation runs on this thread."""
     return running() is not None

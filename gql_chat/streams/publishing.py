@@ -1,6 +1,6 @@
 """Publishing: committed envelopes go to the hubs of this process, and over the layer to others.
 
-The channel layer may lose them. It is a wake-up, and no more: the log has them.
+The channel layer may lose an envelope. It only wakes the others up: they read the log.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LAYER_SECONDS = 2.0
 
 
 class _Capture(list[Envelope]):
-    """What is committed while somebody captures it.
+    """The envelopes that are committed inside `capture()`.
 
     Attributes:
-        is_over: whether nobody looks any more.
+        is_over: whether the block has ended, so that its caller publishes nothing more.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,10 @@ class _Capture(list[Envelope]):
 
     @property
     def is_lost(self) -> bool:
-        """Whether what this thread adds would be lost: a context was copied, and outlives it."""
+        """Whether an envelope added now would be lost.
+
+        It would be if the context was copied, and outlives the block or runs on another thread.
+        """
         return self.is_over or self._thread != threading.get_ident()
 
 
@@ -51,7 +54,7 @@ _captured: ContextVar[_Capture | None] = ContextVar("gql_chat_captured", default
 
 @contextmanager
 def capture() -> Iterator[list[Envelope]]:
-    """Collect what is committed inside instead of publishing it: the caller will."""
+    """Collect the envelopes that are committed inside; the caller publishes them afterwards."""
     captured = _Capture()
     token = _captured.set(captured)
     try:
@@ -62,20 +65,27 @@ def capture() -> Iterator[list[Envelope]]:
 
 
 def hand_over_after_commit(envelopes: list[Envelope], using: str) -> None:
-    """Publish envelopes when the running transaction is committed, or let who captures have them.
+    """Publish envelopes after the commit of the running transaction.
+
+    Inside `capture()` they are handed to its caller instead.
 
     Args:
-        envelopes: what there is to publish.
+        envelopes: the envelopes.
         using: the alias of the database.
     """
-    # Looked up now: a shared commit comes when the operation's own scope is over.
+    # Read the variable now: a shared commit comes when the operation has left `capture()`.
     captured = _captured.get()
     hand_over = publish if captured is None or captured.is_lost else captured.extend
     db_transaction.on_commit(lambda: hand_over(envelopes), using=using, robust=True)
 
 
 def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
-    """Say that a room's members changed; hubs read them again unless a broadcast tells more."""
+    """Tell hubs to read members of a room again, unless a broadcast announces their change.
+
+    Args:
+        room_id: the room.
+        user_ids: the members that changed.
+    """
     stream, users = room_stream(room_id), {str(user_id) for user_id in user_ids}
     outbox = running()
     if outbox is not None:
@@ -95,17 +105,17 @@ _subscribers: list[Subscriber] = []
 
 
 def subscribe(subscriber: Subscriber) -> None:
-    """Hand every envelope that this process publishes to `subscriber`, from any thread."""
+    """Call `subscriber` with all envelopes that this process publishes, on any thread."""
     _subscribers.append(subscriber)
 
 
 def unsubscribe(subscriber: Subscriber) -> None:
-    """Undo `subscribe`."""
+    """Stop calling a subscriber."""
     _subscribers.remove(subscriber)
 
 
 def subscribers() -> list[Subscriber]:
-    """Return who is subscribed."""
+    """Return the subscribers."""
     return list(_subscribers)
 
 
@@ -118,20 +128,23 @@ def publish(envelopes: list[Envelope]) -> None:
 
 
 def reaches_other_processes() -> bool:
-    """Tell whether there is a channel layer that does: the in-memory one ends at this process."""
+    """Return whether the channel layer does: the in-memory one ends at this process."""
     layer = get_channel_layer()
     return layer is not None and not isinstance(layer, InMemoryChannelLayer)
 
 
 async def send_to_layer(envelopes: list[Envelope]) -> bool:
-    """Ring other processes' bells; tell whether the layer took it.
+    """Notify other processes over the channel layer.
 
-    A layer that is away, or takes long, is logged: the others will look at the log.
+    A layer that fails or takes long is logged, and no more: the others catch up from the log.
+
+    Returns:
+        Whether the layer took every envelope.
     """
     layer = get_channel_layer()
     assert layer is not None
     try:
-        # Clients of a layer try again and again by themselves: nobody shall wait for that.
+        # Clients of a layer retry for long by themselves, and the sender must not wait for that.
         async with asyncio.timeout(LAYER_SECONDS):
             for envelope in envelopes:
                 message = envelope.to_message()

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 
 def advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict[Any, int]:
-    """Count up the streams of users, locking them in this order; return their new positions."""
+    """Take the next sequence number in the stream of each user.
+
+    Args:
+        connection: that of the running transaction.
+        user_ids: the users; their streams are locked in this order.
+
+    Returns:
+        The sequence numbers, by the user's id.
+    """
     field = UserStream._meta.get_field("user").target_field
     keys = [field.get_db_prep_value(user_id, connection) for user_id in user_ids]
     prepared = dict(zip(map(str, keys), user_ids, strict=True))

@@ -1,4 +1,4 @@
-"""Transactions: one operation is one, and is run again where the database broke it off."""
+"""Transactions: each operation is one, and runs again if the database breaks it off."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ T = TypeVar("T")
 
 
 class _Shared(threading.local):
-    """Whether the transaction of a thread's connection is shared: its calls have contexts each."""
+    """Whether several operations share the transaction that runs on a thread.
+
+    It is no context variable: each of these operations runs in a context of its own.
+    """
 
     running = False
 
@@ -40,10 +43,13 @@ _shared = _Shared()
 
 
 ATTEMPTS = 12
-"""How often an operation is run at most, where the database breaks it off for another one."""
+"""How often an operation runs at most, if the database breaks it off for another one."""
 
 REFERENCE_ATTEMPTS = 3
-"""How often at most, where a row that it refers to went meanwhile: it may never have been there."""
+"""How often an operation runs at most, if a row that it refers to is missing.
+
+They are few: the row may have gone meanwhile, but it may as well never have been there.
+"""
 
 _PAUSE_SECONDS = 0.02
 
@@ -51,23 +57,26 @@ _BROKEN_OFF = frozenset({"40001", "40P01"})
 """The SQLSTATEs of serialization failures and deadlocks."""
 
 _ENDED_BEFORE = "25P02"
-"""PostgreSQL's code where an error that somebody caught has ended the transaction."""
+"""PostgreSQL's code for a statement after an error that somebody caught inside the transaction."""
 
 _IN_ERROR = 3
-"""How psycopg and psycopg2 both call such a transaction's state."""
+"""The value by which psycopg and psycopg2 both report the state of such a transaction."""
 
 
 def run(operation: Callable[[], T]) -> T:
-    """Run an operation in one transaction, and again where that was broken off for another one.
+    """Run an operation in one transaction, and again if the database breaks that off.
 
-    It is run once where it is a part of an operation that is running, or of a transaction of the
-    caller's own: only who began that can run it again.
+    Inside another operation, or inside a transaction of the caller's own, it runs once: only the
+    code that began the transaction can run it again.
 
     Args:
-        operation: it may be called several times; only the last call leaves anything.
+        operation: may be called several times; only the last call stores anything.
+
+    Returns:
+        The result of the operation.
 
     Raises:
-        Exception: what the operation raises, or the last try's error.
+        Exception: an error of the operation, or the last attempt's error.
     """
     connection = connections[router.db_for_write(StreamEvent)]
     if running() is not None or _shared.running or connection.in_atomic_block:
@@ -80,7 +89,7 @@ def run(operation: Callable[[], T]) -> T:
         except (Again, DatabaseError) as error:
             if attempt >= _attempts(error):
                 raise
-        # Those who broke each other off shall not meet again.
+        # A random pause, so that operations that broke each other off do not meet again.
         time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt, 5)))
     raise AssertionError("unreachable")
 
@@ -89,7 +98,7 @@ def _attempts(error: Exception) -> int:
     """Return how often an operation that ended with this error may be run."""
     attempts = 1
     cause: BaseException | None = error
-    # Where a receiver of a project's caught the error, the next statement raises another one.
+    # If a project's signal receiver caught the first error, the next statement raised another.
     while cause is not None:
         state = sqlstate(cause)
         if isinstance(cause, Again) or state in _BROKEN_OFF:
@@ -101,10 +110,10 @@ def _attempts(error: Exception) -> int:
 
 
 def _check_whole(connection: BaseDatabaseWrapper) -> None:
-    """Refuse to end an operation in which code went on after an error that it had caught.
+    """Refuse to end an operation whose code caught a database error and went on.
 
-    Django rolls such a transaction back in silence, and so does PostgreSQL: what was not stored
-    would be answered.
+    Django rolls such a transaction back in silence, and so does PostgreSQL. The operation would be
+    answered as done although nothing is stored.
 
     Raises:
         TransactionManagementError: the operation's transaction cannot be committed.
@@ -115,16 +124,19 @@ def _check_whole(connection: BaseDatabaseWrapper) -> None:
     ):
         raise db_transaction.TransactionManagementError(
             "Something in this operation failed, and the code that caught the error went on. "
-            "Whoever wants to go on puts what may fail into a transaction.atomic() of its own."
+            "To go on after an error, put what may fail into a transaction.atomic() of its own."
         ) from getattr(connection, "rollback_exc", None)
 
 
 @contextmanager
 def transaction() -> Iterator[Outbox]:
-    """Run one operation: all it writes is one transaction, all it publishes leaves after it.
+    """Run one operation: it writes in one transaction, and its events leave after the commit.
 
     An operation called inside another joins it. Inside a transaction of the caller's own,
-    publishing waits for the end of that one.
+    publishing waits for the commit of that one.
+
+    Yields:
+        The outbox, which takes the operation's events.
     """
     using = router.db_for_write(StreamEvent)
     outer = running()
@@ -142,14 +154,14 @@ def transaction() -> Iterator[Outbox]:
             if owns:
                 _limit_lock_waits(connection, carrier)
             outbox = Outbox(connection, carrier)
-            token = locks.keep(outbox)
+            token = locks.set_keeper(outbox)
             try:
                 yield outbox
                 carrier.flush()
                 _check_whole(connection)
             finally:
                 outbox.end()
-                locks.keep_no_more(token)
+                locks.reset_keeper(token)
         if envelopes := outbox.close():
             hand_over_after_commit(envelopes, using)
         if shares or owns:
@@ -166,9 +178,9 @@ def _held_models() -> list[Any]:
 def _limit_lock_waits(connection: BaseDatabaseWrapper, carrier: Carrier) -> None:
     """Let no statement of the running transaction wait longer for a lock than `LOCK_TIMEOUT`.
 
-    On PostgreSQL; on SQLite the `timeout` of the connection says how long its one writer is waited
-    for. A statement that waited for so long raises what `errors.ExceptionHandler` turns into
-    `Busy`. `statement_timeout` stays as the project has it.
+    This is for PostgreSQL. On SQLite the connection's `timeout` limits the wait for its one writer.
+    A statement that waits too long raises an error, which `errors.ExceptionHandler` turns into
+    `Busy`. The project's `statement_timeout` stays as it is.
 
     Args:
         connection: this thread's connection.
@@ -181,11 +193,11 @@ def _limit_lock_waits(connection: BaseDatabaseWrapper, carrier: Carrier) -> None
 
 
 def _let_hooks_fail(connection: BaseDatabaseWrapper) -> None:
-    """Let the hooks of this transaction fail one by one: each error is logged, and no more.
+    """Let each `on_commit` hook of this transaction fail by itself: its error is only logged.
 
-    What is stored is answered and published, whatever a project's `on_commit` hook raises.
-    `run_on_commit` is Django's own list. No public call says this of hooks that others have
-    registered; `tests/unit/test_races.py` notices when the list changes.
+    A stored operation is answered and published even if a project's hook raises. Private API of
+    Django: `run_on_commit` is its list of hooks. No public call makes hooks robust that others have
+    registered. `tests/unit/test_races.py` notices when the list changes.
     """
     hooks: list[Any] = list(connection.run_on_commit)
     connection.run_on_commit = [(savepoints, hook, True) for savepoints, hook, _ in hooks]  # type: ignore[misc]

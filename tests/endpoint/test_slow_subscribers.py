@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import AbstractUser
 
 from gql_chat import streams
-from gql_chat.endpoint import followers
+from gql_chat.endpoint import subscribers
 from gql_chat.endpoint.sockets import ChatGraphQLSocket
 from tests.endpoint.conftest import MakeGroup, OpenSocket
 from tests.endpoint.tools import FOLLOW_ROOM, contents, is_followed
@@ -22,7 +22,7 @@ async def test_a_slow_subscriber_delays_nobody_and_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.REALTIME_CHAT_MESSAGING = {"MAX_MESSAGE_LENGTH": None}
-    monkeypatch.setattr(followers, "READ_SIZE", 2)
+    monkeypatch.setattr(subscribers, "READ_SIZE", 2)
     room = make_group(staff)
     slow = await (await open_socket(staff, compression=None, max_queue=1)).init()
     quick = await (await open_socket(staff)).init()
@@ -36,9 +36,9 @@ async def test_a_slow_subscriber_delays_nobody_and_loses_nothing(
     # What the slow one has not taken is in the log, not in the server's memory.
     name = streams.room_stream(room.pk)
     reached = [
-        follower.position
-        for bells in list(followers._bells.values())
-        for follower in bells._followers.get(name, ())
+        subscriber.seq
+        for notifier in list(subscribers._notifiers.values())
+        for subscriber in notifier._subscribers.get(name, ())
     ]
     assert min(reached) < max(reached) == MESSAGES
     for number in range(MESSAGES):

@@ -74,7 +74,7 @@ async def test_a_silent_socket_ends_with_its_login(
     open_socket: OpenSocket, staff: AbstractUser, orm: Orm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guards, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(guards, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(guards, "CHECK_SECONDS", 0.05)
     socket = await (await open_socket(staff)).init()
 
     orm(change_password, staff)
@@ -107,7 +107,7 @@ async def test_a_store_of_sessions_that_is_away_ends_nothing_that_was_begun(
 ) -> None:
     room = make_group(staff)
     monkeypatch.setattr(guards, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(guards, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(guards, "CHECK_SECONDS", 0.05)
     socket = await (await open_socket(staff)).init()
     orm(send_message, room, "begun", sender=staff)
     await socket.start("follow", FOLLOW_ROOM, room=str(room.pk), after=0)

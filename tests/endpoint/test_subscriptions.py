@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import override_settings
 
 from gql_chat import send_to_room, streams
-from gql_chat.endpoint import followers
+from gql_chat.endpoint import subscribers
 from gql_chat.models import Message, StreamEvent
 from gql_chat.operations import EventHandler
 from shop.polls import PollOpened
@@ -59,7 +59,7 @@ async def test_what_was_missed_comes_first_then_what_is_live(
     say: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(followers, "READ_SIZE", 3)
+    monkeypatch.setattr(subscribers, "READ_SIZE", 3)
     room = make_group(staff)
     said = [str(number) for number in range(10)]
     say(room, *said[:8])
@@ -270,7 +270,7 @@ def whole_events() -> str:
 # What no bell told
 
 
-async def test_a_bell_that_was_not_heard_is_made_up_for(
+async def test_a_lost_wake_up_is_made_up_for(
     open_socket: OpenSocket,
     staff: AbstractUser,
     make_group: MakeGroup,
@@ -281,7 +281,7 @@ async def test_a_bell_that_was_not_heard_is_made_up_for(
     socket = await (await open_socket(staff)).init()
     await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
     await eventually(lambda: is_followed(room), "it follows")
-    monkeypatch.setattr(followers.Bells, "_ring", lambda *_: None)
+    monkeypatch.setattr(subscribers.Notifier, "_wake", lambda *_: None)
 
     say(room, "unheard")
 
@@ -299,10 +299,12 @@ async def test_nothing_is_followed_when_all_have_gone(
 
     await socket.socket.close()
 
-    all_bells = list(followers._bells.values())
-    await eventually(lambda: not any(bells._followers for bells in all_bells), "nobody follows")
-    assert not any(bells._looking for bells in all_bells)
-    assert not [heard for heard in streams.subscribers() if "Bells" in repr(heard)]
+    notifiers = list(subscribers._notifiers.values())
+    await eventually(
+        lambda: not any(notifier._subscribers for notifier in notifiers), "nobody follows"
+    )
+    assert not any(notifier._checking for notifier in notifiers)
+    assert not [heard for heard in streams.subscribers() if "Notifier" in repr(heard)]
 
 
 async def test_what_a_tool_writes_over_http_is_heard(
@@ -327,7 +329,7 @@ async def test_a_database_that_is_away_for_a_moment_ends_no_subscription(
     say: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(subscribers, "CATCH_UP_SECONDS", 0.05)
     room = make_group(staff)
     socket = await (await open_socket(staff)).init()
     await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)

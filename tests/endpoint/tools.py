@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from gql_chat import streams
-from gql_chat.endpoint import followers
+from gql_chat.endpoint import subscribers
 from gql_chat.models import GroupChat
 from tests.conftest import Orm
 from tests.servers import HOST
@@ -228,9 +228,9 @@ def contents(frame: Any) -> str:
 
 
 def is_followed(room: GroupChat) -> bool:
-    """Whether a follower of the room's stream waits for its bell."""
+    """Whether a subscriber of the room's stream waits for a wake-up."""
     name = streams.room_stream(room.pk)
-    return any(name in bells._followers for bells in list(followers._bells.values()))
+    return any(name in notifier._subscribers for notifier in list(subscribers._notifiers.values()))
 
 
 async def follows(socket: Any, id: str, room: GroupChat, say: Any) -> None:

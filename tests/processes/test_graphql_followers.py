@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AbstractUser
 
-from gql_chat.endpoint import followers
+from gql_chat.endpoint import subscribers
 from gql_chat.models import GroupChat
 from gql_chat.operations import EventHandler
 from tests.conftest import Orm, Users
@@ -67,21 +67,21 @@ async def test_a_layer_that_forgot_everything_loses_no_frame(
         await subscriber.frame("1")
         redis.flush()
         await write("after")
-        # Written by neither process, so that no bell is rung in them at all.
+        # Written by neither process, so that nothing wakes them up.
         orm(EventHandler(staff.pk).send_message, room.pk, "and more")
         frames = [await subscriber.frame("1") for _ in range(2)]
 
     assert [frame["seq"] for frame in frames] == [2, 3]
 
 
-async def test_the_channel_layer_rings_where_nobody_looks(
+async def test_the_channel_layer_notifies_where_nothing_checks_the_log(
     chat: ChatThread,
     two_processes: TwoProcesses,
     orm: Orm,
     users: Users,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(followers, "LOOK_SECONDS", 100 * PATIENCE)
+    monkeypatch.setattr(subscribers, "CATCH_UP_SECONDS", 100 * PATIENCE)
     _, session, room = prepare(orm, users)
 
     async with Subscriber(chat.port, session) as subscriber:

@@ -35,7 +35,7 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
     """What judges in place of the stores and the database."""
     judge = Judge()
     monkeypatch.setattr(guards, "judge", judge)
-    monkeypatch.setattr(guards, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(guards, "CHECK_SECONDS", 0.01)
     yield judge
     judge.free.set()
 
@@ -117,7 +117,7 @@ async def test_a_store_that_hangs_is_not_asked_by_ever_more_threads(
 async def test_each_login_is_judged_once_in_a_while_and_spread_out(
     judge: Judge, make_login: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guards, "LOOK_SECONDS", 3600)  # the test looks, and nobody beside it
+    monkeypatch.setattr(guards, "CHECK_SECONDS", 3600)  # the test checks, and nothing beside it
     clock = Clock(asyncio.get_running_loop())
     guard = Guard(clock)  # type: ignore[arg-type]
     held = [make_login() for _ in range(1000)]
@@ -125,7 +125,7 @@ async def test_each_login_is_judged_once_in_a_while_and_spread_out(
         guard.watch(login, lambda: None)
 
     for _ in range(round(guards.EVERY_SECONDS) + 1):
-        await guard._look()
+        await guard._check_due()
         clock.now += 1
     assert len(judge.asked) > 20
     assert max(map(len, judge.asked)) <= guards.AT_ONCE
@@ -138,7 +138,7 @@ async def test_each_login_is_judged_once_in_a_while_and_spread_out(
     clock.now += guards.EVERY_SECONDS
     await asyncio.gather(*(guard.check(login) for login in held))
     del judge.asked[:]
-    await guard._look()
+    await guard._check_due()
     assert judge.asked == []
     for login in held:
         guard.forget(login)

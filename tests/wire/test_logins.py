@@ -97,7 +97,7 @@ def engine(
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logins are judged again at once, so that no test waits for half a minute."""
     monkeypatch.setattr(guards, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(guards, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(guards, "CHECK_SECONDS", 0.05)
 
 
 def flush(visit: Visit, settings: Any) -> None:

@@ -1,1 +1,1 @@
-"""Its commands."""
+"""The commands of `manage.py`."""

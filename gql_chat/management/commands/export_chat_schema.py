@@ -9,7 +9,7 @@ from gql_chat.schema import get_graphql_schema, get_schema
 
 
 class Command(ExportCommand):
-    """Exports the schema of the project, its own types in it."""
+    """Exports the schema of the project, with the project's own types."""
 
     help = "Write the GraphQL schema as SDL, or as the result of an introspection query."
     formats = ("sdl", "json")
@@ -18,7 +18,7 @@ class Command(ExportCommand):
         """Return the schema's text; its types are sorted by name."""
         if format == "sdl":
             return get_schema().as_str() + "\n"
-        # The fields of SDL stay as they are declared, which reads better; what machines read
-        # is sorted throughout.
+        # In SDL the fields keep the order of their declaration, which reads better. In JSON, for
+        # machines, all is sorted.
         introspection = introspection_from_schema(lexicographic_sort_schema(get_graphql_schema()))
         return as_text(introspection)

@@ -1,4 +1,4 @@
-"""`manage.py prune_chat`: deletes what has served its time, in batches."""
+"""`manage.py prune_chat`: deletes rows that nobody needs any more, in batches."""
 
 from __future__ import annotations
 
@@ -18,18 +18,22 @@ _LARGEST_BATCH = 30_000
 
 
 class Command(BaseCommand):
-    """Prunes the event log, sessions whose sockets are gone, and finished notifications."""
+    """Deletes old rows of the event log, dead sessions and finished notifications."""
 
     help = "Delete old events of the log, dead sessions and finished notifications, in batches."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the size of a batch."""
+        """Add the option for the size of a batch."""
         parser.add_argument(
             "--batch", type=int, default=5000, help="rows deleted at once (default: 5000)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete, telling the progress."""
+        """Delete, and print the progress.
+
+        Raises:
+            CommandError: the size of a batch is out of range.
+        """
         batch: int = options["batch"]
         if not 1 <= batch <= _LARGEST_BATCH:
             raise CommandError(f"--batch is a whole number from 1 to {_LARGEST_BATCH}.")
@@ -43,7 +47,7 @@ class Command(BaseCommand):
         self._prune("notifications", get_model("ChatNotification").objects.finished(), batch)
 
     def _prune(self, what: str, rows: QuerySet[Any], batch: int) -> None:
-        """Delete rows, so many in each transaction."""
+        """Delete rows, `batch` of them in each transaction."""
         total = 0
         while keys := list(rows.order_by().values_list("pk", flat=True)[:batch]):
             rows.model._default_manager.filter(pk__in=keys).delete()

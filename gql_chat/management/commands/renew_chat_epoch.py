@@ -10,13 +10,13 @@ from gql_chat.models import Epoch
 
 
 class Command(BaseCommand):
-    """Begins another history, after a backup was restored."""
+    """Begins another history after a backup was restored."""
 
     help = (
         "Renew the epoch after a restore from a backup: clients that resume fetch afresh instead "
-        "of going on at places that the database has given to others."
+        "of going on from sequence numbers that the database has given to other events since."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Renew it, telling the new one."""
+        """Renew the epoch, and print the new value."""
         self.stdout.write(f"epoch: {Epoch.objects.renew()}")

@@ -176,7 +176,7 @@ def test_a_room_whose_lock_was_rolled_back_is_locked_anew(world: World) -> None:
         with suppress(LookupError), transaction.atomic():
             streams.lock(world.group.pk)
             raise LookupError
-        assert outbox.position(world.group.pk) is None
+        assert outbox.seq_of(world.group.pk) is None
 
 
 def test_what_a_caught_error_keeps_from_being_stored_is_not_answered(

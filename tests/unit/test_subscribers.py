@@ -1,4 +1,4 @@
-"""The bells of followers: rung by the channel layer, whatever state it is in."""
+"""Subscribers of the endpoint: the channel layer notifies them, whatever state it is in."""
 
 import asyncio
 from typing import Any
@@ -8,22 +8,22 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 
 from gql_chat import streams
-from gql_chat.endpoint import followers
+from gql_chat.endpoint import subscribers
 from gql_chat.endpoint.access import Caller
-from gql_chat.endpoint.followers import Bells, Follower
+from gql_chat.endpoint.subscribers import Notifier, Subscriber
 from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.streams import Envelope
 from tests.timing import PATIENCE, eventually
 
 
 class Setting:
-    """Bells that listen to a layer as if it reached other processes, and a follower."""
+    """A notifier on a layer that seems to reach other processes, and a subscriber."""
 
     def __init__(self) -> None:
         self.layer: Any = InMemoryChannelLayer()
         self.threads = DatabaseThreads(1)
-        self.bells = Bells(asyncio.get_running_loop(), self.threads)
-        self.follower = Follower(Caller(1), self.threads)
+        self.notifier = Notifier(asyncio.get_running_loop(), self.threads)
+        self.subscriber = Subscriber(Caller(1), self.threads)
         self.stream = f"room:{uuid4()}"
         self.group = streams.group_name(self.stream)
 
@@ -33,48 +33,48 @@ class Setting:
         await self.layer.group_send(self.group, message)
 
     async def end(self) -> None:
-        """Let nobody listen any more."""
-        listening = self.bells._listening
-        if listening is not None:
-            listening.cancel()
-            await asyncio.wait({listening})
+        """Stop receiving from the layer."""
+        receiving = self.notifier._receiving
+        if receiving is not None:
+            receiving.cancel()
+            await asyncio.wait({receiving})
         self.threads.close()
 
 
 @pytest.fixture
 async def setting(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Bells and a follower."""
+    """A notifier and a subscriber."""
     monkeypatch.setattr(streams, "reaches_other_processes", lambda: True)
     # What the database would be asked for is none of this.
-    monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(followers, "_ask", lambda names, callers: ({}, set()))
+    monkeypatch.setattr(subscribers, "CATCH_UP_SECONDS", 0.05)
+    monkeypatch.setattr(subscribers, "_find_news", lambda names, callers: ({}, set()))
     setting = Setting()
-    monkeypatch.setattr(followers, "get_channel_layer", lambda: setting.layer)
+    monkeypatch.setattr(subscribers, "get_channel_layer", lambda: setting.layer)
     yield setting
     await setting.end()
 
 
-async def test_the_layer_rings_as_long_as_somebody_follows(setting: Setting) -> None:
-    await setting.bells.add(setting.stream, setting.follower)
+async def test_the_layer_notifies_as_long_as_somebody_subscribes(setting: Setting) -> None:
+    await setting.notifier.add(setting.stream, setting.subscriber)
     await setting.send()
     async with asyncio.timeout(PATIENCE):
-        await setting.follower.bell.wait()
+        await setting.subscriber.wake_up.wait()
 
-    setting.follower.bell.clear()
-    await setting.bells.remove(setting.stream, setting.follower)
+    setting.subscriber.wake_up.clear()
+    await setting.notifier.remove(setting.stream, setting.subscriber)
     assert setting.group not in setting.layer.groups
 
 
 async def test_groups_that_the_layer_forgot_are_joined_again(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(followers, "RENEW_LOOKS", 1)
-    await setting.bells.add(setting.stream, setting.follower)
+    monkeypatch.setattr(subscribers, "REJOIN_CHECKS", 1)
+    await setting.notifier.add(setting.stream, setting.subscriber)
     del setting.layer.groups[setting.group]
 
     await eventually(lambda: setting.group in setting.layer.groups, "the group is joined again")
 
-    await setting.bells.remove(setting.stream, setting.follower)
+    await setting.notifier.remove(setting.stream, setting.subscriber)
 
 
 class Broken:
@@ -90,40 +90,40 @@ class Broken:
 async def test_a_layer_that_is_away_is_joined_when_it_is_back(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(followers, "RENEW_LOOKS", 1)
+    monkeypatch.setattr(subscribers, "REJOIN_CHECKS", 1)
     with monkeypatch.context() as away:
-        away.setattr(followers, "get_channel_layer", Broken)
-        await setting.bells.add(setting.stream, setting.follower)
+        away.setattr(subscribers, "get_channel_layer", Broken)
+        await setting.notifier.add(setting.stream, setting.subscriber)
     assert "The channel layer is away" in caplog.text
 
     await eventually(lambda: setting.group in setting.layer.groups, "it is joined")
     await setting.send()
     async with asyncio.timeout(PATIENCE):
-        await setting.follower.bell.wait()
+        await setting.subscriber.wake_up.wait()
 
-    monkeypatch.setattr(setting.bells, "_layer", Broken())
-    await setting.bells.remove(setting.stream, setting.follower)
+    monkeypatch.setattr(setting.notifier, "_layer", Broken())
+    await setting.notifier.remove(setting.stream, setting.subscriber)
 
 
-async def test_listening_goes_on_after_the_layer_has_failed(
+async def test_receiving_goes_on_after_the_layer_has_failed(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await setting.bells.add(setting.stream, setting.follower)
-    layer = setting.bells._layer
+    await setting.notifier.add(setting.stream, setting.subscriber)
+    layer = setting.notifier._layer
     await setting.end()
-    monkeypatch.setattr(setting.bells, "_layer", Broken())
-    listening = asyncio.get_running_loop().create_task(setting.bells._listen())
-    setting.bells._listening = listening
+    monkeypatch.setattr(setting.notifier, "_layer", Broken())
+    receiving = asyncio.get_running_loop().create_task(setting.notifier._receive())
+    setting.notifier._receiving = receiving
     await asyncio.sleep(0)
-    monkeypatch.setattr(setting.bells, "_layer", layer)
+    monkeypatch.setattr(setting.notifier, "_layer", layer)
 
     await setting.send()
     async with asyncio.timeout(PATIENCE):
-        await setting.follower.bell.wait()
-    await setting.bells.remove(setting.stream, setting.follower)
+        await setting.subscriber.wake_up.wait()
+    await setting.notifier.remove(setting.stream, setting.subscriber)
 
 
-async def test_what_cannot_be_looked_at_now_is_looked_at_later(
+async def test_streams_that_cannot_be_checked_now_are_checked_later(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = iter([RuntimeError("away"), ({setting.stream: 5}, set())])
@@ -134,10 +134,10 @@ async def test_what_cannot_be_looked_at_now_is_looked_at_later(
             raise answer
         return answer
 
-    monkeypatch.setattr(followers, "_ask", ask)
-    await setting.bells.add(setting.stream, setting.follower)
+    monkeypatch.setattr(subscribers, "_find_news", ask)
+    await setting.notifier.add(setting.stream, setting.subscriber)
 
     async with asyncio.timeout(PATIENCE):
-        await setting.follower.bell.wait()
-    assert "Streams could not be looked at" in caplog.text
-    await setting.bells.remove(setting.stream, setting.follower)
+        await setting.subscriber.wake_up.wait()
+    assert "Streams could not be checked" in caplog.text
+    await setting.notifier.remove(setting.stream, setting.subscriber)
