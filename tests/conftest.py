@@ -3,9 +3,8 @@
 Two kinds of test use the database. A test marked ``django_db`` works in pytest-django's
 transaction, which nobody else sees. A test on the wire (``connect``, ``chat``, ``two_processes``)
 works on what is committed, beside a running server: it makes its own users, asks the database
-through `orm`, and cleans nothing up. pytest-django runs the second kind after the first, but with
-several workers (`-n`) each runs whole files: a test in a transaction may see rows of others, and
-asks about its own.
+through `orm`, and cleans nothing up. pytest-django runs the second kind after the first, and
+`tests.distribution` keeps that order in each of several processes.
 """
 
 import itertools

@@ -97,8 +97,7 @@ def _suite(
 ) -> Step:
     """Run tests; with workers, each of them takes a file at a time and has servers of its own."""
     measure = ("coverage", "run", "-m") if measured else ()
-    # In the order of the files, since pytest-django has put those first that leave nothing.
-    spread = (f"--numprocesses={workers}", "--dist=loadfile", "--no-loadscope-reorder")
+    spread = (f"--numprocesses={workers}", "--dist=loadfile")
     return Step(
         (_module(*measure, "pytest", *paths, *(spread if workers else ())),),
         {
