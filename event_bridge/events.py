@@ -210,6 +210,14 @@ def dispatches() -> dict[str, Dispatch]:
     return DISPATCHES | own
 
 
+def left_out() -> frozenset[str]:
+    """Return the events of nouns that the chat has not. The log may still hold some."""
+    names = {noun.name for noun in find_nouns()}
+    return frozenset(
+        kind for name, events in EVENTS.items() if name not in names for kind in events.dispatches
+    )
+
+
 def find_dispatch(kind: str) -> Dispatch:
     """Return how an event becomes a frame.
 

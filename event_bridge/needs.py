@@ -14,7 +14,7 @@ from gql_chat.conf import SERIALIZERS, chat_settings
 from gql_chat.schema import Unplannable, get_graphql_schema, rendering
 
 from .declarations import operations_of
-from .events import LIFECYCLE, dispatches
+from .events import LIFECYCLE, dispatches, left_out
 from .operations import Prepared
 
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -104,7 +104,7 @@ def _shows(found: GraphQLNamedType | None, path: list[str]) -> bool:
 
 def _dispatch_problems(schema: GraphQLSchema) -> Iterator[CheckMessage]:
     """Yield the dispatches whose documents do not fit the schema."""
-    for kind in dispatches():
+    for kind in (kind for kind in dispatches() if kind not in left_out()):
         try:
             rendering.find_document(kind)
         except Unplannable as error:

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Iterable
 from functools import cache, partial
 from typing import Any, cast
 
-import strawberry
 from django.core.signals import setting_changed
 from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
@@ -21,7 +20,7 @@ from .. import streams
 from ..conf import SETTING, building, chat_settings
 from ..errors import ChatError, Invalid, shorten
 from ..schema import Context
-from ..schema.build import build_schema
+from ..schema.build import ChatSchema, build_schema
 from ..schema.stored import StoredFields
 from ..sql.threads import DatabaseThreads
 from ..streams import Envelope
@@ -53,7 +52,7 @@ def get_schema() -> EndpointSchema:
         return build_schema(EndpointSchema, extensions)
 
 
-class EndpointSchema(strawberry.Schema):
+class EndpointSchema(ChatSchema):
     """Runs operations that come as text.
 
     Queries and mutations run on a database thread; each field of a mutation is one event. Committed

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import strawberry
 from graphql import GraphQLSchema
 from strawberry.tools import merge_types
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from ..compatibility import repair_optimizer
@@ -15,18 +17,27 @@ from ..conf import chat_settings, per_settings
 from ..prepared.conversion import SchemaConfig, convert_inputs
 from . import serializers
 from .descriptions import describe
-from .parts import parts
+from .parts import is_brought, parts
 from .room_types import load_room_types
 from .scalars import SCALARS
 from .subscriptions import Subscription
 
-SchemaT = TypeVar("SchemaT", bound=strawberry.Schema)
-
 repair_optimizer()
 
 
+class ChatSchema(strawberry.Schema):
+    """The schema of the nouns that the chat has."""
+
+    def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
+        """Return the fields of a type, without those that a noun brings which the chat has not."""
+        return [field for field in super().get_fields(type_definition) if is_brought(field)]
+
+
+SchemaT = TypeVar("SchemaT", bound=ChatSchema)
+
+
 @per_settings
-def get_schema() -> strawberry.Schema:
+def get_schema() -> ChatSchema:
     """Return the schema, with a project's own types in the places of the defaults.
 
     Names are those of the wire: in snake case.
@@ -34,14 +45,14 @@ def get_schema() -> strawberry.Schema:
     Raises:
         ImproperlyConfigured: something of the project's cannot be used as declared.
     """
-    return build_schema(strawberry.Schema, [DjangoOptimizerExtension])
+    return build_schema(ChatSchema, [DjangoOptimizerExtension])
 
 
 def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> SchemaT:
     """Return a new schema of the types that the settings name.
 
     Args:
-        schema_class: Strawberry's schema or a class derived from it.
+        schema_class: `ChatSchema` or a class derived from it.
         extensions: classes or factories of schema extensions.
     """
     # Not before: it needs the models in use, and system checks, which say what is wrong with them,

@@ -25,6 +25,7 @@ from .inputs import (
     unset,
 )
 from .json_schema import keywords
+from .parts import brought_by
 from .payloads import always, tells
 from .references import (
     AttachmentRef,
@@ -119,9 +120,9 @@ class QuotedMessage:
     parent_message: Optional[QuotedMessageRef] = derived(
         _nothing, "Always null: quotes nest one level.", keywords(type="null")
     )
-    delivered_to: list[str] = derived(_delivered_to)
-    read_receipts: list[ReadReceiptRef] = derived(_read_receipts)
-    reactions: list[ReactionRef] = derived(_reactions)
+    delivered_to: list[str] = derived(_delivered_to, metadata=brought_by("receipts"))
+    read_receipts: list[ReadReceiptRef] = derived(_read_receipts, metadata=brought_by("receipts"))
+    reactions: list[ReactionRef] = derived(_reactions, metadata=brought_by("reactions"))
     attachments: list[AttachmentRef] = derived(_attachments)
     created_at: Timestamp
     updated_at: Timestamp
@@ -140,9 +141,9 @@ class Message:
     is_forwarded: bool
     forwarded_from: Optional[QuotedMessageRef] = derived(_forwarded_from)
     parent_message: Optional[QuotedMessageRef] = derived(_parent_message)
-    delivered_to: list[str] = derived(_delivered_to)
-    read_receipts: list[ReadReceiptRef] = derived(_read_receipts)
-    reactions: list[ReactionRef] = derived(_reactions)
+    delivered_to: list[str] = derived(_delivered_to, metadata=brought_by("receipts"))
+    read_receipts: list[ReadReceiptRef] = derived(_read_receipts, metadata=brought_by("receipts"))
+    reactions: list[ReactionRef] = derived(_reactions, metadata=brought_by("reactions"))
     attachments: list[AttachmentRef] = derived(_attachments)
     created_at: Timestamp
     updated_at: Timestamp

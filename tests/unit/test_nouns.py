@@ -1,27 +1,68 @@
 """The table of nouns: what it names is there, and what it leaves out is not in the schema."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils.module_loading import import_string
+from graphql import GraphQLSchema
 
 from event_bridge import events
+from event_bridge.needs import find_problems
 from gql_chat import nouns
 from gql_chat.conf import ChatSettings
+from gql_chat.endpoint import schema as endpoint
 from gql_chat.nouns import NOUNS, Noun
 from gql_chat.operations import EventHandler
-from gql_chat.schema import build, parts
+from gql_chat.schema import get_graphql_schema, rendering
 from gql_chat.schema.events import package_events
 from gql_chat.setting import declared
 
 
+def endpoint_schema() -> GraphQLSchema:
+    """The schema as the endpoint runs it."""
+    return endpoint.get_schema()._schema
+
+
 @pytest.fixture
-def without_reactions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    rest = tuple(noun for noun in NOUNS if noun.name != "reactions")
-    monkeypatch.setattr(parts, "find_nouns", lambda: rest)
-    yield
-    monkeypatch.undo()
-    build.serializers.install()  # the types of the whole table stand under their names again
+def whole() -> GraphQLSchema:
+    """The schema of all nouns."""
+    return get_graphql_schema()
+
+
+@pytest.fixture(params=["reactions", "receipts"])
+def without(
+    request: pytest.FixtureRequest, whole: GraphQLSchema, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Noun]:
+    """Leave a noun out of the table that others can do without."""
+    noun = next(noun for noun in NOUNS if noun.name == request.param)
+    monkeypatch.setattr(nouns, "NOUNS", tuple(each for each in NOUNS if each is not noun))
+    # What a schema is made of changes, so all that was built of one is built anew, now and after.
+    with override_settings(REALTIME_CHAT_MESSAGING={"SERIALIZERS": {}}):
+        yield noun
+
+
+def types_of(noun: Noun, schema: GraphQLSchema) -> set[str]:
+    """The types of a schema that stand in a noun's module."""
+    found = set()
+    for name, kind in schema.type_map.items():
+        origin = getattr(kind.extensions.get("strawberry-definition"), "origin", None)
+        if getattr(origin, "__module__", None) == noun.schema:
+            found.add(name)
+    return found
+
+
+def events_of(noun: Noun) -> set[str]:
+    """The events that a noun's module names."""
+    return {event.__name__ for event in import_module(noun.schema).EVENTS}
+
+
+def fields_of(schema: GraphQLSchema, *names: str) -> set[str]:
+    """The fields of types of a schema, each with its type's name."""
+    types: Any = schema.type_map
+    return {f"{name}.{field}" for name in names for field in types[name].fields}
 
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: str(noun.name))
@@ -42,22 +83,46 @@ def test_the_bridge_has_its_events_under_the_same_names() -> None:
     assert events.EVENTS.keys() <= {noun.name for noun in nouns.find_nouns()}
 
 
-def test_the_bridge_takes_no_event_of_a_noun_that_is_left_out(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_noun_has_its_types_and_events_in_the_schema() -> None:
+    schema = get_graphql_schema()
+
+    for noun in NOUNS:
+        assert types_of(noun, schema)
+        assert events_of(noun) <= schema.type_map.keys()
+
+
+def test_a_noun_that_is_left_out_has_nothing_in_the_schema(without: Noun) -> None:
+    schema = get_graphql_schema()
+
+    assert types_of(without, schema) == set()
+    assert not events_of(without) & {event.__name__ for event in package_events()}
+    for noun in nouns.find_nouns():
+        assert types_of(noun, schema)
+        assert events_of(noun) <= schema.type_map.keys()
+
+
+BROUGHT = {"reactions": {"reactions"}, "receipts": {"delivered_to", "read_receipts"}}
+MESSAGES = ("Message", "QuotedMessage")
+
+
+@pytest.mark.parametrize("get_schema", [get_graphql_schema, endpoint_schema], ids=["chat", "tools"])
+def test_the_fields_that_a_noun_brings_to_others_go_with_it(
+    get_schema: Callable[[], GraphQLSchema], whole: GraphQLSchema, without: Noun
 ) -> None:
-    rest = tuple(noun for noun in NOUNS if noun.name != "reactions")
-    monkeypatch.setattr(events, "find_nouns", lambda: rest)
+    lost = {f"{name}.{field}" for name in MESSAGES for field in BROUGHT[without.name]}
+
+    assert fields_of(whole, *MESSAGES) - fields_of(get_schema(), *MESSAGES) == lost
+    selected = rendering.find_document("MessageSent").text.split()
+    assert not BROUGHT[without.name] & set(selected)
+
+
+def test_the_protocol_does_without_a_noun_that_is_left_out(without: Noun) -> None:
+    gone = events.EVENTS[without.name]
 
     assert "message.send" in events.map_events()
-    assert "message.react" not in events.map_events()
-
-
-def test_a_noun_that_is_left_out_is_not_in_the_schema(without_reactions: None) -> None:
-    schema = build.build_schema(build.strawberry.Schema, [])._schema
-
-    assert schema.mutation_type is not None
-    assert "send_message" in schema.mutation_type.fields
-    assert "add_reaction" not in schema.mutation_type.fields
-    assert "AddReactionInput" not in schema.type_map
-    assert "MessageReacted" not in schema.type_map
-    assert "MessageReacted" not in {event.__name__ for event in package_events()}
+    assert not gone.routes.keys() & events.map_events().keys()
+    assert events.left_out() == gone.dispatches.keys()
+    assert find_problems() == []
+    # Events that the log has kept become the frames that they were.
+    for kind, dispatch in gone.dispatches.items():
+        assert events.find_dispatch(kind) == dispatch
