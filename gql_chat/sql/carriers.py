@@ -13,9 +13,12 @@ What is held:
 - inserts into tables that are named, where Django asks for nothing back.
 
 An error of a held statement is raised by the one that carries it, inside the same transaction and
-savepoint; `flush` raises it at last. Wrappers that were there before (Django's `execute_wrapper`)
-see each statement in its place. What bypasses Django's cursor (`COPY`, psycopg itself) does not
-carry: what is held comes after it.
+savepoint; `flush` raises it at last. Code that catches it there may take it for its own. So the
+next statement, which PostgreSQL refuses, raises it again. What never reached the database, as where
+a wrapper refused the statement that was to carry it, is still held.
+
+Wrappers that were there before (Django's `execute_wrapper`) see each statement in its place. What
+bypasses Django's cursor (`COPY`, psycopg itself) does not carry: what is held comes after it.
 
 Every statement is executed at once on SQLite, with psycopg2, with `server_side_binding`, which
 takes one statement at a time, and while Django logs queries (`DEBUG`, `assertNumQueries`): the log
@@ -25,17 +28,24 @@ psycopg's pipeline mode would do the same. It was tried, and costs more processo
 saves: it sends each statement by itself, in four messages.
 
 This uses Django's documented `execute_wrapper` and psycopg's documented `ClientCursor`, `nextset`,
-`autocommit` and `info`. One thing of Django is not documented: `connection.connection`, the
-driver's connection. `tests/unit/test_carriers.py` notices when that changes.
+`autocommit`, `pgresult` and `info`. Two things are not documented. `connection.connection` is the
+driver's connection. `_autocommit` is what psycopg's `autocommit` sets, which refuses inside a
+transaction: it is as before once BEGIN is sent, since Django asks it what server-side cursors may
+do. `tests/unit/test_carriers.py` notices when one of them changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from datetime import date, datetime
+from decimal import Decimal
+from types import NoneType
 from typing import Any
+from uuid import UUID
 
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 try:
@@ -48,6 +58,9 @@ Statement = tuple[str, Sequence[Any] | None]
 """A statement and its parameters, as Django's cursor takes them."""
 
 _BEGIN: Statement = ("BEGIN", None)
+
+_FAILED = "25P02"
+"""PostgreSQL's code where an error that somebody caught has ended the transaction."""
 
 
 class _Several(str):
@@ -97,7 +110,27 @@ def _join(statements: Sequence[Statement]) -> Statement:
     for sql, params in statements:
         texts.append(sql.replace("%", "%%") if params is None else sql)
         values += params or ()
-    return _Several("; ".join(texts)), values
+    # A statement may end with a comment.
+    return _Several("\n; ".join(texts)), values
+
+
+_PLAIN = frozenset({NoneType, bool, int, float, str, bytes, UUID, Decimal, date, datetime})
+
+
+def _keep(params: Any) -> Any:
+    """Return parameters as they are now: a receiver may change a list, or what JSON holds."""
+    return params and [each if type(each) in _PLAIN else deepcopy(each) for each in params]
+
+
+def _is_open(driver: Any, begins: bool) -> bool:
+    """Tell whether a connection waits for statements as before one that began a transaction."""
+    status = driver.info.transaction_status
+    return bool(status == (TransactionStatus.IDLE if begins else TransactionStatus.INTRANS))
+
+
+def _is_after_failure(error: DatabaseError) -> bool:
+    """Tell whether a statement was refused since one before it had failed."""
+    return getattr(error.__cause__, "sqlstate", None) == _FAILED
 
 
 def _fetch_each(cursor: Any, count: int) -> list[list[Any]]:
@@ -154,6 +187,7 @@ class Carrier:
         self._inserts = tuple(f"INSERT INTO {quote(model._meta.db_table)} (" for model in inserted)
         self._held: list[Held] = []
         self._takes_next = False
+        self._failed: BaseException | None = None
 
     def ahead(self, sql: str, params: Sequence[Any] = ()) -> Held:
         """Have a statement executed before all that follows, at the latest with the next one.
@@ -179,8 +213,11 @@ class Carrier:
         """Execute what is held.
 
         Raises:
-            DatabaseError: as Django's cursor does.
+            DatabaseError: as Django's cursor does; once more where somebody caught that of a
+                statement that was held, and did not undo it.
         """
+        if self._failed is not None:
+            raise self._failed from self._failed.__cause__
         if self._held:
             with self._connection.cursor() as cursor:
                 cursor.execute("SELECT 1")  # which carries them
@@ -190,34 +227,56 @@ class Carrier:
     ) -> Any:
         """Hold a statement, or execute it with all that is held (an `execute_wrapper`)."""
         if self._holds(sql, params, many):
-            self._held.append(Held(self, (sql, params)))
+            self._held.append(Held(self, (sql, _keep(params))))
             return None
         if self._undoes(sql):
             self._held.clear()
+            self._failed = None
         begins = self._begins()
         if not self._held and not begins:
-            return execute(sql, params, many, context)
+            return self._execute(execute, sql, params, many, context)
         cursor = context["cursor"].cursor
         if not self._may_carry(sql, params, many, cursor):
             self.flush()
-            return execute(sql, params, many, context)
-        held = self._take()
-        before = [_BEGIN] if begins else []
-        if begins:
-            # So psycopg sends no BEGIN of its own, for which it would wait. It commits and rolls
-            # back as ever. Django sets this anew at both ends of a transaction.
-            self._connection.connection.autocommit = True
-        text, values = _join([*before, *(each.statement for each in held), (sql, params)])
-        result = execute(text, values, many, context)
-        found = _fetch_each(cursor, len(before) + len(held))[len(before) :]
+            return self._execute(execute, sql, params, many, context)
+        text, values = self._join_all(begins, sql, params)
+        held, self._held = self._held, []
+        before, driver = cursor.pgresult, self._connection.connection
+        try:
+            if begins:
+                # So psycopg sends no BEGIN of its own, for which it would wait.
+                driver.autocommit = True
+            result = self._execute(execute, text, values, many, context)
+        except BaseException as error:
+            if cursor.pgresult in (None, before) and _is_open(driver, begins):
+                self._held[:0] = held  # it never got there, as where another wrapper refused
+            elif held and self._failed is None:
+                self._failed = error
+            raise
+        finally:
+            if begins:
+                driver._autocommit = False
+        found = _fetch_each(cursor, begins + len(held))[begins:]
         for each, rows in zip(held, found, strict=True):
             each.found = rows
         cursor.nextset()  # what Django reads
         return result
 
-    def _take(self) -> list[Held]:
-        held, self._held = self._held, []
-        return held
+    def _join_all(self, begins: bool, sql: str, params: Any) -> Statement:
+        """Return BEGIN, what is held, and a statement as one text."""
+        first = [_BEGIN] if begins else []
+        return _join([*first, *(each.statement for each in self._held), (sql, params)])
+
+    def _execute(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        """Execute a statement by itself."""
+        try:
+            return execute(sql, params, many, context)
+        except DatabaseError as error:
+            if self._failed is not None and _is_after_failure(error):
+                raise self._failed from self._failed.__cause__
+            raise
 
     def _holds(self, sql: Any, params: Any, many: bool) -> bool:
         if self._takes_next:
@@ -227,7 +286,7 @@ class Carrier:
             and can_send_several(self._connection)
             and isinstance(sql, str)
             and sql.startswith(self._inserts)
-            and " RETURNING " not in sql
+            and "RETURNING" not in sql.upper()
             and ";" not in sql
             and not isinstance(params, dict)
             # A wrapper that came later shall see it executed.

@@ -15,7 +15,7 @@ from django.db import (
 from django.test.utils import CaptureQueriesContext
 
 from gql_chat import streams
-from gql_chat.errors import sqlstate
+from gql_chat.errors import Conflict, ExceptionHandler, sqlstate
 from gql_chat.models import GroupChat, Message, Reaction
 from gql_chat.sql.carriers import Carrier, carrying, fetch_together
 from tests.conftest import Users
@@ -306,3 +306,100 @@ def test_an_operation_ends_with_the_error_of_what_it_held(message: Message) -> N
         react_twice()
 
     assert not Reaction.objects.filter(message=message).exists()
+
+
+def refuse(*_: Any) -> None:
+    raise ValueError("no queries here")
+
+
+def fail(how: str) -> None:
+    """Have a statement fail that never gets to the database, or is not understood there."""
+    with connection.cursor() as cursor:
+        if how == "a wrapper refuses":
+            with connection.execute_wrapper(refuse):
+                cursor.execute("SELECT 1")
+        cursor.execute(*{"a value": ("SELECT %s", ["\0"]), "syntax": ("SELEC 1",)}[how])
+
+
+@pytest.mark.parametrize("how", ["a value", "syntax", "a wrapper refuses"])
+def test_a_first_statement_that_fails_takes_neither_the_transaction_nor_what_was_held(
+    tap: Tap, message: Message, how: str
+) -> None:
+    someone = other()
+    with transaction.atomic(), carrying(connection, [Reaction]) as carrier:
+        carrier.ahead("SET LOCAL lock_timeout = 1234")
+        insert(react(message))
+        with pytest.raises((DatabaseError, ValueError)):
+            fail(how)
+        insert(react(message, "x", someone))
+        assert Reaction.objects.filter(message=message).count() == 2
+        assert show("lock_timeout") == "1234ms"
+        transaction.set_rollback(True)
+
+    assert not Reaction.objects.filter(message=message).exists()
+    assert connection.get_autocommit()
+
+
+def test_what_a_wrapper_refused_to_carry_is_still_held(carrier: Carrier, message: Message) -> None:
+    show("lock_timeout")
+    insert(react(message))
+    with pytest.raises(ValueError, match="no queries"):
+        fail("a wrapper refuses")
+
+    assert Reaction.objects.filter(message=message).count() == 1
+
+
+def test_cursors_of_the_server_are_those_of_a_transaction(
+    carrier: Carrier, message: Message
+) -> None:
+    """A holdable one, as without a transaction, could not lock."""
+    carrier.ahead("SELECT 1")
+    show("lock_timeout")
+
+    assert message in Message.objects.select_for_update().iterator()
+
+
+def test_values_are_stored_as_they_were(carrier: Carrier) -> None:
+    values = ["a"]
+    held = carrier.ahead("SELECT %s::text[]", [values])
+    values.append("b")
+
+    assert held.rows() == [(["a"],)]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_an_error_of_what_was_held_that_a_receiver_took_for_its_own_is_raised_again(
+    message: Message, goes_on: bool
+) -> None:
+    def react_twice() -> None:
+        insert(react(message))
+        insert(react(message))
+        try:
+            with transaction.atomic():
+                Reaction.objects.count()
+        except IntegrityError:  # where the receiver's own row may be there already
+            pass
+        if goes_on:
+            insert(react(message))
+            Reaction.objects.count()
+
+    with pytest.raises(IntegrityError) as caught:
+        streams.run(react_twice)
+
+    assert isinstance(ExceptionHandler().handle(caught.value), Conflict)
+    assert not Reaction.objects.filter(message=message).exists()
+    assert connection.is_usable()
+
+
+def test_an_error_that_was_undone_is_not_raised_again(message: Message) -> None:
+    def react_again() -> None:
+        with transaction.atomic():
+            insert(react(message))
+            Reaction.objects.count()
+
+    with streams.transaction():
+        insert(react(message))
+        with pytest.raises(IntegrityError):
+            react_again()
+
+    assert Reaction.objects.filter(message=message).count() == 1
