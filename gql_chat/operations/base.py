@@ -220,13 +220,15 @@ class Operations:
         Raises:
             NotFound: there is no such room.
         """
-        if lock and _locks_rows():
-            _lock_ahead(room_id)
+        locked = _lock_ahead(room_id) if lock and _locks_rows() else None
         if ahead is not None:
             ahead()
         membership = _memberships_with_rooms.first(room_id, self.user_id)
         if membership is None:
             return self.find_room(room_id, lock=lock), None
+        if locked is not None and not locked.rows():
+            # A manager of the project's hides it, or it came after the lock.
+            raise NotFound("There is no such room.")
         room = _check_known(membership.room)
         if lock:
             _note_held([room])
@@ -462,16 +464,18 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
     return messages
 
 
-def _lock_ahead(room_id: Any) -> None:
+def _lock_ahead(room_id: Any) -> Held | None:
     """Lock a room's row with what is read next, which so shows it in its turn.
 
-    What is read in one statement with the lock may be older than what it waited for.
+    What is read in one statement with the lock may be older than what it waited for. Returns the
+    row that is locked, if there is one; None where it was locked before.
     """
     room_id = get_model("Room")._meta.pk.to_python(room_id)
     outbox = streams.current()
-    if outbox.seq_of(room_id) is None:
-        gates.enter([room_id])
-        outbox.carrier.ahead(*_room_lock.text([room_id]))
+    if outbox.seq_of(room_id) is not None:
+        return None
+    gates.enter([room_id])
+    return outbox.carrier.ahead(*_room_lock.text([room_id]))
 
 
 def _note_held(rooms: Iterable[AbstractRoom]) -> None:

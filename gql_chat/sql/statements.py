@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import orjson
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
@@ -312,8 +313,11 @@ class Statement(_Prepared, Generic[ModelT]):
         found = self._find()
         if found is None:
             rows = self._anew(values)
-            # As a queryset compiles itself.
-            sql, parameters = rows.query.get_compiler(using=rows.db).as_sql()
+            try:
+                # As a queryset compiles itself.
+                sql, parameters = rows.query.get_compiler(using=rows.db).as_sql()
+            except EmptyResultSet:  # its manager shows nothing
+                return "SELECT NULL WHERE FALSE", ()
             return sql, parameters
         connection, kept = found
         return kept.sql, self._prepare(connection, kept, values)

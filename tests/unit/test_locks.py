@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 
+from gql_chat.errors import NotFound
 from gql_chat.models import (
     ChatNotification,
     Delivery,
@@ -22,12 +23,14 @@ from gql_chat.models import (
     Reaction,
     ReadReceipt,
     Room,
+    RoomManager,
     RoomProperty,
     StreamEvent,
     UserStream,
     rooms,
 )
-from gql_chat.operations import EventHandler
+from gql_chat.operations import EventHandler, base
+from gql_chat.sql.statements import Statement
 from tests.conftest import Users
 from tests.unit.scenes import CASES, Scene, run
 
@@ -94,6 +97,39 @@ def watch(work: Any) -> Watcher:
             work()
         transaction.set_rollback(True)
     return watcher
+
+
+class Hides(RoomManager[Any]):
+    """A manager of a project's: some rooms it does not show."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().exclude(name="group")
+
+
+class HidesAll(RoomManager[Any]):
+    """Shows no room, as where a request belongs to no tenant."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().none()
+
+
+@pytest.mark.parametrize("kind", [Hides, HidesAll])
+def test_a_room_that_its_manager_does_not_show_is_none(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, kind: type[RoomManager[Any]]
+) -> None:
+    manager = kind()
+    manager.model = Room
+    monkeypatch.setitem(Room._meta.managers_map, "objects", manager)
+    for name in ("_room_lock", "_locked_rooms", "_rooms", "_rooms_of_messages"):
+        found: Any = getattr(base, name)
+        # What is kept is that of the manager before.
+        monkeypatch.setattr(base, name, Statement(found._select, found._get_given))
+    handler = EventHandler(scene.owner.pk)
+
+    with pytest.raises(NotFound):
+        handler.send_message(scene.group.pk, "hello")
+    with pytest.raises(NotFound):
+        handler.edit_message(scene.mine[0].pk, "hello")
 
 
 @pytest.mark.parametrize("case", sorted(CASES.keys() - CREATE))
