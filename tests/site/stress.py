@@ -89,7 +89,7 @@ def look() -> dict[str, int]:
 def _jobs(threads: Any) -> int:
     """How many jobs wait, for a thread or at the gate of a room, and how many places are taken."""
     count = 0
-    for crew in {threads._crew, threads._for_rooms}:
+    for crew in {threads._crew, threads._for_locks}:
         if crew._shift is not None:
             count += crew._shift.jobs.qsize()
             if (gate := crew._shift.gate) is not None:
