@@ -162,7 +162,7 @@ def benches(scale: Scale) -> dict[str, Bench]:
         Bench("postgres-chatter-100", partial(_chatter_on_postgres, scale)),
         Bench("network", partial(_network, scale), anew=True, warm=False),
         Bench("history", partial(_history, scale)),
-        Bench("startup", _startup, warm=False),
+        Bench("startup", _startup),
     ]
     return {bench.name: bench for bench in found}
 
