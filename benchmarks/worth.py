@@ -122,7 +122,7 @@ def _measure(scale: Scale, target: Target, number: int) -> Metrics:
         scenarios.fanout(target, first + 100, sockets=100, messages=scale.of(150)),
     )
     paged = uvloop.run(
-        scenarios.page(target, first + 200, messages=scale.of(50), repeats=scale.of(80)),
+        scenarios.page(target, first + 200, messages=scale.of(50), repeats=scale.of(200)),
     )
     return {
         "message_us": 1e6 / talked["messages_per_s"],
