@@ -79,7 +79,8 @@ def measure(names: Sequence[str], scale: Scale, pairs: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         # PostgreSQL may run as another user, who has to reach what is in it.
         Path(directory).chmod(0o755)
-        with Workshop(Path(directory), scale.users) as shop:
+        # The run that does not count takes users, too.
+        with Workshop(Path(directory), (pairs + 1) * _USERS) as shop:
             for name in names:
                 for database in LEVERS[name].databases:
                     bench = Bench(bench_name(name, database), partial(_pair, name, database, scale))
