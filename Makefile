@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test stress subsets servers matrix lint types exports bench clean
+.PHONY: help install demo test stress subsets servers matrix lint types exports bench worth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,10 @@ exports: $(VENV)/.test ## Write the contracts in docs/schema anew and compile th
 # What runs is chosen by PAIRS=5, SCENARIOS=chatter-100,reacts and QUICK=1.
 bench: $(VENV)/.test ## Measure beside the floor, the tutorial and a peer (PAIRS=, SCENARIOS=, QUICK=1)
 	@$(RUN) -m benchmarks $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SCENARIOS),--scenarios '$(SCENARIOS)') $(if $(QUICK),--quick)
+
+# What runs is chosen by PAIRS=5, LEVERS=plans,audience and QUICK=1.
+worth: $(VENV)/.test ## Measure what each thing buys that makes the package fast (PAIRS=, LEVERS=, QUICK=1)
+	@$(RUN) -m benchmarks worth $(if $(PAIRS),--pairs $(PAIRS)) $(if $(LEVERS),--levers '$(LEVERS)') $(if $(QUICK),--quick)
 
 clean: ## Remove .venv and everything that was generated
 	rm -rf $(VENV) .nox .bench tests/node/node_modules tests/node/graphql_ws/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

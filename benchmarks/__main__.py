@@ -1,4 +1,7 @@
-"""The benchmark's command line: `python -m benchmarks`, which `make bench` runs."""
+"""The benchmark's command line: `python -m benchmarks`, which `make bench` runs.
+
+`python -m benchmarks worth` is another (`benchmarks.worth`).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks import flame, model, plot, report
+from benchmarks import flame, model, plot, report, worth
 from benchmarks.environments import WORK
 from benchmarks.results import COMMITTED, ROOT, Result, read_committed
 from benchmarks.servers import Workshop
@@ -31,6 +34,9 @@ SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 def main(arguments: list[str]) -> int:
     """Run; returns the exit status."""
+    if arguments[:1] == ["worth"]:
+        _allow_many_files()
+        return worth.main(arguments[1:])
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("--pairs", type=int, help=f"rounds, {PAIRS} by default")
     parser.add_argument("--scenarios", default="", help="names with commas between, or all")
@@ -133,7 +139,13 @@ def _record(workshop: Workshop, pictures: Path) -> dict[str, float]:
 
 
 def _render(result: Result) -> None:
-    report.fill_in_pages({**report.sections(result), **model.sections(result)})
+    report.fill_in_pages(
+        {
+            **report.sections(result),
+            **model.sections(result),
+            **worth.sections(worth.read_committed()),
+        }
+    )
 
 
 def _tell(text: str) -> None:

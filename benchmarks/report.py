@@ -28,7 +28,10 @@ _SHOWN = {
     "long_page_ms": "page 1 of the long room, ms",
     "long_oldest_page_ms": "its oldest page, ms",
     "kib_per_socket": "KiB per socket",
-    "setup_s": "seconds",
+    "setup_s": "seconds to set up",
+    "routing_s": "seconds until the routing is imported",
+    "round_trip_us": "µs a round trip",
+    "network_us": "µs of the proxy's processor time",
 }
 
 
@@ -69,7 +72,8 @@ def _promise(figure: Figure) -> str:
     if figure.wanted is None:
         return ""
     bound = "at least" if figure.better == "more" else "at most"
-    return f"{bound} {number(figure.wanted)} {figure.unit}".strip()
+    beyond = "" if figure.aim is None else f" (aim {number(figure.aim)})"
+    return f"{bound} {number(figure.wanted)} {figure.unit}".strip() + beyond
 
 
 def measurements_table(result: Result) -> str:

@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import orjson
+import psycopg
 
 from benchmarks.client import PATIENCE, RefusedError, Socket, crowd
 from benchmarks.population import Population
@@ -453,6 +454,42 @@ async def depth(
         looked = await look_around(asker, room, repeats)
         oldest = await ask_often(asker, repeats, "room.messages", cursor, "roommessages.dispatch")
     return {"page_ms": looked["page_ms"], "oldest_page_ms": oldest}
+
+
+async def page(target: Target, first: int, *, messages: int, repeats: int) -> Metrics:
+    """A member of a group pages through what all said, some of it read and reacted to.
+
+    `page_ms`, and what each tier's processors spent on a page.
+    """
+    async with crowd(target.urls, range(first, first + GROUP)) as members:
+        room = await _create_group(members)
+        await talk(target, [members], [room], messages)
+        reacting, reading = await _find_messages([members], [room])
+        await _operate(target, members, reacting, copies=GROUP)
+        await _operate(target, members, reading, copies=GROUP)
+        asker = members[0]
+        asker.sink = None
+        asked = {"room_id": room, "paginate": {"page": 1, "size": PAGE}}
+        # Others' last frames are on their way still, and the first page is asked for in vain.
+        await ask_often(asker, 1, "room.messages", asked, "roommessages.dispatch")
+        with stopwatch(target) as watch:
+            took = await ask_often(asker, repeats, "room.messages", asked, "roommessages.dispatch")
+    rates = watch.per(repeats)
+    del rates["per_s"]
+    return {"page_ms": took, **rates}
+
+
+def round_trips(target: Target, count: int) -> Metrics:
+    """The database at the target's url is asked for nothing, so often: `round_trip_us`."""
+    times = []
+    with psycopg.connect(target.urls[0], autocommit=True) as connection, stopwatch(target) as watch:
+        for _ in range(count):
+            start = time.perf_counter()
+            connection.execute("SELECT 1")
+            times.append(time.perf_counter() - start)
+    rates = watch.per(count)
+    del rates["per_s"]
+    return {"round_trip_us": statistics.median(times) * 1e6, **rates}
 
 
 Scenario = Callable[..., Awaitable[Metrics]]

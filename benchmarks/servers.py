@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -14,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from benchmarks import network
 from benchmarks.environments import peer_python
 from benchmarks.population import Population
 from benchmarks.quota import held_to
+from benchmarks.sites.stores import POSTGRES_SCHEMA
 from tests.servers import ROOT, ChatProcess, PostgresServer, RedisServer
 
 
@@ -42,7 +47,7 @@ class Target:
     Attributes:
         name: as results name it.
         urls: the sockets of its processes.
-        pids: its processes, by tier: `worker`, `postgres`, `redis`.
+        pids: its processes, by tier: `worker`, `postgres`, `redis`, `network`.
     """
 
     name: str
@@ -146,6 +151,14 @@ class Workshop(AbstractContextManager["Workshop"]):
             self._databases[name] = environment
         return self._databases[name]
 
+    @cached_property
+    def floor_database(self) -> str:
+        """The connection string of the database in which the floor stores messages."""
+        dsn = self.postgres.create_database("floor")
+        with psycopg.connect(dsn) as connection:
+            connection.execute(POSTGRES_SCHEMA)
+        return dsn
+
     def _load(self, environment: dict[str, str], population: Population) -> None:
         sizes = [
             f"--{name.replace('_', '-')}={value}" for name, value in asdict(population).items()
@@ -190,6 +203,66 @@ class Workshop(AbstractContextManager["Workshop"]):
             "floor", "benchmarks.sites.floor:application", {"BENCH_FLOOR_FILE": str(path)}
         )
 
+    @contextmanager
+    def postgres_floor(
+        self, count: int, *, name: str, round_trip: float | None = None
+    ) -> Iterator[Target]:
+        """The floor on PostgreSQL and Redis, as so many processes.
+
+        Args:
+            count: how many.
+            name: of the target.
+            round_trip: what the network before the database adds to a round trip, in seconds; None
+                for no network.
+        """
+        environment = {
+            "BENCH_FLOOR_REDIS": self.redis.url,
+            "BENCH_FLOOR_CHANNEL": f"floor-{uuid.uuid4().hex}",
+        }
+        tiers = {"postgres": [self.postgres.pid], "redis": [self.redis.pid]}
+        with self._reached_by(self.floor_database, round_trip, tiers) as dsn:
+            environment["BENCH_FLOOR_DSN"] = dsn
+            application = "benchmarks.sites.floor:application"
+            with self._processes(
+                name, application, environment, count=count, tiers=tiers
+            ) as target:
+                yield target
+
+    @contextmanager
+    def _reached_by(
+        self, dsn: str, round_trip: float | None, tiers: dict[str, list[int]]
+    ) -> Iterator[str]:
+        """Put a network before a database; give the connection string that passes it.
+
+        Args:
+            dsn: the connection string of the database.
+            round_trip: what the network adds to a round trip, in seconds; None for no network.
+            tiers: gets the network's process.
+        """
+        if round_trip is None:
+            yield dsn
+            return
+        parts = conninfo_to_dict(dsn)
+        socket = Path(str(parts["host"])) / f".s.PGSQL.{parts.get('port') or 5432}"
+        with network.network(socket, round_trip) as proxy:
+            tiers["network"] = [proxy.pid]
+            # Else connecting first asks for encryption, and waits for the answer.
+            plain = {"sslmode": "disable", "gssencmode": "disable"}
+            yield make_conninfo(dsn, host=network.HOST, port=proxy.port, **plain)
+
+    @contextmanager
+    def postgres_alone(self, round_trip: float | None, *, name: str) -> Iterator[Target]:
+        """PostgreSQL and nothing else: the target's one url is a connection string.
+
+        Args:
+            round_trip: what the network before it adds to a round trip, in seconds; None for no
+                network.
+            name: of the target.
+        """
+        tiers = {"postgres": [self.postgres.pid]}
+        with self._reached_by(self.floor_database, round_trip, tiers) as dsn:
+            yield Target(name, [dsn], tiers)
+
     def tutorial(self) -> AbstractContextManager[Target]:
         """The Channels tutorial."""
         return self._processes("tutorial", "benchmarks.sites.tutorial:application", {})
@@ -218,6 +291,7 @@ class Workshop(AbstractContextManager["Workshop"]):
             tiers["postgres"] = [self.postgres.pid]
         return self._processes(name, OURS, environment, tiers=tiers)
 
+    @contextmanager
     def workers(
         self,
         count: int,
@@ -226,7 +300,8 @@ class Workshop(AbstractContextManager["Workshop"]):
         *,
         name: str,
         share: float | None = None,
-    ) -> AbstractContextManager[Target]:
+        round_trip: float | None = None,
+    ) -> Iterator[Target]:
         """The package on PostgreSQL and Redis, as so many processes.
 
         Args:
@@ -235,12 +310,17 @@ class Workshop(AbstractContextManager["Workshop"]):
             layer: `redis` for `RedisChannelLayer`, `pubsub` for `RedisPubSubChannelLayer`.
             name: of the target.
             share: how much of a core each may use; None for as much as it gets.
+            round_trip: what the network before the database adds to a round trip, in seconds; None
+                for no network.
         """
         redis = {"CHAT_TEST_LAYER": layer, "CHAT_TEST_REDIS": self.redis.url}
         tiers = {"postgres": [self.postgres.pid], "redis": [self.redis.pid]}
-        return self._processes(
-            name, OURS, {**environment, **redis}, count=count, tiers=tiers, share=share
-        )
+        with self._reached_by(environment["CHAT_TEST_DSN"], round_trip, tiers) as dsn:
+            environment = {**environment, **redis, "CHAT_TEST_DSN": dsn}
+            with self._processes(
+                name, OURS, environment, count=count, tiers=tiers, share=share
+            ) as target:
+                yield target
 
 
 OURS = "benchmarks.sites.ours.asgi:application"

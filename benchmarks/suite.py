@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import uvloop
 
-from benchmarks import quota, scenarios, startup
+from benchmarks import network, quota, scenarios, startup
 from benchmarks.population import Population
 from benchmarks.results import Metrics, Runs
 from benchmarks.scenarios import Scenario
@@ -158,8 +158,11 @@ def benches(scale: Scale) -> dict[str, Bench]:
             partial(_held_workers, scale),
             missing="" if quota.is_possible() else "Linux's control groups, and root",
         ),
+        Bench("postgres-fanout-100", partial(_fanout_on_postgres, scale)),
+        Bench("postgres-chatter-100", partial(_chatter_on_postgres, scale)),
+        Bench("network", partial(_network, scale), anew=True, warm=False),
         Bench("history", partial(_history, scale)),
-        Bench("startup", _startup, warm=False),
+        Bench("startup", _startup),
     ]
     return {bench.name: bench for bench in found}
 
@@ -249,6 +252,54 @@ def _held_workers(scale: Scale, shop: Workshop) -> Iterator[Contender]:
             yield Contender(name, start, run)
 
 
+#: How the contenders on PostgreSQL are called that have a network before it.
+NETWORK = f", {network.ROUND_TRIP * 1e3:g} ms"
+
+
+def _fanout_on_postgres(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    run = _load(scenarios.fanout, 100, sockets=100, messages=scale.of(300))
+    return _on_postgres(shop, "fanout", run)
+
+
+def _chatter_on_postgres(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    run = _load(scenarios.chatter, 100, sockets=100, messages=scale.of(60))
+    return _on_postgres(shop, "chatter", run)
+
+
+def _on_postgres(
+    shop: Workshop, database: str, run: Callable[[Target, int], Metrics]
+) -> Iterator[Contender]:
+    """Give the floor and the package on PostgreSQL and Pub/Sub, without a network and with one."""
+    environment = shop.postgres_database(database)
+    for round_trip, suffix in ((None, ""), (network.ROUND_TRIP, NETWORK)):
+        for count, workers in ((1, "1 worker"), (2, "2 workers")):
+            name = f"floor, {workers}{suffix}"
+            start = partial(shop.postgres_floor, count, name=name, round_trip=round_trip)
+            yield Contender(name, start, run)
+            name = f"ours, {workers}{suffix}"
+            yield Contender(
+                name,
+                partial(
+                    shop.workers, count, environment, "pubsub", name=name, round_trip=round_trip
+                ),
+                run,
+            )
+
+
+def _network(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    trips = scale.of(3000)
+    for name, round_trip in (
+        ("none", None),
+        ("proxy without delay", 0.0),
+        ("proxy", network.ROUND_TRIP),
+    ):
+        yield Contender(
+            name,
+            partial(shop.postgres_alone, round_trip, name=name),
+            lambda target, number: scenarios.round_trips(target, trips),
+        )
+
+
 def _history(scale: Scale, shop: Workshop) -> Iterator[Contender]:
     large = scale.population()
     # Ten groups that follow each other share nobody while there are a multiple of 100 users.
@@ -287,9 +338,27 @@ def _find_deep(dsn: str, room: str) -> str:
 def _startup(shop: Workshop) -> Iterator[Contender]:
     # Each run starts an interpreter of its own.
     nowhere = nullcontext(Target("startup", []))
-    for name, bare in (("without", True), ("with", False)):
-        yield Contender(name, lambda: nowhere, partial(_set_up, bare))
+    for name, run in (
+        ("without", _start_without),
+        ("with", _start_with),
+        ("Strawberry-Django", _start_with_integration),
+    ):
+        yield Contender(name, lambda: nowhere, run)
 
 
-def _set_up(bare: bool, target: Target, number: int) -> Metrics:
-    return {"setup_s": startup.setup_seconds(bare=bare)}
+def _start_without(target: Target, number: int) -> Metrics:
+    return {
+        "setup_s": startup.setup_seconds(bare=True),
+        "routing_s": startup.bare_seconds(),
+    }
+
+
+def _start_with(target: Target, number: int) -> Metrics:
+    return {
+        "setup_s": startup.setup_seconds(bare=False),
+        "routing_s": startup.routing_seconds(),
+    }
+
+
+def _start_with_integration(target: Target, number: int) -> Metrics:
+    return {"routing_s": startup.bare_seconds("import strawberry_django")}

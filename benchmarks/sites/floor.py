@@ -1,18 +1,19 @@
 """The floor: the least that a Python server can do for the same load.
 
 It parses the event, stores a message in one transaction (where a database is named), builds
-the documented frame once and writes it to every socket of the room. It checks, cleans,
-counts and remembers nothing. `BENCH_FLOOR_FILE` names an SQLite file; without it nothing is
-stored.
+the documented frame once and writes it to every socket of the room. It checks, cleans and
+remembers nothing. The environment chooses what it runs on:
+
+- `BENCH_FLOOR_FILE` names an SQLite file, `BENCH_FLOOR_DSN` a PostgreSQL database; without either
+  nothing is stored.
+- `BENCH_FLOOR_REDIS` names a Redis, and `BENCH_FLOOR_CHANNEL` the channel on which its processes
+  tell each other; without it there is one process.
 """
 
-import asyncio
 import os
-import sqlite3
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,59 +21,36 @@ from urllib.parse import parse_qs
 import orjson
 
 from benchmarks.sites.frames import message_frame
+from benchmarks.sites.peers import Peers
+from benchmarks.sites.stores import PostgresStore, SqliteStore, Store
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-SCHEMA = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS room (id TEXT PRIMARY KEY, newest TEXT);
-CREATE TABLE IF NOT EXISTS message (
-    id TEXT PRIMARY KEY, room TEXT, sender INT, content TEXT, created_at TEXT
-);
-"""
 
 sockets: dict[int, list[Send]] = defaultdict(list)
 rooms: dict[str, list[int]] = {}
 
 
-class Store:
-    """Messages in SQLite: one thread, one connection, one transaction each."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._thread = ThreadPoolExecutor(1)
-
-    async def add(self, message: dict[str, Any]) -> None:
-        """Store a message."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._add, message)
-
-    def _add(self, message: dict[str, Any]) -> None:
-        if self._connection is None:
-            self._connection = sqlite3.connect(self._path, isolation_level=None)
-            self._connection.executescript(SCHEMA)
-        run, room = self._connection.execute, message["room"]["id"]
-        run("BEGIN IMMEDIATE")
-        run(
-            "INSERT INTO message VALUES (?, ?, ?, ?, ?)",
-            (
-                message["id"],
-                room,
-                message["sender"]["id"],
-                message["content"],
-                message["created_at"],
-            ),
-        )
-        run(
-            "INSERT INTO room VALUES (?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET newest = excluded.newest",
-            (room, message["id"]),
-        )
-        run("COMMIT")
+def _make_store() -> Store | None:
+    if "BENCH_FLOOR_FILE" in os.environ:
+        return SqliteStore(os.environ["BENCH_FLOOR_FILE"])
+    if "BENCH_FLOOR_DSN" in os.environ:
+        return PostgresStore(os.environ["BENCH_FLOOR_DSN"])
+    return None
 
 
-store = Store(os.environ["BENCH_FLOOR_FILE"]) if "BENCH_FLOOR_FILE" in os.environ else None
+async def _deliver(room_id: str, members: list[int] | None, text: str) -> None:
+    """Write a frame to every socket of a room here; with its members if it is new."""
+    if members is not None:
+        rooms[room_id] = members
+    for member in rooms[room_id]:
+        for write in sockets[member]:
+            await write({"type": "websocket.send", "text": text})
+
+
+store = _make_store()
+peers: Peers | None = None
+if "BENCH_FLOOR_REDIS" in os.environ:
+    peers = Peers(os.environ["BENCH_FLOOR_REDIS"], os.environ["BENCH_FLOOR_CHANNEL"], _deliver)
 
 
 def _encode(event_type: str, data: Any) -> str:
@@ -83,6 +61,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
     """Serve one connection."""
     if scope["type"] != "websocket":
         return
+    if peers is not None:
+        await peers.start()
     user_id = int(parse_qs(scope["query_string"].decode())["user"][0])
     await receive()
     await send({"type": "websocket.accept"})
@@ -100,10 +80,13 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
 
 
 async def _answer(user_id: int, event_type: str, data: dict[str, Any]) -> None:
+    members: list[int] | None = None
     if event_type == "room.create":
         room_id = str(uuid.uuid4())
         others = data.get("participants") or data.get("subscribers") or []
-        rooms[room_id] = [*others, user_id]
+        members = [*others, user_id]
+        if store is not None:
+            await store.add_room(room_id)
         text = _encode("roomcreate.dispatch", {"id": room_id, "type": data["type"]})
     else:
         room_id = data["room_id"]
@@ -111,6 +94,6 @@ async def _answer(user_id: int, event_type: str, data: dict[str, Any]) -> None:
         if store is not None:
             await store.add(message)
         text = _encode("message.dispatch", message)
-    for member in rooms[room_id]:
-        for write in sockets[member]:
-            await write({"type": "websocket.send", "text": text})
+    if peers is not None:
+        peers.publish(room_id, members, text)
+    await _deliver(room_id, members, text)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import flame, model, plot, report, suite
+from benchmarks import flame, model, plot, report, suite, worth
 from benchmarks.figures import FIGURES, Figure
 from benchmarks.results import COMMITTED, ROOT, Result, Runs
 from benchmarks.servers import Target, Workshop
@@ -58,11 +58,13 @@ def test_a_difference_is_that_of_each_round() -> None:
 
 def test_what_was_not_measured_has_no_median() -> None:
     assert figure(FANOUT).median({}) is None
+    # An earlier result may have the bench, and not yet the metric.
+    assert figure(FANOUT).median({"fanout-100": {"floor": [{}], "ours": [{}]}}) is None
 
 
 @pytest.mark.parametrize(
     ("name", "value", "kept"),
-    [(FANOUT, 0.5, True), (FANOUT, 0.49, False), (REACTION, 1.5, True), (REACTION, 1.51, False)],
+    [(FANOUT, 0.4, True), (FANOUT, 0.39, False), (REACTION, 1.5, True), (REACTION, 1.51, False)],
 )
 def test_a_promise_is_a_bound_from_below_or_from_above(name: str, value: float, kept: bool) -> None:
     assert figure(name).holds(value) is kept
@@ -87,9 +89,9 @@ def test_a_comparison_warns_of_what_became_worse_and_of_nothing_else() -> None:
 
 
 def test_a_comparison_warns_of_a_broken_promise() -> None:
-    _, warnings = report.compare(result(0.45), result(0.45))
+    _, warnings = report.compare(result(0.35), result(0.35))
 
-    assert warnings == [f"{FANOUT}: 0.45, at least 0.5 is wanted"]
+    assert warnings == [f"{FANOUT}: 0.35, at least 0.4 is wanted"]
 
 
 def test_less_of_what_is_better_in_small_numbers_is_better() -> None:
@@ -100,12 +102,22 @@ def test_less_of_what_is_better_in_small_numbers_is_better() -> None:
 
 
 def test_the_table_says_what_is_kept_and_what_is_not() -> None:
-    assert f"| {FANOUT} | **0.6** | 0.5 to 0.7 | at least 0.5 | yes |" in report.figures_table(
+    assert f"| {FANOUT} | **0.6** | 0.5 to 0.7 | at least 0.4 | yes |" in report.figures_table(
         result(0.5, 0.6, 0.7)
     )
-    assert f"| {FANOUT} | **0.4** | 0.4 to 0.4 | at least 0.5 | **no** |" in report.figures_table(
-        result(0.4)
+    assert f"| {FANOUT} | **0.3** | 0.3 to 0.3 | at least 0.4 | **no** |" in report.figures_table(
+        result(0.3)
     )
+
+
+def test_the_table_says_what_is_aimed_at() -> None:
+    ratio = "fanout, 100 sockets on PostgreSQL and Pub/Sub, 1 worker: package to floor"
+    rounds = {"floor, 1 worker": [1000.0], "ours, 1 worker": [500.0]}
+    measured = Result(1, {}, {}, {"postgres-fanout-100": runs(**rounds)})
+
+    table = report.figures_table(measured)
+
+    assert f"| {ratio} | **0.5** | 0.5 to 0.5 | at least 0.4 (aim 0.6) | yes |" in table
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -150,7 +162,11 @@ def test_only_marked_sections_of_a_page_are_filled_in() -> None:
 
 def test_the_pages_show_the_committed_result() -> None:
     committed = Result.parse((ROOT / COMMITTED).read_text())
-    shown = {**report.sections(committed), **model.sections(committed)}
+    shown = {
+        **report.sections(committed),
+        **model.sections(committed),
+        **worth.sections(worth.read_committed()),
+    }
 
     for page in report.PAGES:
         text = (ROOT / page).read_text()

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 import uvloop
 
@@ -46,16 +47,33 @@ def test_a_target_carries_the_loads_that_all_targets_carry(name: str, workshop: 
     assert all("worker_us" in metrics for metrics in (fanout, chatter, connect))
 
 
+def test_workers_of_the_floor_tell_each_other_what_they_stored(workshop: Workshop) -> None:
+    with workshop.postgres_floor(2, name="floor", round_trip=0.0005) as target:
+        fanout = run(scenarios.fanout, target, FIRST_USER, sockets=4, messages=3)
+        chatter = run(scenarios.chatter, target, FIRST_USER, sockets=20, messages=2)
+        with psycopg.connect(workshop.floor_database) as connection:
+            rooms = connection.execute(
+                "SELECT array_agg(seq ORDER BY seq) FROM message GROUP BY room ORDER BY count(*)"
+            ).fetchall()
+
+    assert fanout["deliveries_per_s"] == pytest.approx(4 * fanout["messages_per_s"])
+    assert chatter["deliveries_per_s"] == pytest.approx(10 * chatter["messages_per_s"])
+    assert rooms == [([1, 2],), ([1, 2],), ([1, 2, 3],)]
+    assert {"worker_us", "postgres_us", "redis_us", "network_us"} <= fanout.keys()
+
+
 def test_the_package_carries_the_loads_of_its_own(workshop: Workshop) -> None:
     with workshop.ours() as target:
         reacts = run(scenarios.reacts, target, FIRST_USER, sockets=3, messages=4)
         rooms = run(scenarios.rooms, target, FIRST_USER + 3, count=2, messages=3, repeats=2)
         beats = run(scenarios.heartbeats, target, FIRST_USER + 5, sockets=2, beats=2)
+        page = run(scenarios.page, target, FIRST_USER + 10, messages=3, repeats=2)
 
     assert reacts.keys() == {"messages_per_s", "reactions_per_s", "receipts_per_s"}
     assert rooms.keys() == {"list_ms", "page_ms", "info_ms"}
     assert all(value > 0 for metrics in (reacts, rooms) for value in metrics.values())
     assert beats["heartbeats_per_s"] > 0
+    assert page.keys() == {"page_ms", "worker_us"}
 
 
 def test_members_of_a_loaded_history_talk_and_look_around(workshop: Workshop) -> None:

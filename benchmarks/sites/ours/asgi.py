@@ -11,7 +11,12 @@ http_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from benchmarks import levers  # noqa: E402
 from benchmarks.sites.believe import BelieveQuery  # noqa: E402
+
+# Before the line that prepares the documents.
+levers.switch_off_named()
+
 from event_bridge.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
