@@ -12,4 +12,4 @@ class EventBridgeConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks."""
         # Importing the checks registers them. Before this, models cannot be imported.
-        from . import checks  # noqa: F401
+        from . import checks  # noqa: F401 (importing the checks registers them)

@@ -1,4 +1,8 @@
-"""The GraphQL schema: every operation a query or mutation, every event a subscription's payload."""
+"""The GraphQL schema: every operation a query or mutation, every event a subscription's payload.
+
+A resolver's annotation names the Strawberry type that shows its result; what it returns is a model
+instance. Where mypy minds that, the line says so (`type: ignore`), throughout this package.
+"""
 
 from ..prepared.errors import Unplannable
 from ..prepared.fields import derived

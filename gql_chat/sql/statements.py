@@ -410,11 +410,16 @@ def all_together(*asked: tuple[Statement[Any], Any]) -> list[list[Any]]:
         asked: each statement with its value.
     """
     found = [statement._find() for statement, _ in asked]
-    databases = {None if each is None else each[0].alias for each in found}
-    if len(asked) < 2 or None in databases or len(databases) > 1:
-        return [statement.all(value) for statement, value in asked]
-    connection = found[0][0]  # type: ignore[index]
-    if not can_send_several(connection):
+    # By alias: a statement that is not kept has a connection that is not known here.
+    used = {each[0].alias: each[0] for each in found if each is not None}
+    connection = next(iter(used.values()), None)
+    if (
+        connection is None
+        or len(asked) < 2
+        or len(used) > 1
+        or None in found
+        or not can_send_several(connection)
+    ):
         return [statement.all(value) for statement, value in asked]
     rows = fetch_together(connection, [statement.text(value) for statement, value in asked])
     return [
