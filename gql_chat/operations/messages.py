@@ -60,7 +60,7 @@ class Sent:
 
     Attributes:
         message_id: the id of the message.
-        stream, seq: its place.
+        stream, seq: its stream, and its sequence number there.
         original: for a repeat of a `client_id`, the message as it stands.
     """
 

@@ -52,8 +52,8 @@ class StreamPosition:
 
     Attributes:
         stream: its name.
-        seq: the place of its newest frame.
-        joined_seq: the first place that the user is entitled to.
+        seq: the sequence number of its newest frame.
+        joined_seq: the first sequence number that the user is entitled to.
     """
 
     stream: str

@@ -176,7 +176,7 @@ class MessagePage:
 
 @strawberry.type
 class SentMessage:
-    """What became of a send: its place, and for a repeat of a `client_id` the message."""
+    """The result of a send: its sequence number, and for a repeat of a `client_id` the message."""
 
     message_id: UUID
     stream: str

@@ -40,7 +40,7 @@ class Subscription:
     async def room_events(
         self, info: Info, room_id: UUID, after: int | None = None
     ) -> AsyncGenerator[StreamFrame, None]:
-        """The stored events of a room: those after a place, or from now on."""
+        """The stored events of a room: those after a sequence number, or from now on."""
         async for frame in _follow(info, streams.room_stream(room_id), after):
             yield frame
 
@@ -48,7 +48,7 @@ class Subscription:
     async def user_events(
         self, info: Info, user_id: UserID, after: int | None = None
     ) -> AsyncGenerator[StreamFrame, None]:
-        """The stored events that are meant for one user alone: after a place, or from now on."""
+        """The stored events for one user alone: those after a sequence number, or from now on."""
         async for frame in _follow(info, streams.user_stream(user_id), after):
             yield frame
 

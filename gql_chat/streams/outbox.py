@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,7 +22,7 @@ from ..errors import Again
 from ..events import Event
 from ..models import StreamEvent, locks
 from .envelopes import Envelope, refresh, room_stream, user_stream
-from .sequences import advance_users
+from .sequences import advance_users, count_up_room
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -242,15 +242,18 @@ class Outbox:
         return [*notes.envelopes, *(refresh(*touched) for touched in notes.touched.items())]
 
     def _advance(self, room: AbstractRoom, envelope: Envelope, activity: datetime | None) -> int:
-        """Count up the position of a locked room and log its envelope there; return the position.
-
-        The database counts, beyond the column and the newest row of the log. So a position that
-        plain code or a raw statement set back gives no place a second time.
+        """Take the next sequence number of a locked room, and log an envelope under it.
 
         Args:
             room: the room.
-            envelope: what happened, without its place.
-            activity: the time of a new message.
+            envelope: the envelope, without its sequence number.
+            activity: the time of the room's newest message, if it is to be written as well.
+
+        Returns:
+            The sequence number.
+
+        Raises:
+            Again: the room is gone.
         """
         values: list[Any] = [envelope.stream]
         columns = ["seq"]
@@ -259,21 +262,21 @@ class Outbox:
             columns.append("last_activity")
         values.append(room._meta.pk.get_db_prep_value(room.pk, self.connection))
         vendor = self.connection.vendor
-        sql = _count_up_room(vendor, room._meta.db_table, *columns)
+        sql = count_up_room(vendor, room._meta.db_table, *columns)
         if vendor == "postgresql":
             # In one statement: that is one round trip less.
             stream, _, *rest = self._row(envelope)
-            sql = f"WITH place AS ({sql}) {_LOG_AT_PLACE}"
+            sql = f"WITH counted AS ({sql}) {_LOG_COUNTED}"
             values += [stream, *rest]
         with self.connection.cursor() as cursor:
             cursor.execute(sql, values)
             row = cursor.fetchone()
             if row is None:
                 raise Again("The room went while something happened in it.")
-            position: int = row[0]
+            seq: int = row[0]
             if vendor != "postgresql":
-                cursor.execute(_insert_events(1), self._row(replace(envelope, seq=position)))
-        return position
+                cursor.execute(_insert_events(1), self._row(replace(envelope, seq=seq)))
+        return seq
 
     def _log(self, envelopes: list[Envelope]) -> None:
         values = [value for envelope in envelopes for value in self._row(envelope)]
@@ -289,19 +292,10 @@ class Outbox:
 
 _created_at = StreamEvent._meta.get_field("created_at")
 _COLUMNS = "(stream, seq, kind, payload, change, created_at)"
-_LOG_AT_PLACE = (
+_LOG_COUNTED = (
     f"INSERT INTO {StreamEvent._meta.db_table} {_COLUMNS} "
-    "SELECT %s, seq, %s, %s, %s::jsonb, %s::timestamptz FROM place RETURNING seq"
+    "SELECT %s, seq, %s, %s, %s::jsonb, %s::timestamptz FROM counted RETURNING seq"
 )
-
-
-@cache
-def _count_up_room(vendor: str, table: str, *columns: str) -> str:
-    greatest = "MAX" if vendor == "sqlite" else "GREATEST"
-    logged = f"SELECT MAX(seq) FROM {StreamEvent._meta.db_table} WHERE stream = %s"
-    changes = [f"seq = {greatest}(seq, COALESCE(({logged}), 0)) + 1"]
-    changes += [f"{column} = %s" for column in columns[1:]]
-    return f'UPDATE "{table}" SET {", ".join(changes)} WHERE id = %s RETURNING seq'
 
 
 @lru_cache(maxsize=100)
@@ -314,7 +308,7 @@ _renderer: Callable[[Event], Any] | None = None
 
 
 def render_with(renderer: Callable[[Event], Any]) -> None:
-    """Set the function that renders events. The schema sets it: streams do not import the schema.
+    """Set the function that renders events, the schema's: streams do not import the schema.
 
     Args:
         renderer: returns all that an event's type in the schema selects, as plain objects.

@@ -1,8 +1,8 @@
-"""Sequence numbers of users: the database counts them up, in the transaction that needs them."""
+"""Sequence numbers: the database counts them up, in the transaction that needs the next one."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..models import StreamEvent, UserStream
@@ -10,6 +10,29 @@ from .envelopes import user_stream
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@cache
+def count_up_room(vendor: str, table: str, *columns: str) -> str:
+    """Return the statement that takes the next sequence number of a locked room.
+
+    It counts from the room's column or the newest row of the log, whichever is higher. So no number
+    is given twice, even if plain code or a raw statement has set the column back.
+
+    Args:
+        vendor: the database.
+        table: the table of rooms.
+        columns: `"seq"`, and other columns that are set.
+
+    Returns:
+        The SQL. Its parameters are the stream, the values of the other columns, and the room's key;
+        its row is the sequence number.
+    """
+    greatest = "MAX" if vendor == "sqlite" else "GREATEST"
+    logged = f"SELECT MAX(seq) FROM {StreamEvent._meta.db_table} WHERE stream = %s"
+    changes = [f"seq = {greatest}(seq, COALESCE(({logged}), 0)) + 1"]
+    changes += [f"{column} = %s" for column in columns[1:]]
+    return f'UPDATE "{table}" SET {", ".join(changes)} WHERE id = %s RETURNING seq'
 
 
 def advance_users(connection: BaseDatabaseWrapper, user_ids: list[Any]) -> dict[Any, int]:

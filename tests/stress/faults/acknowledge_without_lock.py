@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar
 from typing import Any
+from unittest.mock import patch
 
 from gql_chat.operations import EventHandler, base
 
@@ -19,5 +20,5 @@ def bring_back() -> None:
         finally:
             _acknowledging.reset(token)
 
-    base._locks_rows = lambda: locks_rows() and not _acknowledging.get()
-    EventHandler.acknowledge_messages = unlocked  # type: ignore[method-assign]
+    patch.object(base, "_locks_rows", lambda: locks_rows() and not _acknowledging.get()).start()
+    patch.object(EventHandler, "acknowledge_messages", unlocked).start()

@@ -1,6 +1,7 @@
 """A `client_id` is looked up before anybody else can have noted it."""
 
 from typing import Any
+from unittest.mock import patch
 
 from gql_chat import streams
 from gql_chat.models import ClientMessage
@@ -18,5 +19,5 @@ def bring_back() -> None:
             defaults={"message": message.pk, **place},
         )
 
-    EventHandler._find_repeat = lambda *_: None  # type: ignore[method-assign,assignment]
-    EventHandler._remember = remember  # type: ignore[method-assign]
+    patch.object(EventHandler, "_find_repeat", lambda *_: None).start()
+    patch.object(EventHandler, "_remember", remember).start()

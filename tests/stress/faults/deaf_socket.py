@@ -1,6 +1,7 @@
 """A socket stays open, and is sent nothing any more that happens."""
 
 from typing import Any
+from unittest.mock import patch
 
 from event_bridge.consumers import ChatConsumer
 
@@ -19,4 +20,4 @@ def bring_back() -> None:
         if count < AFTER or id(self) // 64 % SOME:
             deliver(self, frame)
 
-    ChatConsumer.deliver = deliver_for_a_while  # type: ignore[method-assign]
+    patch.object(ChatConsumer, "deliver", deliver_for_a_while).start()

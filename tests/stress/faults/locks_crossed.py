@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from unittest.mock import patch
 
 from gql_chat import streams
 from gql_chat.models import get_model
@@ -24,4 +25,4 @@ def bring_back() -> None:
                 time.sleep(PAUSE / len(ids))
             read(self, ids, **given)
 
-    EventHandler.read_messages = lock_and_read  # type: ignore[method-assign]
+    patch.object(EventHandler, "read_messages", lock_and_read).start()

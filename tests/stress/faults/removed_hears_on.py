@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import patch
 
 from event_bridge.hub.sequencer import Sequencer
 
@@ -13,4 +14,4 @@ def bring_back() -> None:
     def overlook(self: Sequencer, stream: Any, seq: int, change: Mapping[str, Any]) -> None:
         change_users(self, stream, seq, {**change, "left": ()})
 
-    Sequencer._change_users = overlook  # type: ignore[method-assign]
+    patch.object(Sequencer, "_change_users", overlook).start()

@@ -2,6 +2,7 @@
 
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import bleach
 
@@ -22,4 +23,4 @@ def bring_back() -> None:
         return found
 
     sys.setswitchinterval(OFTEN)
-    EventHandler.clean_content = clean_content  # type: ignore[method-assign]
+    patch.object(EventHandler, "clean_content", clean_content).start()

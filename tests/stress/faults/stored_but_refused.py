@@ -2,6 +2,7 @@
 
 import itertools
 from typing import Any
+from unittest.mock import patch
 
 from gql_chat.schema.documents import Document
 
@@ -19,4 +20,4 @@ def bring_back() -> None:
             raise RuntimeError("A hook of the project's failed.")
         return done
 
-    Document.perform = perform_and_fail  # type: ignore[method-assign]
+    patch.object(Document, "perform", perform_and_fail).start()
