@@ -27,8 +27,8 @@ class Context:
     Attributes:
         user_id: the primary key of the user who acts.
         source: where a subscription's events come from.
-        follow: gives the logged events of a stream, by its name, after a sequence number or from now on;
-            None where streams cannot be followed.
+        follow: gives the logged events of a stream, by its name, after a sequence number or from
+            now on; None where streams cannot be followed.
         actor_id: the primary key of the user who has signed in, where that is another one.
         contents: what was cleaned before the operation; it outlives a handler.
     """
