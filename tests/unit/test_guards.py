@@ -107,10 +107,11 @@ async def test_a_store_that_hangs_is_not_asked_by_ever_more_threads(
         assert all(await asyncio.gather(*coming))
     free.set()
     await eventually(lambda: len(asked) >= guards.AT_ONCE, "the store has answered")
+    assert len(threads) == 1
+    # By now that thread may have ended: the next who comes has another.
     monkeypatch.setattr(guards, "ANSWER_SECONDS", PATIENCE)
     assert not await guard.misses_login({"shown": object()})
 
-    assert len(threads) == 1
     assert len(asked) == guards.AT_ONCE + 1
 
 
