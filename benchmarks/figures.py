@@ -270,13 +270,4 @@ FIGURES: list[Figure] = [
         wanted=0.4,
         unit="s",
     ),
-    Figure(
-        "importing the routing: time above these and Strawberry-Django",
-        "startup",
-        ("with", "routing_s"),
-        ("Strawberry-Django", "routing_s"),
-        how="difference",
-        better="less",
-        unit="s",
-    ),
 ]

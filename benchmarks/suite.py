@@ -338,11 +338,7 @@ def _find_deep(dsn: str, room: str) -> str:
 def _startup(shop: Workshop) -> Iterator[Contender]:
     # Each run starts an interpreter of its own.
     nowhere = nullcontext(Target("startup", []))
-    for name, run in (
-        ("without", _start_without),
-        ("with", _start_with),
-        ("Strawberry-Django", _start_with_integration),
-    ):
+    for name, run in (("without", _start_without), ("with", _start_with)):
         yield Contender(name, lambda: nowhere, run)
 
 
@@ -358,7 +354,3 @@ def _start_with(target: Target, number: int) -> Metrics:
         "setup_s": startup.setup_seconds(bare=False),
         "routing_s": startup.routing_seconds(),
     }
-
-
-def _start_with_integration(target: Target, number: int) -> Metrics:
-    return {"routing_s": startup.bare_seconds("import strawberry_django")}

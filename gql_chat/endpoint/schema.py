@@ -14,13 +14,12 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
-from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from .. import streams
 from ..conf import SETTING, building, chat_settings
 from ..errors import ChatError, Invalid, shorten
 from ..schema import Context
-from ..schema.build import ChatSchema, build_schema
+from ..schema.build import ChatSchema, build_whole_schema
 from ..schema.stored import StoredFields
 from ..sql.threads import DatabaseThreads
 from ..streams import Envelope
@@ -47,9 +46,8 @@ def get_schema() -> EndpointSchema:
 
     The limits are parts of the schema, so it is built again when the settings change.
     """
-    extensions = [*limits.extensions(), StoredFields, DjangoOptimizerExtension]
     with building:
-        return build_schema(EndpointSchema, extensions)
+        return build_whole_schema(EndpointSchema, [*limits.extensions(), StoredFields])
 
 
 class EndpointSchema(ChatSchema):

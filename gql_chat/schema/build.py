@@ -10,9 +10,7 @@ from graphql import GraphQLSchema
 from strawberry.tools import merge_types
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
-from strawberry_django.optimizer import DjangoOptimizerExtension
 
-from ..compatibility import repair_optimizer
 from ..conf import chat_settings, per_settings
 from ..prepared.conversion import SchemaConfig, convert_inputs
 from . import serializers
@@ -21,8 +19,6 @@ from .parts import is_brought, parts
 from .room_types import load_room_types
 from .scalars import SCALARS
 from .subscriptions import Subscription
-
-repair_optimizer()
 
 
 class ChatSchema(strawberry.Schema):
@@ -38,33 +34,53 @@ SchemaT = TypeVar("SchemaT", bound=ChatSchema)
 
 @per_settings
 def get_schema() -> ChatSchema:
-    """Return the schema, with a project's own types in the places of the defaults.
+    """Return the whole schema, with a project's own types in the places of the defaults.
 
     Names are those of the wire: in snake case.
 
     Raises:
         ImproperlyConfigured: something of the project's cannot be used as declared.
     """
-    return build_schema(ChatSchema, [DjangoOptimizerExtension])
+    return build_whole_schema(ChatSchema)
 
 
-def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> SchemaT:
+def build_whole_schema(schema_class: type[SchemaT], extensions: Sequence[Any] = ()) -> SchemaT:
+    """Return a new schema of all that there is: of the socket's, and of records for tools.
+
+    Args:
+        schema_class: `ChatSchema` or a class derived from it.
+        extensions: classes or factories of schema extensions. The optimizer of records is added.
+    """
+    # Not before: records need the models in use, and system checks, which say what is wrong with
+    # them, import this package. And a worker that has no endpoint never imports strawberry-django,
+    # which takes as long as all of this package.
+    from .records import RecordQuery, optimizer
+
+    return build_schema(schema_class, (*extensions, optimizer), [RecordQuery])
+
+
+@per_settings
+def get_graphql_schema() -> GraphQLSchema:
+    """Return the socket's schema as graphql-core knows it: the whole schema without records."""
+    return build_schema(ChatSchema)._schema
+
+
+def build_schema(
+    schema_class: type[SchemaT], extensions: Sequence[Any] = (), more: Sequence[type] = ()
+) -> SchemaT:
     """Return a new schema of the types that the settings name.
 
     Args:
         schema_class: `ChatSchema` or a class derived from it.
         extensions: classes or factories of schema extensions.
+        more: Strawberry types with queries beside those of the nouns.
     """
-    # Not before: it needs the models in use, and system checks, which say what is wrong with them,
-    # import this package.
-    from .records import RecordQuery
-
     serializers.install()
     handler = chat_settings.load("EVENT_HANDLER_CLASS")
     queries = [each for part in parts() for each in part.queries]
     mutations = [each for part in parts() for each in part.mutations]
     schema = schema_class(
-        query=merge_types("Query", (*handler.queries, *queries, RecordQuery)),
+        query=merge_types("Query", (*handler.queries, *queries, *more)),
         mutation=merge_types("Mutation", (*handler.mutations, *mutations)),
         subscription=Subscription,
         types=load_room_types(),
@@ -74,8 +90,3 @@ def build_schema(schema_class: type[SchemaT], extensions: Sequence[Any]) -> Sche
     describe(schema._schema)
     convert_inputs(schema._schema, "gql_chat")
     return schema
-
-
-def get_graphql_schema() -> GraphQLSchema:
-    """Return the schema as graphql-core knows it."""
-    return get_schema()._schema

@@ -1,7 +1,7 @@
 """What internal tools may query: rows as they are stored, filtered, in pages, optimised."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Optional
 from uuid import UUID
 
@@ -11,8 +11,11 @@ from django.contrib.auth import get_user_model
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from strawberry import auto
+from strawberry_django.fields.types import field_type_map
+from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from .. import streams
+from ..compatibility import repair_optimizer
 from ..conf import chat_settings
 from ..errors import PermissionDenied
 from ..models import (
@@ -21,9 +24,18 @@ from ..models import (
     StreamEvent,
     get_model,
 )
+from ..models.positions import MarkField, PositionField
 from .connections import connection
 from .context import Context
 from .scalars import JSONObject, Timestamp, UserID
+
+repair_optimizer()
+
+optimizer = DjangoOptimizerExtension
+"""The schema extension that reads of records what is asked for."""
+
+# So strawberry-django knows what `auto` means for them.
+field_type_map.update({PositionField: int, MarkField: datetime})
 
 _MessageModel: Any = get_model("Message")
 _NotificationModel: Any = get_model("ChatNotification")

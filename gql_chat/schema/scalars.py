@@ -8,13 +8,8 @@ from typing import Any, NewType
 import orjson
 import strawberry
 from strawberry.schema.types.base_scalars import DateTimeDefinition
-from strawberry_django.fields.types import field_type_map
 
-from ..models.positions import MarkField, PositionField
 from ..times import check_time
-
-# So strawberry-django knows what `auto` means for them.
-field_type_map.update({PositionField: int, MarkField: datetime})
 
 UserID = NewType("UserID", object)
 """A user's primary key: a number where it is one, else a string. Inputs take both."""

@@ -7,7 +7,7 @@ import pytest
 from graphql import parse, validate
 
 from gql_chat.conf import defaults
-from gql_chat.schema import get_graphql_schema
+from gql_chat.schema import get_schema
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 PAGE = (DOCS / "graphql.md").read_text()
@@ -20,7 +20,7 @@ def test_there_are_operations_to_be_checked() -> None:
 
 @pytest.mark.parametrize("text", OPERATIONS)
 def test_every_operation_of_the_page_fits_the_schema(text: str) -> None:
-    assert validate(get_graphql_schema(), parse(text)) == []
+    assert validate(get_schema()._schema, parse(text)) == []
 
 
 @pytest.mark.parametrize("name", [name for name in defaults() if name.startswith("GRAPHQL_")])

@@ -1,6 +1,8 @@
 """Records for internal tools: filtered, in pages, in as many queries however many there are."""
 
 import contextlib
+import subprocess
+import sys
 from base64 import b64encode
 from datetime import timedelta
 from typing import Any
@@ -379,3 +381,14 @@ def test_a_user_there_is_not_is_an_error(
         find(staff, name, FIELDS[name], {field: value})
 
     assert caught.value.code == code
+
+
+def test_a_socket_alone_has_no_records_and_does_not_import_their_package() -> None:
+    code = (
+        "import sys, django; django.setup(); import event_bridge.routing;"
+        "from gql_chat.schema import get_graphql_schema;"
+        "print('strawberry_django' in sys.modules, 'room_records' in "
+        "get_graphql_schema().query_type.fields)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphql import introspection_from_schema, lexicographic_sort_schema
 
 from gql_chat.management.exports import ExportCommand, as_text
-from gql_chat.schema import get_graphql_schema, get_schema
+from gql_chat.schema import get_schema
 
 
 class Command(ExportCommand):
@@ -20,5 +20,5 @@ class Command(ExportCommand):
             return get_schema().as_str() + "\n"
         # In SDL the fields keep the order of their declaration, which reads better. In JSON, for
         # machines, all is sorted.
-        introspection = introspection_from_schema(lexicographic_sort_schema(get_graphql_schema()))
+        introspection = introspection_from_schema(lexicographic_sort_schema(get_schema()._schema))
         return as_text(introspection)
