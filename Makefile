@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test stress subsets servers matrix lint types exports bench worth clean
+.PHONY: help install demo test stress subsets servers matrix lint types exports bench worth soak clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,10 @@ bench: $(VENV)/.test ## Measure beside the floor, the tutorial and a peer (PAIRS
 # What runs is chosen by PAIRS=5, LEVERS=plans,audience and QUICK=1.
 worth: $(VENV)/.test ## Measure what each thing buys that makes the package fast (PAIRS=, LEVERS=, QUICK=1)
 	@$(RUN) -m benchmarks worth $(if $(PAIRS),--pairs $(PAIRS)) $(if $(LEVERS),--levers '$(LEVERS)') $(if $(QUICK),--quick)
+
+# How long is chosen by MINUTES=10.
+soak: $(VENV)/.test ## Let two workers serve a mixed load for long: does anything grow? (MINUTES=)
+	@$(RUN) -m benchmarks soak $(if $(MINUTES),--minutes $(MINUTES))
 
 clean: ## Remove .venv and everything that was generated
 	rm -rf $(VENV) .nox .bench tests/node/node_modules tests/node/graphql_ws/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

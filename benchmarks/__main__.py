@@ -1,6 +1,7 @@
 """The benchmark's command line: `python -m benchmarks`, which `make bench` runs.
 
-`python -m benchmarks worth` is another (`benchmarks.worth`).
+`python -m benchmarks worth` and `python -m benchmarks soak` are others (`benchmarks.worth`,
+`benchmarks.soak`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks import flame, model, plot, report, worth
+from benchmarks import flame, model, plot, report, soak, worth
 from benchmarks.environments import WORK
 from benchmarks.results import COMMITTED, ROOT, Result, read_committed
 from benchmarks.servers import Workshop
@@ -34,9 +35,10 @@ SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 def main(arguments: list[str]) -> int:
     """Run; returns the exit status."""
-    if arguments[:1] == ["worth"]:
-        _allow_many_files()
-        return worth.main(arguments[1:])
+    for other in (worth, soak):
+        if arguments[:1] == [other.__name__.rpartition(".")[2]]:
+            _allow_many_files()
+            return other.main(arguments[1:])
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("--pairs", type=int, help=f"rounds, {PAIRS} by default")
     parser.add_argument("--scenarios", default="", help="names with commas between, or all")

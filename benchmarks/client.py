@@ -111,7 +111,7 @@ class Socket(WSListener):
             self._transport.disconnect(graceful=False)
 
 
-async def _open(socket: Socket, url: str) -> None:
+async def open_socket(socket: Socket, url: str) -> None:
     """Connect a socket; return when the server has greeted it."""
     await ws_connect(
         lambda: socket,
@@ -148,7 +148,10 @@ async def crowd(urls: Sequence[str], user_ids: Sequence[int]) -> AsyncIterator[l
         for start in range(0, len(sockets), AT_ONCE):
             some = sockets[start : start + AT_ONCE]
             await asyncio.gather(
-                *(_open(one, urls[place % len(urls)]) for place, one in enumerate(some, start))
+                *(
+                    open_socket(one, urls[place % len(urls)])
+                    for place, one in enumerate(some, start)
+                )
             )
         yield sockets
     except asyncio.CancelledError:

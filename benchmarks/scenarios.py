@@ -114,7 +114,8 @@ async def _create(socket: Socket, members: Sequence[Socket], data: dict[str, Any
     return room_id
 
 
-async def _create_group(members: Sequence[Socket]) -> str:
+async def create_group(members: Sequence[Socket]) -> str:
+    """Create a group of all these, the first its owner; return its id when all know it."""
     owner, *others = members
     data = {
         "type": "GroupChat",
@@ -173,7 +174,7 @@ async def chatter(target: Target, first: int, *, sockets: int, messages: int) ->
     """
     async with crowd(target.urls, range(first, first + sockets)) as everybody:
         groups = [everybody[start : start + GROUP] for start in range(0, sockets, GROUP)]
-        rooms = [await _create_group(members) for members in groups]
+        rooms = [await create_group(members) for members in groups]
         return await talk(target, groups, rooms, messages)
 
 
@@ -211,7 +212,7 @@ async def reacts(target: Target, first: int, *, sockets: int, messages: int) -> 
     each, the same number of them under way, and every operation tells all members.
     """
     async with crowd(target.urls, range(first, first + sockets)) as members:
-        room = await _create_group(members)
+        room = await create_group(members)
         sending = {"room_id": room, "content": WORDS}
         turns = [members[number % sockets] for number in range(messages * (sockets - 1))]
         talking = [(member, "message.send", sending) for member in turns]
@@ -328,7 +329,7 @@ async def rooms(
     async with crowd(target.urls, (first, first + 1)) as members:
         asker = members[0]
         if anew:
-            made = [await _create_group(members) for _ in range(count)]
+            made = [await create_group(members) for _ in range(count)]
             for room in made:
                 await _say(asker, room)
             for _ in range(messages):
@@ -462,7 +463,7 @@ async def page(target: Target, first: int, *, messages: int, repeats: int) -> Me
     `page_ms`, and what each tier's processors spent on a page.
     """
     async with crowd(target.urls, range(first, first + GROUP)) as members:
-        room = await _create_group(members)
+        room = await create_group(members)
         await talk(target, [members], [room], messages)
         reacting, reading = await _find_messages([members], [room])
         await _operate(target, members, reacting, copies=GROUP)

@@ -301,6 +301,7 @@ class Workshop(AbstractContextManager["Workshop"]):
         name: str,
         share: float | None = None,
         round_trip: float | None = None,
+        application: str = "",
     ) -> Iterator[Target]:
         """The package on PostgreSQL and Redis, as so many processes.
 
@@ -312,13 +313,15 @@ class Workshop(AbstractContextManager["Workshop"]):
             share: how much of a core each may use; None for as much as it gets.
             round_trip: what the network before the database adds to a round trip, in seconds; None
                 for no network.
+            application: another application than that of the measured project.
         """
         redis = {"CHAT_TEST_LAYER": layer, "CHAT_TEST_REDIS": self.redis.url}
         tiers = {"postgres": [self.postgres.pid], "redis": [self.redis.pid]}
         with self._reached_by(environment["CHAT_TEST_DSN"], round_trip, tiers) as dsn:
             environment = {**environment, **redis, "CHAT_TEST_DSN": dsn}
+            application = application or OURS
             with self._processes(
-                name, OURS, environment, count=count, tiers=tiers, share=share
+                name, application, environment, count=count, tiers=tiers, share=share
             ) as target:
                 yield target
 
