@@ -18,9 +18,10 @@ demo: $(VENV)/.demo ## Start the example site (PORT=8000 by default)
 test: $(VENV)/.test ## Check style, types and migrations, run every test in every configuration (FAST=1)
 	@$(RUN) -m tests.run $(if $(FAST),fast)
 
-# How long, and what to repeat, is chosen by SECONDS=600 and SEED=1f2e3d4c.
-stress: $(VENV)/.test ## Let many people do everything at once (SECONDS=, SEED=)
-	@CHAT_STRESS_SECONDS=$(or $(SECONDS),60) CHAT_STRESS_SEED=$(SEED) $(RUN) -m tests.run stress-sqlite stress-postgres
+# How long, what to repeat, and how often each race is run, is chosen by SECONDS=600, SEED=1f2e3d4c and ROUNDS=300.
+stress: $(VENV)/.test ## Let many people do everything at once, and race (SECONDS=, SEED=, ROUNDS=)
+	@CHAT_STRESS_SECONDS=$(or $(SECONDS),60) CHAT_STRESS_SEED=$(SEED) CHAT_RACE_ROUNDS=$(or $(ROUNDS),300) \
+		$(RUN) -m tests.run stress-sqlite stress-postgres races-sqlite races-postgres
 
 subsets: $(VENV)/.test ## Let a project for every set of swapped models live (half an hour)
 	@$(RUN) -m tests.run subsets-one-app subsets-two-apps

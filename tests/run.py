@@ -188,6 +188,9 @@ STEPS: dict[str, Step] = {
     "projects": _suite("sqlite", "memory", "tests/projects"),
     "stress-sqlite": _stress("sqlite", "memory", 20),
     "stress-postgres": _stress("postgres", "pubsub", 40),
+    # Each race a few dozen times; `make stress` takes hundreds.
+    "races-postgres": _suite("postgres", "pubsub", f"{STRESS}/test_races.py"),
+    "races-sqlite": _suite("sqlite", "memory", f"{STRESS}/test_races.py"),
     # Each fault is brought back once, and found.
     "stress-faults": _stress("postgres", "pubsub", 20, "test_faults.py"),
     "coverage": Step(
@@ -212,6 +215,7 @@ STAGES = (
     ),
     # By themselves, so that what they find is their own.
     ("stress-postgres", "stress-sqlite"),
+    ("races-postgres", "races-sqlite"),
     ("coverage",),
     ("stress-faults",),
     ("subsets-one-app", "subsets-two-apps"),
