@@ -11,7 +11,7 @@ from typing import Any
 
 from guardian.conf import settings as guardian_settings
 
-from gql_chat import sessions
+from gql_chat import rates, sessions
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
 from gql_chat.guards import get_guard
@@ -222,13 +222,16 @@ class ChatConsumer:
 
     async def _open(self) -> bool:
         """Make the session, enter the hub, send what waits; tell whether that worked."""
+        try:
+            sessions.check_count(len(self.hub.registry.subscribers[self.user_key]) - 1)
+            await self._charge()
+        except Exception as error:
+            return await self._give_up(error)
         async with self.hub.turn(self.user_key):
             try:
                 positions, notifications = await self._session.open()
             except Exception as error:
-                self.hub.cancel(self)
-                await self._refuse(self._explain(error))
-                return False
+                return await self._give_up(error)
             heard = {frame.envelope.stream for frame in self._held}
             self.reached = self.hub.enter(self, positions, heard)
         await self.hub.subscribed()
@@ -243,6 +246,12 @@ class ChatConsumer:
         self._forget_reached()
         self._in_step = not self.reached
         return True
+
+    async def _give_up(self, error: Exception) -> bool:
+        """Close a socket that could not be opened; returns False."""
+        self.hub.cancel(self)
+        await self._refuse(self._explain(error))
+        return False
 
     async def _turn_away(self) -> None:
         """Close a socket that has no valid user; it may try again if its login cannot be read."""
@@ -282,6 +291,7 @@ class ChatConsumer:
             frame = malformed
         try:
             self.check_rate(frame)
+            await self._charge(len(text or ""))
             if isinstance(frame, Malformed):
                 raise frame
             if self._takes_several() and frame.event_type in events():
@@ -303,6 +313,16 @@ class ChatConsumer:
             Ignored: the client goes on whatever it is told, so the socket is closed.
         """
         self.rate.check()
+
+    async def _charge(self, size: int = 0) -> None:
+        """Count an event of so many characters among those of the user, over all sockets.
+
+        Raises:
+            RateLimited, Ignored: as `check_rate` does.
+        """
+        budget, cost = rates.get_budget(self.user_id), rates.get_cost(size)
+        if not budget.check(cost):
+            await self.hub.threads.run(budget.lease, cost)
 
     async def handle(self, frame: Frame) -> None:
         """Answer one well-formed frame. A project's consumer may answer events of its own first.
@@ -430,7 +450,9 @@ class ChatConsumer:
         self._in_step = False
         self.resumption = resumption
         try:
-            replay = await self.hub.threads.run(resumption.read, self.user_id)
+            # One after the other: a user's sockets read no two replays into memory at a time.
+            async with self.hub.turn(self.user_key):
+                replay = await self.hub.threads.run(resumption.read, self.user_id)
         except BaseException:
             self.resumption = None
             self._release(resumption.held)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 
 from gql_chat.conf import chat_settings
-from gql_chat.errors import RateLimited
+from gql_chat.rates import PATIENCE, Ignored, too_many
 
-PATIENCE = 50
-"""How many events over the rate are answered with an error until the socket is closed."""
+__all__ = ["PATIENCE", "Ignored", "Rate", "is_too_large"]
 
 _EPSILON = 1e-6
 
@@ -28,12 +26,10 @@ def is_too_large(text: str | None, data: bytes | None) -> bool:
     )
 
 
-class Ignored(Exception):
-    """The client goes on above the rate, whatever it is told."""
-
-
 class Rate:
     """A bucket of events: it holds `events`, and fills up in `seconds`.
+
+    It is for one socket, in memory. What holds for all sockets of a user is in `gql_chat.rates`.
 
     Args:
         clock: returns seconds that only grow.
@@ -71,8 +67,7 @@ class Rate:
             self._refused = 0
             return
         self._refused += 1
+        wait = (1 - self._filled - _EPSILON) / speed
         if self._refused > PATIENCE:
-            raise Ignored
-        # Rounded up: who waits as long as told is not refused again.
-        wait = math.ceil((1 - self._filled - _EPSILON) / speed * 1000) / 1000
-        raise RateLimited({"message": "Too many events in too short a time.", "retry_after": wait})
+            raise too_many(wait, Ignored)
+        raise too_many(wait)

@@ -8,7 +8,9 @@ from typing import Any
 
 import orjson
 
+from gql_chat.conf import chat_settings
 from gql_chat.errors import ECHO_LENGTH, RETRY_AFTER, ChatError, Invalid, Unavailable, shorten
+from gql_chat.json_values import has_too_many
 
 VERSION = "1.0.0"
 """The version of the event protocol. Its first part changes when clients have to change."""
@@ -68,10 +70,14 @@ def parse(text: str | None) -> Frame:
         text: the frame's text; None for a binary frame.
 
     Raises:
-        Malformed: it is not JSON, not an object, or its envelope is wrong.
+        Malformed: it is not JSON, not an object, has too many values, or its envelope is wrong.
     """
     if text is None:
         raise Malformed("Frames are text, not binary.")
+    if has_too_many(text):
+        # It is not read, so nobody knows what its request_id is.
+        problem = f"A frame has at most {chat_settings.MAX_FRAME_ELEMENTS} values."
+        raise Malformed({"data": problem})
     try:
         content = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):

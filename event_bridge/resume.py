@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gql_chat import streams
+from gql_chat.conf import chat_settings
 from gql_chat.errors import Invalid
-from gql_chat.streams import STREAM_LENGTH
+from gql_chat.streams import STREAM_LENGTH, Range
 
 from .delivery import Delivered
 
-REPLAY_LIMIT = 5000
-"""How many missed frames are replayed at most. A client that missed more fetches afresh."""
-
-REPLAY_SIZE_LIMIT = 32 * 1024 * 1024
-"""How large they may be together. A frame may have a megabyte, and all are in memory at once."""
-
-UNWEIGHED = 100
-"""So many frames are replayed without looking at their size first."""
-
-MAX_STREAMS = 10_000
-"""How many streams a client may name: far more than a user is in."""
+UNWEIGHED = 10
+"""So many frames are replayed without looking at their size first: none has much more than half a
+mebibyte."""
 
 EPOCH_LENGTH = 64
 
@@ -75,8 +69,9 @@ class Resumption:
         wanted = data.get("streams")
         if not isinstance(wanted, dict):
             raise Invalid({"streams": "An object of streams and their last places is needed."})
-        if len(wanted) > MAX_STREAMS:
-            raise Invalid({"streams": f"At most {MAX_STREAMS} streams may be named."})
+        limit = chat_settings.MAX_RESUME_STREAMS
+        if limit is not None and len(wanted) > limit:
+            raise Invalid({"streams": f"At most {limit} streams may be named."})
         for name, seq in wanted.items():
             if len(name) > STREAM_LENGTH:
                 problem = f"The name of a stream has at most {STREAM_LENGTH} letters."
@@ -92,7 +87,7 @@ class Resumption:
     def read(self, user_id: Any) -> Replay:
         """Read the frames that a user missed. Runs on a database thread."""
         answer: dict[str, dict[str, Any]] = {name: {"gone": True} for name in self.wanted}
-        ranges: dict[str, tuple[int, int]] = {}
+        ranges: dict[str, Range] = {}
         positions = streams.positions(user_id)
         same_history = self.epoch is None or self.epoch == positions.epoch
         for name, seq, joined_seq in positions:
@@ -107,17 +102,10 @@ class Resumption:
                 answer[name] = {"seq": seq, "recovered": after <= seq}
                 if after < seq:
                     ranges[name] = (after, seq)
-        count = sum(until - after for after, until in ranges.values())
-        is_heavy = count > UNWEIGHED and streams.weigh_missed(ranges) > REPLAY_SIZE_LIMIT
-        envelopes = [] if is_heavy else streams.missed(ranges, REPLAY_LIMIT + 1)
-        counts = dict.fromkeys(ranges, 0)
-        for envelope in envelopes:
-            counts[envelope.stream] += 1
-        whole = {
-            name
-            for name, (after, until) in ranges.items()
-            if counts[name] == until - after and len(envelopes) <= REPLAY_LIMIT
-        }
+        chosen = _choose(ranges)
+        envelopes = streams.missed(chosen)
+        counts = Counter(envelope.stream for envelope in envelopes)
+        whole = {name for name, (after, until) in chosen.items() if counts[name] == until - after}
         for name in ranges.keys() - whole:
             answer[name]["recovered"] = False
         frames = [Delivered(envelope) for envelope in envelopes if envelope.stream in whole]
@@ -131,3 +119,30 @@ class Resumption:
         if self.wanted and name.startswith("room:"):
             return joined_seq - 1
         return None
+
+
+def _choose(ranges: Mapping[str, Range]) -> dict[str, Range]:
+    """Return the streams of which there is little enough to replay, those with the least first.
+
+    All together keep to `MAX_REPLAY_FRAMES` and `MAX_REPLAY_BYTES`. Nothing is read that is longer.
+    """
+    sizes = {name: until - after for name, (after, until) in ranges.items()}
+    chosen = _take_least(sizes, chat_settings.MAX_REPLAY_FRAMES)
+    few = {name: ranges[name] for name in chosen}
+    if chat_settings.MAX_REPLAY_BYTES is None or sum(chosen.values()) <= UNWEIGHED:
+        return few
+    weights = streams.weigh_missed(few)
+    # What the log has no more is not replayed, so it weighs nothing.
+    kept = {name: size for name, (count, size) in weights.items() if count == sizes[name]}
+    return {name: ranges[name] for name in _take_least(kept, chat_settings.MAX_REPLAY_BYTES)}
+
+
+def _take_least(sizes: Mapping[str, int], most: int | None) -> dict[str, int]:
+    """Return the smallest of some sizes, as many of them as are not more together than `most`."""
+    taken, total = {}, 0
+    for name, size in sorted(sizes.items(), key=lambda item: item[1]):
+        total += size
+        if most is not None and total > most:
+            break
+        taken[name] = size
+    return taken

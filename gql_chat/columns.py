@@ -14,11 +14,12 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model
+from django.db.models import Field, JSONField, Model, TextField
 
 from .compatibility import check_range
 from .conf import chat_settings
-from .errors import Invalid, shorten
+from .errors import Invalid, sentences
+from .json_values import find_problem
 from .times import check_time
 
 ON_CREATE = "writable_on_create"
@@ -77,15 +78,35 @@ def clean_columns(
         if name not in allowed or name not in columns:
             problems[name] = "There is no such field, or it is not yours."
             continue
+        problem = _find_size_problem(columns[name], value)
+        if problem is not None:
+            problems[name] = problem
+            continue
         try:
             stored = _check_times(columns[name].clean(_plain(value), None))
             check_range(columns[name], stored)
             cleaned[columns[name].attname] = stored
         except ValidationError as error:
-            problems[name] = [shorten(message) for message in error.messages]
+            problems[name] = sentences(error, value)
     if problems:
         raise Invalid({where: problems})
     return cleaned
+
+
+def _find_size_problem(column: Field[Any, Any], value: Any) -> str | None:
+    """Return why a value is too large for a column whose own rules would take any size."""
+    if isinstance(column, JSONField):
+        return find_problem(value)
+    limit = chat_settings.MAX_MESSAGE_LENGTH
+    if (
+        isinstance(column, TextField)
+        and column.max_length is None
+        and limit is not None
+        and isinstance(value, str)
+        and len(value) > limit
+    ):
+        return f"At most {limit} characters are allowed."
+    return None
 
 
 def _check_times(value: Any) -> Any:

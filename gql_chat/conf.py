@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import wraps
 from threading import RLock
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from .limits import Limits, rate
 from .setting import (
     ClassSetting,
     Kind,
@@ -27,8 +28,6 @@ from .setting import (
     Setting,
     declared,
     flag,
-    is_count,
-    is_duration,
     limit,
     seconds,
     seconds_or_none,
@@ -80,31 +79,10 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and value.endswith("/") and not set(value) & set("?# \t\n")
 
 
-def _is_rate(value: Any) -> bool:
-    return value is None or (
-        isinstance(value, dict)
-        and set(value) == {"events", "seconds"}
-        and is_count(value["events"])
-        and is_duration(value["seconds"])
-    )
-
-
 _PATH = Kind(_is_path, "Use a path that ends with a slash, as 'messaging/', without a query.")
-_RATE = Kind(
-    _is_rate,
-    "Use a dict such as {'events': 100, 'seconds': 10}, with numbers above 0, or None for no "
-    "limit.",
-)
 
 
-class Rate(TypedDict):
-    """How many events may come in how many seconds."""
-
-    events: int
-    seconds: float
-
-
-class ChatSettings:
+class ChatSettings(Limits):
     """The package's settings as attributes: `chat_settings.MAX_PAGE_SIZE`.
 
     A new setting is one more attribute: its type, its default, its system check and its line in
@@ -180,15 +158,15 @@ class ChatSettings:
         "Items of a list of users, messages or permissions in one event, or one field of the "
         "GraphQL endpoint. [Server code](python.md) may name more",
     )
-    RATE_LIMIT: Setting[Rate | None] = Setting(
+    RATE_LIMIT = rate(
         None,
         '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '
         "seconds. Other rules: [`check_rate`](swapping.md#the-consumer)",
-        _RATE,
-        none="no limit",
     )
     MAX_SESSIONS_PER_USER = limit(
-        100, "Open sockets of one user, over all processes; one more is closed with 4029"
+        100,
+        "Open sockets of one user, over all processes, those of the GraphQL endpoint included; one "
+        "more is closed with 4029",
     )
     EVENT_LOG_RETENTION = seconds_or_none(
         7 * 24 * 3600,
@@ -296,9 +274,10 @@ def merge(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ImproperlyConfigured(f"{SETTING} must be a dict, not {type(given).__name__}.")
     merged: dict[str, Any] = {}
-    for name, default in defaults().items():
+    for name, setting in declared(ChatSettings).items():
+        default = setting.default
         value = given.get(name, default)
-        if isinstance(default, dict):
+        if isinstance(setting, NamesSetting):
             if not isinstance(value, dict):
                 raise ImproperlyConfigured(f"{SETTING}[{name!r}] must be a dict.")
             _refuse_unknown(value, default, f"{SETTING}[{name!r}]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from numbers import Number
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -28,6 +29,17 @@ LOCK_NOT_AVAILABLE = "55P03"
 def shorten(text: str, length: int = _MESSAGE_LENGTH) -> str:
     """Return a text that may have a client's input in it, cut if it is longer than `length`."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def excerpt(text: str) -> str:
+    """Return a text of another library's, in which a client's input may be anywhere.
+
+    Of a long one the middle is left out: the end may say what is wrong with the beginning.
+    """
+    if len(text) <= ECHO_LENGTH:
+        return text
+    start = ECHO_LENGTH // 2
+    return f"{text[: start - 1]}…{text[start - ECHO_LENGTH :]}"
 
 
 def quote(value: Any) -> str:
@@ -167,8 +179,13 @@ class ExceptionHandler:
             return error
         if isinstance(error, DjangoValidationError):
             if hasattr(error, "error_dict"):
-                return Invalid({name: _shown(each) for name, each in error.message_dict.items()})
-            return Invalid(_shown(error.messages))
+                return Invalid(
+                    {
+                        name: [sentence for each in errors for sentence in sentences(each)]
+                        for name, errors in error.error_dict.items()
+                    }
+                )
+            return Invalid(sentences(error))
         if isinstance(error, IntegrityError):
             if refers_to_nothing(error):
                 return NotFound("Something that this refers to is gone.")
@@ -184,9 +201,30 @@ class ExceptionHandler:
         return Bug("Something went wrong on our side.")
 
 
-def _shown(messages: list[str]) -> list[Any]:
-    """Return Django's messages, shortened: they may have the wrong value in them."""
-    return [shorten(str(message)) for message in messages]
+def sentences(error: DjangoValidationError, value: Any = None) -> list[Any]:
+    """Return the messages of an error of Django's, with little of the wrong value in them.
+
+    Args:
+        error: the error, without a dict of errors.
+        value: the value that is wrong, if it is known: a message may repeat it as its own words.
+    """
+    return [_write(each, value) for each in error.error_list]
+
+
+def _write(error: DjangoValidationError, value: Any) -> str:
+    text = str(error.message)
+    if error.params:
+        text %= {name: _cut(each) for name, each in error.params.items()}
+    if isinstance(value, str) and len(value) > ECHO_LENGTH:
+        text = text.replace(value, shorten(value, ECHO_LENGTH))
+    return shorten(text)
+
+
+def _cut(value: Any) -> Any:
+    """Return a part of a message, which may be a client's value of any length."""
+    if isinstance(value, Number):
+        return value  # a message may count by it
+    return shorten(str(value), ECHO_LENGTH)
 
 
 def refers_to_nothing(error: BaseException) -> bool:

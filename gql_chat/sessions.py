@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from . import streams
 from .conf import chat_settings
+from .errors import RETRY_AFTER, RateLimited
 from .models import get_model
 from .models.accounts import active
 from .sql.statements import (
@@ -22,6 +23,9 @@ from .sql.statements import (
     Statement,
     Update,
 )
+
+TOOL_PREFIX = "graphql."
+"""The beginning of the channel names of the GraphQL endpoint's sockets."""
 
 _active_users: Statement[Any] = Statement(
     lambda ids: (
@@ -51,11 +55,29 @@ def keep_alive(channel_names: Iterable[str]) -> None:
     _alive_at.run(channel_names, timezone.now())
 
 
+def check_count(count: int) -> None:
+    """Refuse a further socket of a user who has so many.
+
+    Raises:
+        RateLimited: that is `MAX_SESSIONS_PER_USER` already.
+    """
+    limit = chat_settings.MAX_SESSIONS_PER_USER
+    if limit is not None and count >= limit:
+        raise RateLimited(
+            {"message": f"At most {limit} sockets are allowed.", "retry_after": RETRY_AFTER}
+        )
+
+
 def connected(users: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the users among these who have an open socket, in any process."""
+    """Return the users among these who have an open socket of chat, in any process."""
     since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
-    open_ones = get_model("Session").objects.filter(alive_at__gte=since)
+    open_ones = chat_sockets(get_model("Session").objects.filter(alive_at__gte=since))
     return users.filter(pk__in=open_ones.values("user_id"))
+
+
+def chat_sockets(found: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the sessions among these that are sockets of chat, and no tools of the endpoint."""
+    return found.exclude(channel_name__startswith=TOOL_PREFIX)
 
 
 def find_dead() -> Any:

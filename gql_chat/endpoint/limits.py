@@ -19,6 +19,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    NameNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     SelectionSetNode,
@@ -47,6 +48,9 @@ INTERNAL = {
 
 CACHED = 256
 """How many documents are kept parsed and validated."""
+
+NAME_LENGTH = 100
+"""How many characters a name in a document may have, and the id of an operation on a socket."""
 
 _NUL = re.compile(r"\0|\\u0000|\\u\{0+\}")
 
@@ -91,7 +95,7 @@ class _Walk:
 
 
 class SizeRule(ASTValidationRule):
-    """Refuses documents that are too deep or have too many aliases.
+    """Refuses documents that are too deep, or have too many aliases or too long names.
 
     Args:
         context: of the validation.
@@ -114,6 +118,11 @@ class SizeRule(ASTValidationRule):
                 if isinstance(node, FragmentDefinitionNode)
             }
         )
+
+    def enter_name(self, node: NameNode, *_: Any) -> None:
+        """Refuse a long name: an answer repeats it, at every error below it."""
+        if len(node.value) > NAME_LENGTH:
+            self.report_error(GraphQLError(f"A name has at most {NAME_LENGTH} characters.", node))
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
         """Measure an operation."""

@@ -15,9 +15,9 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from .. import streams
+from .. import rates, streams
 from ..conf import SETTING, building, chat_settings
-from ..errors import ChatError, Invalid, shorten
+from ..errors import ChatError, Invalid, excerpt
 from ..schema import Context
 from ..schema.build import ChatSchema, build_whole_schema
 from ..schema.stored import StoredFields
@@ -151,6 +151,7 @@ class EndpointSchema(ChatSchema):
             try:
                 limits.check_variables(variables)
                 context = caller.enter()
+                rates.get_budget(caller.user_id).spend(rates.get_cost(len(query or "")))
                 note(context, query or "")
             except Exception as error:
                 return _refuse(_explain(error)), envelopes
@@ -190,7 +191,7 @@ def _mask(error: GraphQLError) -> GraphQLError:
 def _shown(message: str) -> str:
     """Return a message of GraphQL's; without introspection it suggests no names."""
     shown = message if chat_settings.GRAPHQL_INTROSPECTION else _SUGGESTION.sub("", message)
-    return shorten(shown)
+    return excerpt(shown)
 
 
 def _find_cause(error: GraphQLError) -> BaseException | None:

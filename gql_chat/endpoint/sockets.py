@@ -22,11 +22,15 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.types.unset import UNSET
 
+from .. import rates
 from ..conf import chat_settings
-from ..errors import ChatError, NotAuthenticated, Unavailable
+from ..errors import ChatError, NotAuthenticated, RateLimited, Unavailable, excerpt
 from ..guards import get_guard
+from ..json_values import has_too_many
 from ..logins import Login, ended
 from .access import Caller
+from .leases import get_leases
+from .limits import NAME_LENGTH
 from .schema import get_schema, get_threads
 
 logger = logging.getLogger("gql_chat")
@@ -39,6 +43,7 @@ CLOSE_TOO_LARGE = 1009
 CLOSE_ERROR = 1011
 CLOSE_LATER = 1013
 CLOSE_TOO_SLOW = 4008
+CLOSE_TOO_MANY = 4029
 CLOSE_UNAUTHORIZED = 4401
 CLOSE_PROTOCOL = 4406
 
@@ -74,6 +79,7 @@ class ChatGraphQLSocket:
         self._too_slow = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._is_refused = False
+        self._limited = 0
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -97,7 +103,9 @@ class ChatGraphQLSocket:
             return
         await self._send({"type": "websocket.accept", "subprotocol": GRAPHQL_TRANSPORT_WS_PROTOCOL})
         login = Login.of(self._scope)
-        connection = Connection(Caller.of(self._scope.get("user"), login), self._scope, self.close)
+        self._connection = connection = Connection(
+            Caller.of(self._scope.get("user"), login), self._scope, self.close
+        )
         handler: Any = _Handler(
             view=connection,  # type: ignore[arg-type]
             websocket=self,  # type: ignore[arg-type]
@@ -113,6 +121,7 @@ class ChatGraphQLSocket:
             await self._serve(handler)
         finally:
             guard.forget(login)
+            connection.leave()
 
     def _end(self) -> None:
         """Close the socket: its login has ended."""
@@ -171,10 +180,35 @@ class ChatGraphQLSocket:
             if limit is not None and len(text.encode(errors="surrogatepass")) > limit:
                 await self.close(CLOSE_TOO_LARGE, f"At most {limit} bytes are allowed.")
                 return
+            if has_too_many(text):
+                most = chat_settings.MAX_FRAME_ELEMENTS
+                await self.close(CLOSE_TOO_LARGE, f"At most {most} values are allowed.")
+                return
             try:
-                yield orjson.loads(text)
+                content = orjson.loads(text)
             except (orjson.JSONDecodeError, UnicodeEncodeError):
                 raise NonJsonMessageReceived from None
+            if await self._may_take(content):
+                yield content
+
+    async def _may_take(self, content: Any) -> bool:
+        """Count a message among the events of the user; return whether it is to be answered.
+
+        One that subscribes is counted when its operation runs, and answered in any case.
+        """
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "subscribe" or self._connection.name is None:
+            return True
+        budget = rates.get_budget(self._connection.caller.user_id)
+        try:
+            if not budget.check():
+                await get_threads().run(budget.lease)
+        except rates.Ignored:
+            await self.close(CLOSE_TOO_MANY, "Too many messages: wait before you connect again.")
+            return False
+        except RateLimited:
+            return False
+        return True
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message. A client that does not take it in time is disconnected."""
@@ -192,15 +226,18 @@ class ChatGraphQLSocket:
             # It may be daphne's own error for a client that is gone. Otherwise tell the client.
             logger.warning("A message could not be sent; the socket is closed: %r", error)
             await self.close(CLOSE_ERROR, "Connect again.")
-        self._is_refused = self._is_refused or _refuses_login(message)
+        self._is_refused = self._is_refused or _has_code(message, NotAuthenticated.code)
         if self._is_refused and message["type"] != "next":  # the operation has ended, too
             await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
+        self._limited = self._limited + 1 if _has_code(message, RateLimited.code) else 0
+        if self._limited > rates.PATIENCE:
+            await self.close(CLOSE_TOO_MANY, "Too many events: wait before you connect again.")
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket with a code and a reason, once."""
         if not self._closed:
             self._closed = True
-            reason = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
+            reason = excerpt(reason).encode()[:_REASON_BYTES].decode(errors="ignore")
             message = {"type": "websocket.close", "code": code, "reason": reason}
             try:
                 await self._send(message)
@@ -217,6 +254,7 @@ class Connection:
         caller: the caller who is connected.
         scope: the ASGI scope of the socket.
         connection_params: the payload of `connection_init`.
+        name: the channel name of the socket's session; None before it has one.
     """
 
     def __init__(
@@ -225,6 +263,7 @@ class Connection:
         self.caller = caller
         self.scope = scope
         self.connection_params: dict[str, Any] = {}
+        self.name: str | None = None
         self._close = close
 
     async def on_ws_connect(self, context: Connection) -> Any:
@@ -232,7 +271,8 @@ class Connection:
 
         Raises:
             ConnectionRejectionError: it may not. The socket is closed with 4403, with 4401 if
-                nobody has signed in, or with 1013 if that cannot be checked now.
+                nobody has signed in, with 1013 if that cannot be checked now, or with 4029 if the
+                user has too many sockets.
         """
         act_as = self.connection_params.get(ACT_AS)
         if not isinstance(act_as, int | str | None):
@@ -240,6 +280,7 @@ class Connection:
         self.caller = replace(self.caller, act_as=act_as)
         try:
             await get_threads().run(self.caller.enter)
+            self.name = await get_leases().open(self.caller.user_id)
         except NotAuthenticated as problem:
             nobody = self.caller.user_id is None
             if nobody and await get_guard().misses_login(self.scope):
@@ -250,9 +291,18 @@ class Connection:
         except Unavailable:
             await self._close(CLOSE_LATER, "Try again later.")
             raise ConnectionRejectionError from None
+        except RateLimited as problem:
+            await self._close(CLOSE_TOO_MANY, problem.sentence)
+            raise ConnectionRejectionError from None
         except ChatError:
             raise ConnectionRejectionError from None
         return UNSET
+
+    def leave(self) -> None:
+        """Forget the session, if there is one."""
+        if self.name is not None:
+            get_leases().close(self.name)
+            self.name = None
 
 
 class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
@@ -271,8 +321,8 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.handle_invalid_message(problem)
 
 
-def _refuses_login(message: Mapping[str, Any]) -> bool:
-    """Return whether a message tells the client that it is not signed in any more."""
+def _has_code(message: Mapping[str, Any], code: int) -> bool:
+    """Return whether a message tells the client of an error with this code."""
     payload = message.get("payload")
     match message.get("type"):
         case "error":
@@ -281,10 +331,12 @@ def _refuses_login(message: Mapping[str, Any]) -> bool:
             errors = payload.get("errors") if isinstance(payload, Mapping) else None
         case _:
             return False
-    return any(
-        (error.get("extensions") or {}).get("code") == NotAuthenticated.code
-        for error in errors or ()
-    )
+    return any((error.get("extensions") or {}).get("code") == code for error in errors or ())
+
+
+def _is_id(value: Any) -> bool:
+    """Return whether a value may name an operation: all its results repeat it."""
+    return isinstance(value, str) and len(value) <= NAME_LENGTH
 
 
 def _find_problem(message: Any) -> str | None:
@@ -292,8 +344,8 @@ def _find_problem(message: Any) -> str | None:
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         return "A message is an object with a type."
     kind = message["type"]
-    if kind in ("subscribe", "complete") and not isinstance(message.get("id"), str):
-        return "The id is a string."
+    if kind in ("subscribe", "complete") and not _is_id(message.get("id")):
+        return f"The id is a string of at most {NAME_LENGTH} characters."
     if kind != "subscribe":
         return None
     payload = message.get("payload")

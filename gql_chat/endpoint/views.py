@@ -22,15 +22,17 @@ from ..errors import (
     Invalid,
     NotAuthenticated,
     PermissionDenied,
-    shorten,
+    RateLimited,
+    excerpt,
 )
+from ..json_values import has_too_many
 from .access import Caller
 from .schema import get_schema, get_threads
 
 ACT_AS_HEADER = "X-Chat-Act-As"
 """The header that names the user on whose behalf a request is made."""
 
-_STATUS = {NotAuthenticated.code: 401, PermissionDenied.code: 403}
+_STATUS = {NotAuthenticated.code: 401, PermissionDenied.code: 403, RateLimited.code: 429}
 
 
 class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
@@ -64,7 +66,7 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
         response: HttpResponseBase = await super().dispatch(request, *args, **kwargs)
         if isinstance(response, HttpResponse) and response.headers["Content-Type"] == "text/plain":
             # Strawberry's answer to a malformed request repeats names of any length.
-            response.content = shorten(response.content.decode()).encode()
+            response.content = excerpt(response.content.decode()).encode()
         return response
 
     async def get_context(self, request: HttpRequest, response: HttpResponse) -> Caller:
@@ -97,6 +99,8 @@ class ChatGraphQLView(AsyncGraphQLView[Caller, None]):
 
     def decode_json(self, data: str | bytes) -> object:
         """Read JSON as strictly as the socket does: no NaN, no half of a surrogate pair."""
+        if has_too_many(data):
+            raise HTTPException(400, f"At most {chat_settings.MAX_FRAME_ELEMENTS} values.")
         return orjson.loads(data)
 
 

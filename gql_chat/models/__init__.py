@@ -2,6 +2,7 @@
 
 from ..conf import is_swapped as _is_swapped
 from ..sql import bulk
+from .allowances import Allowance
 from .epochs import Epoch
 from .memberships import Membership, members_changed
 from .messages import (
@@ -56,6 +57,7 @@ __all__ = [
     "AbstractRoom",
     "AbstractRoomProperty",
     "AbstractSession",
+    "Allowance",
     "Channel",
     "ChannelMixin",
     "ChatNotification",

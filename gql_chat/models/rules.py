@@ -17,7 +17,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import Signal
 
-from ..conf import ROOM_TYPES
+from ..conf import ROOM_TYPES, chat_settings
 from ..errors import Invalid
 from .registry import get_model
 
@@ -129,9 +129,15 @@ class RoomRules:
         """Raise `Invalid` if the set of members is fixed."""
 
     def check_room_for(self, room: AbstractRoom, count: int) -> None:
-        """Raise `Invalid` if `count` members are more than the room may have."""
+        """Raise `Invalid` if `count` members are more than the room may have.
+
+        That is the lower one of the room's own cap, which its creator chose, and `MAX_MEMBERS`.
+        """
+        most = chat_settings.MAX_MEMBERS
         if self.cap and count > getattr(room, self.cap):
             raise Invalid(self.cap_exceeded)
+        if most is not None and count > most:
+            raise Invalid(self.cap_exceeded or f"At most {most} members are allowed.")
 
     @staticmethod
     def _is_creator_or_holds(

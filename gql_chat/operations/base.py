@@ -220,7 +220,7 @@ class Operations:
         Raises:
             NotFound: there is no such room.
         """
-        locked = _lock_ahead(room_id) if lock and _locks_rows() else None
+        locked = _lock_ahead(room_id) if lock and locks_rows() else None
         if ahead is not None:
             ahead()
         membership = _memberships_with_rooms.first(room_id, self.user_id)
@@ -431,7 +431,7 @@ class Operations:
 _ROOM_OF_MEMBERSHIP: Any = Membership._meta.get_field("room")
 
 
-def _locks_rows() -> bool:
+def locks_rows() -> bool:
     """Tell whether an operation locks rows; else, on SQLite, it is the only one that writes."""
     connection = connections[router.db_for_write(Membership)]
     return connection.features.has_select_for_update
@@ -444,7 +444,7 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
     """
     keys = Keys(message_ids)
     locked: Held | None = None
-    if _locks_rows():
+    if locks_rows():
         if gates.applies():
             # Who may have to step aside asks first, without waiting for a lock, where messages
             # stand.

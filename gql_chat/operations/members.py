@@ -25,13 +25,11 @@ from ..models.rules import (
     Role,
 )
 from ..permissions import grant, revoke
-from .base import (
-    Operations,
-    operation,
-)
+from .base import operation
+from .quotas import QuotaOperations
 
 
-class MemberOperations(Operations):
+class MemberOperations(QuotaOperations):
     """Members of rooms."""
 
     @operation
@@ -46,6 +44,7 @@ class MemberOperations(Operations):
             room = self.find_room(room_id, lock=True)
             user = self.user
             room.rules.check_join(room)
+            self.check_quotas("room_id", own="room_id")
             if not Membership.objects.add(room, [user.pk]):
                 raise Invalid("You are in this room already.")
             load_rooms([room])
@@ -87,6 +86,7 @@ class MemberOperations(Operations):
             if not self.permissions.can_add_members(membership):
                 raise PermissionDenied("You may not add members to this room.")
             added = Membership.objects.add(room, users)
+            self.check_quotas("members", [new.user_id for new in added], entered=True)
             load_rooms([room])
             if added:
                 names = [users[new.user_id].get_username() for new in added]

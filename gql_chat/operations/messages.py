@@ -29,6 +29,7 @@ from ..events import (
     MessageSent,
     Typing,
 )
+from ..json_values import find_problem
 from ..models import (
     MEDIA_TYPES,
     MIME_TYPES,
@@ -341,6 +342,8 @@ class MessageOperations(Operations):
             problems["caption"] = f"At most {CAPTION_LENGTH} characters are allowed."
         if item.get("metadata", {}) is None:
             problems["metadata"] = "This field must not be null."
+        elif problem := find_problem(item.get("metadata", {})):
+            problems["metadata"] = problem
         if problems:
             raise Invalid({where: problems})
         model = get_model("MessageMediaAsset")

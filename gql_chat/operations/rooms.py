@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT, own_columns
+from ..conf import chat_settings
 from ..departures import keep_property
 from ..errors import (
     Conflict,
@@ -24,6 +25,7 @@ from ..events import (
     RoomDeleted,
     RoomUpdated,
 )
+from ..json_values import find_problem
 from ..models import AbstractRoom, Membership, get_model
 from ..models.links import LINK_LENGTH, check_link
 from ..models.relations import load_messages, load_rooms, members_of
@@ -39,11 +41,11 @@ from ..sql.statements import (
     Statement,
 )
 from .base import (
-    Operations,
     check_active,
     messages_by_id,
     operation,
 )
+from .quotas import QuotaOperations
 
 _LARGEST = 2**31 - 1
 
@@ -85,7 +87,7 @@ _peers: Statement[Membership] = Statement(
 )
 
 
-class RoomOperations(Operations):
+class RoomOperations(QuotaOperations):
     """Rooms."""
 
     # Looking
@@ -163,11 +165,17 @@ class RoomOperations(Operations):
                 text = self._check_known(text, tuple(text))
             users = self.find_users(rules.members, members)
             user = self.user
+            problem = None if preferences is None else find_problem(preferences)
+            if problem is not None:
+                raise Invalid({"extra_fields.property.preferences": problem})
             if rules.paired:
                 room = self._pair_up(model, users)
+                # Two who have a chat are told so, however many rooms they are in.
+                self.check_quotas(rules.members, users, own="type", entered=True)
                 if fields:
                     self._write(room, fields)
             else:
+                self.check_quotas(rules.members, users, own="type")
                 room = model(creator=user, **text, **fields)
                 room.save(force_insert=True)
                 others = [user_id for user_id in users if user_id != user.pk]
@@ -226,6 +234,9 @@ class RoomOperations(Operations):
             room = self.find_room(room_id, lock=True)
             self.check_modify(room)
             changes = self._check_fields(type(room), fields, ON_EDIT, "data")
+            problem = None if preferences is None else find_problem(preferences)
+            if problem is not None:
+                raise Invalid({"data.property.preferences": problem})
             self._write(room, changes)
             if preferences is not None:
                 self._prefer(room, preferences)
@@ -299,6 +310,17 @@ def _check_name(value: Any) -> str | None:
     return None
 
 
+def _check_description(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return "A text is needed."
+    limit = chat_settings.MAX_DESCRIPTION_LENGTH
+    if limit is not None and len(value) > limit:
+        return f"At most {limit} characters are allowed."
+    return None
+
+
 def _check_avatar(value: Any) -> str | None:
     if value is None:
         return None
@@ -319,6 +341,7 @@ def _check_flag(value: Any) -> str | None:
 
 _CHECKS = {
     "name": _check_name,
+    "description": _check_description,
     "avatar": _check_avatar,
     "max_participants": _check_cap,
     "max_subscribers": _check_cap,

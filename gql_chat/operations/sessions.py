@@ -9,13 +9,13 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from .. import streams
+from .. import rates, streams
 from ..conf import chat_settings
-from ..errors import RETRY_AFTER, RateLimited
 from ..models import get_model
 from ..models.accounts import active
+from ..sessions import check_count
 from ..sql.statements import Many, One, Statement, Update
-from .base import Operations, operation, primary
+from .base import Operations, locks_rows, operation, primary
 
 _alive_sessions: Statement[Any] = Statement(
     lambda user_id, since: get_model("Session").objects.filter(
@@ -72,19 +72,19 @@ class SessionOperations(Operations):
             NotAuthenticated: the account is gone or was deactivated.
             RateLimited: the user has `MAX_SESSIONS_PER_USER` open sockets already.
         """
-        with streams.transaction():
-            self._check_count()
-            return get_model("Session").objects.create(user=self.user, channel_name=channel_name)
+        with streams.transaction() as outbox:
+            user = self.user
+            self._check_count(outbox)
+            return get_model("Session").objects.create(user=user, channel_name=channel_name)
 
-    def _check_count(self) -> None:
-        limit = chat_settings.MAX_SESSIONS_PER_USER
-        if limit is None:
+    def _check_count(self, outbox: streams.Outbox) -> None:
+        if chat_settings.MAX_SESSIONS_PER_USER is None:
             return
+        if locks_rows():
+            # Whoever opens another socket of this user waits until this one counts.
+            outbox.carrier.ahead(*rates.lock(self.user_id, rates.SOCKETS))
         since = timezone.now() - _threshold()
-        if len(_alive_sessions.all(self.user_id, since)) >= limit:
-            raise RateLimited(
-                {"message": f"At most {limit} sockets are allowed.", "retry_after": RETRY_AFTER}
-            )
+        check_count(len(_alive_sessions.all(self.user_id, since)))
 
     def heartbeat(self, channel_name: str) -> None:
         """Note that the socket's client is there; a session that was cleaned up comes back.

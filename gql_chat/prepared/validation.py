@@ -35,6 +35,21 @@ _ECHO = 100
 _WORDS = 300
 """How many characters a scalar may say about a short value."""
 
+
+class Words(str):
+    """What a scalar says about a value, with some of it.
+
+    Attributes:
+        repeated: how many characters of the value it has at most.
+        plain: what is said instead where that is too much.
+    """
+
+    __slots__ = ("plain", "repeated")
+
+    repeated: int
+    plain: str
+
+
 Steps = tuple[str | int, ...]
 Problem = tuple[Steps, str]
 """Where something is wrong, and what."""
@@ -43,15 +58,32 @@ Problem = tuple[Steps, str]
 def describe(kind: GraphQLInputType, value: Any) -> dict[str, str]:
     """Return what is wrong with a value, by the path of each field: `media.0.media_url`.
 
+    All together repeat `_ECHO` characters of the value at most. Names that a client made up are
+    told as long as they fit in; one is told, cut, if it is all that is wrong.
+
     Args:
         kind: the type that it should have.
         value: the value; `Undefined` where there is none.
     """
     described: dict[str, str] = {}
+    left = _ECHO
     for steps, problem in islice(find_problems(kind, value), MOST_PROBLEMS):
         path = ".".join(_cut(str(step), _ECHO) for step in steps) or "data"
-        described.setdefault(path, problem)
+        repeated = _count_repeated(steps, problem)
+        if repeated > left and described:
+            if not isinstance(problem, Words):
+                continue
+            problem, repeated = problem.plain, 0
+        left -= repeated
+        described.setdefault(path, str(problem))
     return described
+
+
+def _count_repeated(steps: Steps, problem: str) -> int:
+    """Return how many characters of what a client made up are told with a problem."""
+    if isinstance(problem, Words):
+        return problem.repeated
+    return min(len(str(steps[-1])), _ECHO) if problem == UNKNOWN else 0
 
 
 def find_problems(kind: GraphQLInputType, value: Any, steps: Steps = ()) -> Iterator[Problem]:
@@ -110,9 +142,19 @@ def _find_in_leaf(kind: Any, value: Any, steps: Steps) -> Iterator[Problem]:
         words = getattr(error, "message", None) or str(error)
     else:
         words = ""
-    # It may say the value in any form; of a long one that could be too much.
-    most = _WORDS if _is_short(value) else _ECHO
-    yield steps, _cut(words, most) or f"This is no value of {kind.name}."
+    yield steps, _say(words, value, f"This is no value of {kind.name}.")
+
+
+def _say(words: str, value: Any, plain: str) -> str:
+    """Return what a scalar says about a value. It may say the value in any form."""
+    short = _is_short(value)
+    cut = _cut(words, _WORDS if short else _ECHO)
+    if not cut:
+        return plain
+    said = Words(cut)
+    said.plain = plain
+    said.repeated = len(repr(value)) if short else len(cut)
+    return said
 
 
 def _is_short(value: Any) -> bool:

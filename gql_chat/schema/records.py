@@ -25,6 +25,7 @@ from ..models import (
     get_model,
 )
 from ..models.positions import MarkField, PositionField
+from ..sessions import chat_sockets
 from .connections import connection
 from .context import Context
 from .scalars import JSONObject, Timestamp, UserID
@@ -228,7 +229,9 @@ class RecordQuery:
         """Users with open sockets, and on how many devices."""
         users = _Wanted(info, None).of(_UserModel)
         since = timezone.now() - timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
-        alive = _SessionModel.objects.filter(user_id=OuterRef("pk"), alive_at__gte=since)
+        alive = chat_sockets(
+            _SessionModel.objects.filter(user_id=OuterRef("pk"), alive_at__gte=since)
+        )
         by_user = alive.order_by().values("user_id")
         connected: QuerySet[Any] = (
             users.filter(Exists(alive))

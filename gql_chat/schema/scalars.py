@@ -9,6 +9,7 @@ import orjson
 import strawberry
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 
+from ..json_values import find_problem
 from ..times import check_time
 
 UserID = NewType("UserID", object)
@@ -23,7 +24,6 @@ Bytes = NewType("Bytes", int)
 JSONObject = NewType("JSONObject", dict)  # type: ignore[type-arg]
 """An object of the client's own making, stored as it is."""
 
-_DEEPEST = 32
 _LARGEST = 2**63 - 1
 
 
@@ -67,31 +67,10 @@ def _read_bytes(value: Any) -> int:
 def _read_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("An object is needed.")
-    _check_json(value)
+    problem = find_problem(value)
+    if problem is not None:
+        raise ValueError(problem)
     return value
-
-
-def _check_json(value: Any) -> None:
-    """Refuse what some database or client could not take: depth, huge numbers, infinity."""
-    level: list[Any] = [value]
-    for _ in range(_DEEPEST):
-        deeper: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                deeper += item.values()
-            elif isinstance(item, list):
-                deeper += item
-            elif _is_too_large(item):
-                raise ValueError("A number is too large.")
-        if not deeper:
-            return
-        level = deeper
-    raise ValueError(f"At most {_DEEPEST} levels are allowed.")
-
-
-def _is_too_large(value: Any) -> bool:
-    # A float, too: PostgreSQL gives 1e300 back as a whole number with all its digits.
-    return isinstance(value, int | float) and not abs(value) <= _LARGEST
 
 
 SCALARS: dict[object, Any] = {

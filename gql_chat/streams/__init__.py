@@ -19,7 +19,7 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
-from .log import heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
+from .log import Range, heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
     LAYER_SECONDS,
@@ -46,6 +46,7 @@ __all__ = [
     "Outbox",
     "Position",
     "Positions",
+    "Range",
     "announce",
     "capture",
     "commit_together",

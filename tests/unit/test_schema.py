@@ -145,9 +145,9 @@ def nested(levels: int) -> Any:
 
 
 def test_an_object_may_be_deep_but_not_without_end() -> None:
-    assert read(JSONObject, nested(30)) == nested(30)
+    assert read(JSONObject, nested(7)) == nested(7)
     with pytest.raises(ValueError, match="levels"):
-        read(JSONObject, nested(40))
+        read(JSONObject, nested(9))
 
 
 @given(

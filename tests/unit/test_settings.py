@@ -34,12 +34,14 @@ from gql_chat.permissions import PermissionHandler
 from gql_chat.schema import get_schema
 from gql_chat.schema.rendering import find_document
 from gql_chat.schema.types import User
-from gql_chat.setting import declared
+from gql_chat.setting import NamesSetting, declared
 from tests.timing import PATIENCE
 from tests.unit.making import perform
 
 DEFAULTS = defaults()
-NESTED = [name for name, value in DEFAULTS.items() if isinstance(value, dict)]
+NESTED = [
+    name for name, setting in declared(ChatSettings).items() if isinstance(setting, NamesSetting)
+]
 PATHS = [
     "CHAT_CONSUMER_CLASS",
     "EVENT_MAPPER",
@@ -317,6 +319,16 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
                 "MAX_NOTIFICATIONS",
                 "MAX_IDS",
                 "MAX_SESSIONS_PER_USER",
+                "MAX_FRAME_ELEMENTS",
+                "MAX_DESCRIPTION_LENGTH",
+                "MAX_JSON_BYTES",
+                "MAX_JSON_DEPTH",
+                "MAX_MEMBERS",
+                "MAX_ROOMS_PER_USER",
+                "MAX_ROOMS_BY_OTHERS",
+                "MAX_RESUME_STREAMS",
+                "MAX_REPLAY_FRAMES",
+                "MAX_REPLAY_BYTES",
                 "GRAPHQL_MAX_DEPTH",
                 "GRAPHQL_MAX_ALIASES",
                 "GRAPHQL_MAX_TOKENS",
@@ -329,19 +341,22 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
         ("LOCK_TIMEOUT", ("2 s", 0, -1, True, float("nan"), float("inf"), 2_147_484)),
         ("EVENT_LOG_RETENTION", ("7 days", 0, -1, True, timedelta(days=7))),
         ("WEBSOCKET_PATH", (None, 5, "messaging", "", "messaging/?a=/", "a b/", b"messaging/")),
-        (
-            "RATE_LIMIT",
+        *(
             (
-                100,
-                "100/10",
-                [100, 10],
-                {},
-                {"events": 100},
-                {"events": 100, "seconds": 0},
-                {"events": 0, "seconds": 10},
-                {"events": "100", "seconds": 10},
-                {"events": 100, "seconds": 10, "burst": 1},
-            ),
+                rate,
+                (
+                    100,
+                    "100/10",
+                    [100, 10],
+                    {},
+                    {"events": 100},
+                    {"events": 100, "seconds": 0},
+                    {"events": 0, "seconds": 10},
+                    {"events": "100", "seconds": 10},
+                    {"events": 100, "seconds": 10, "burst": 1},
+                ),
+            )
+            for rate in ("RATE_LIMIT", "USER_RATE_LIMIT", "ROOM_RATE_LIMIT")
         ),
     ],
 )
@@ -362,6 +377,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: A
         ("MAX_IDS", (1, None)),
         ("MAX_MEDIA_ITEMS", (0, None)),
         ("RATE_LIMIT", ({"events": 1, "seconds": 0.5},)),
+        ("USER_RATE_LIMIT", ({"events": 1, "seconds": 0.5}, None)),
+        ("ROOM_RATE_LIMIT", (None,)),
         ("LOCK_TIMEOUT", (0.5, 2, 2_147_483, None)),
         ("EVENT_LOG_RETENTION", (1, None)),
     ],

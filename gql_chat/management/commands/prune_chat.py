@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from gql_chat.conf import chat_settings
 from gql_chat.models import StreamEvent, get_model
+from gql_chat.rates import find_full
 from gql_chat.sessions import find_dead
 
 _LARGEST_BATCH = 30_000
@@ -18,7 +19,7 @@ _LARGEST_BATCH = 30_000
 
 
 class Command(BaseCommand):
-    """Deletes old rows of the event log, dead sessions and finished notifications."""
+    """Deletes old rows of the event log, dead sessions, and what has had its time."""
 
     help = "Delete old events of the log, dead sessions and finished notifications, in batches."
 
@@ -45,12 +46,14 @@ class Command(BaseCommand):
             self._prune("event log", StreamEvent.objects.filter(created_at__lt=since), batch)
         self._prune("sessions", find_dead(), batch)
         self._prune("notifications", get_model("ChatNotification").objects.finished(), batch)
+        self._prune("allowances", find_full(), batch)
 
     def _prune(self, what: str, rows: QuerySet[Any], batch: int) -> None:
         """Delete rows, `batch` of them in each transaction."""
         total = 0
         while keys := list(rows.order_by().values_list("pk", flat=True)[:batch]):
-            rows.model._default_manager.filter(pk__in=keys).delete()
+            # Again by what they were found by: one may be in use since.
+            rows.filter(pk__in=keys).delete()
             total += len(keys)
             self.stdout.write(f"{what}: {total} deleted so far")
         self.stdout.write(f"{what}: {total} deleted")

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from event_bridge import resume
 from event_bridge.resume import Resumption
 from gql_chat import streams
 from gql_chat.models import (
@@ -110,7 +109,7 @@ def test_what_was_missed_comes_in_the_order_of_the_log(log: str) -> None:
     write("room:y", 1, 2)
     write(log, 6)
 
-    missed = streams.missed({log: (3, 6), "room:y": (0, 1)}, 10)
+    missed = streams.missed({log: (3, 6), "room:y": (0, 1)})
 
     assert [(found.stream, found.seq) for found in missed] == [
         (log, 4),
@@ -121,13 +120,39 @@ def test_what_was_missed_comes_in_the_order_of_the_log(log: str) -> None:
 
 
 def test_no_more_is_read_than_asked_for(log: str) -> None:
-    assert [found.seq for found in streams.missed({log: (0, 5)}, 3)] == [1, 2, 3]
-    assert streams.missed({}, 3) == []
+    assert [found.seq for found in streams.missed({log: (0, 3)})] == [1, 2, 3]
+    assert streams.missed({}) == []
+    assert streams.weigh_missed({}) == {}
 
 
-@pytest.mark.parametrize(("count", "most", "recovered"), [(101, 101, True), (101, 100, False)])
+def test_what_was_missed_is_whole(log: str) -> None:
+    change = {"joined": ["1"], "left": [], "closed": False}
+    StreamEvent.objects.create(stream="room:y", seq=1, kind="Typing", payload="{}", change=change)
+
+    (found,) = streams.missed({"room:y": (0, 1)})
+
+    assert [found] == streams.read_log("room:y", 0, 1)
+    assert found.change == change
+
+
+def test_what_was_missed_is_weighed_by_stream(log: str) -> None:
+    write("room:y", 1, 2)
+    payload = StreamEvent.objects.filter(stream=log).values_list("payload", flat=True)[0]
+
+    weights = streams.weigh_missed({log: (3, 6), "room:y": (0, 1), "room:z": (0, 9)})
+
+    assert weights == {log: (2, 2 * len(payload)), "room:y": (1, len(payload))}
+
+
+@pytest.mark.parametrize(("count", "most", "recovered"), [(11, 11, True), (11, 10, False)])
 def test_what_is_too_large_is_not_replayed(
-    count: int, most: int, recovered: bool, group: Any, bob: Any, monkeypatch: pytest.MonkeyPatch
+    count: int,
+    most: int,
+    recovered: bool,
+    group: Any,
+    bob: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> None:
     """All of it is in memory at once, and a frame may have a megabyte."""
     read: list[int] = []
@@ -147,7 +172,7 @@ def test_what_is_too_large_is_not_replayed(
         for number in range(1, count + 1)
     )
     get_model("Room").objects.filter(pk=group.pk).update(seq=head + count)
-    monkeypatch.setattr(resume, "REPLAY_SIZE_LIMIT", most * len(payload))
+    settings.REALTIME_CHAT_MESSAGING = {"MAX_REPLAY_BYTES": most * len(payload)}
 
     replay = Resumption({room: head}, {}).read(bob.pk)
 
@@ -155,15 +180,16 @@ def test_what_is_too_large_is_not_replayed(
     assert len(replay.frames) == sum(read) == (count if recovered else 0)
 
 
-def test_many_streams_are_missed_at_once(log: str) -> None:
+def test_many_streams_are_missed_at_once(log: str, django_assert_num_queries: Any) -> None:
     names = [f"room:{number}" for number in range(250)]
     for name in names:
         write(name, 1, 2)
 
-    missed = streams.missed(dict.fromkeys(reversed(names), (0, 1)), 1000)
+    with django_assert_num_queries(1):
+        missed = streams.missed(dict.fromkeys(reversed(names), (0, 1)))
 
     assert [found.stream for found in missed] == names
-    assert len(streams.missed(dict.fromkeys(names, (0, 2)), 120)) == 120
+    assert len(streams.missed(dict.fromkeys(names, (0, 2)))) == 500
 
 
 def test_members_are_read_with_the_rooms_position(
@@ -272,7 +298,7 @@ def test_what_keeps_sockets_and_streams_together_is_read_from_the_primary(world:
             streams.read_on(stream, 0, 10, [*keys, "0"]),
             streams.members_of(group.pk, keys),
             sorted(streams.find_joined(keys, since)),
-            streams.missed({stream: (0, 1)}, 10),
+            streams.missed({stream: (0, 1)}),
             Epoch.objects.read(),
         ]
 
