@@ -150,6 +150,7 @@ MEMBERS = Events(
         "RoomExited": Dispatch("roomexit.dispatch"),
         "MembersAdded": Dispatch("roomaddmembers.dispatch"),
         "MembersRemoved": Dispatch("roomremovemembers.dispatch"),
+        "UserErased": Dispatch("usererase.dispatch"),
     },
 )
 

@@ -17,13 +17,16 @@ that names the field, `Conflict`, and `NotAuthenticated` if the acting account i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
+from .accounts.erasure import BATCH, KEEP, Erasure, Progress
+from .accounts.export import export_lines
 from .conf import chat_settings
 from .errors import Invalid, quote
 from .events import Event
@@ -232,6 +235,73 @@ def sign_out(user: Any) -> None:
     announce_sign_out(_user(user))
 
 
+def erase_user(
+    user: Any, messages: str = KEEP, *, batch: int = BATCH, progress: Progress | None = None
+) -> dict[str, int]:
+    """Erase a user from chat, and tell everybody concerned.
+
+    The account is deactivated first, where its model has a column `is_active`. Then memberships,
+    receipts, deliveries, reactions, notifications, sessions, object permissions on rooms, each
+    `client_id` and the user's own stream go, and the name goes out of the event log. A one-to-one
+    chat goes with its messages. A room that is left empty goes, too; one that nobody may manage any
+    more gets a new leader. The account's row itself stays, and may be deleted afterwards.
+
+    It works in many transactions of bounded size, beside open sockets. If it is interrupted, call
+    it again: it goes on where it was. Inside a transaction of the caller's all is one transaction.
+
+    Args:
+        user: the user.
+        messages: the fate of the user's messages in groups and channels: `"keep"` takes the name
+            off them, `"blank"` their text and attachments too, `"delete"` deletes them.
+        batch: how many rows one transaction takes at most, 1 to 1,000.
+        progress: called after each transaction with what is erased, how many rows of it so far, and
+            of how many, or None where that is not known.
+
+    Returns:
+        How many rows were erased, by what they are.
+
+    Raises:
+        NotFound: there is no such user.
+        Invalid: `messages` or `batch` is not allowed.
+        Busy: something was locked for long, or the user went on writing. Call it again.
+    """
+    erasure = Erasure(_user(user), messages, batch, progress)
+    erasure.run()
+    return dict(erasure.counts)
+
+
+def export_user(user: Any) -> Iterator[str]:
+    """Return all that the chat has of a user: lines of JSON, each an object with its `kind`.
+
+    They are read while they are taken, a few hundred rows at a time. So the export of any user fits
+    into little memory, and what changes meanwhile may be in it or not.
+
+    Args:
+        user: the user.
+
+    Returns:
+        An iterator of lines, each with the line break at its end. The kinds are `user`, `room`,
+        `message` (with its `attachments`), `read_receipt`, `delivery`, `reaction`, `session`,
+        `client_message`, `notification`, `permission`, and those of a project's own.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    return export_lines(_user(user))
+
+
+_LINES_AT_ONCE = 100
+
+
+async def aexport_user(user: Any) -> AsyncIterator[str]:
+    """Yield the lines of `export_user`, for coroutines."""
+    lines = await sync_to_async(export_user)(user)
+    while some := await sync_to_async(lambda: list(islice(lines, _LINES_AT_ONCE)))():
+        for line in some:
+            yield line
+
+
+aerase_user = sync_to_async(erase_user)
 acreate_room = sync_to_async(create_room)
 asend_message = sync_to_async(send_message)
 aedit_message = sync_to_async(edit_message)

@@ -29,6 +29,7 @@ class GqlChatConfig(AppConfig):
         )
 
         streams.render_with(_render)
+        streams.show_nobody_with(_show_nobody)
         try:
             signals.connect()
         except ImproperlyConfigured:
@@ -41,3 +42,9 @@ def _render(event: "Event") -> dict[str, Any]:
     from .schema.rendering import render_event
 
     return render_event(event)
+
+
+def _show_nobody() -> dict[str, Any]:
+    from .schema.rendering import show_nobody
+
+    return show_nobody()

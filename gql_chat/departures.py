@@ -7,7 +7,8 @@ clients get the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -18,6 +19,8 @@ from .events import (
     MessagesDeleted,
     RoomDeleted,
     RoomExited,
+    RoomUpdated,
+    UserErased,
 )
 from .models import AbstractRoom, Membership, get_model
 from .models.relations import load_rooms
@@ -29,6 +32,11 @@ GOODBYE = "You have been removed"
 BY_SYSTEM = "system"
 """The name in `removed_by` if no member removed the user."""
 
+DELETE = "delete"
+"""The fate of messages that go with their sender's account; see `UserErased.messages`."""
+
+_NOBODY: Mapping[Any, str] = MappingProxyType({})
+
 _MESSAGES_AT_ONCE = 500
 """How many messages a frame names at most."""
 
@@ -39,7 +47,7 @@ def tell_of_removal(
     removed: Sequence[Membership],
     *,
     is_over: bool,
-    accounts: Collection[Any] = (),
+    accounts: Mapping[Any, str] = _NOBODY,
 ) -> None:
     """Tell users that they are out of a room, and tell the remaining members.
 
@@ -48,7 +56,8 @@ def tell_of_removal(
         room: the room, locked.
         removed: the memberships that ended, already deleted.
         is_over: whether the room is deleted with them.
-        accounts: the ids of accounts that are being deleted; these users are not told.
+        accounts: the accounts that are deleted or erased, by id, each with the fate of its
+            messages; these users are not told.
     """
     gone = [membership.user_id for membership in removed]
     told = [user_id for user_id in gone if user_id not in accounts]
@@ -58,10 +67,27 @@ def tell_of_removal(
         outbox.target(dict.fromkeys(told, exited))
         outbox.target(dict.fromkeys(told, RoomDeleted(room.pk)))
         return
-    hand_over(room, removed, accounts)
+    takes_over = hand_over(room, removed, accounts)
     load_rooms([room])
     outbox.target(dict.fromkeys(told, exited))
     outbox.broadcast(room, MembersRemoved(room, _names(gone), BY_SYSTEM), left=gone)
+    if takes_over:
+        outbox.broadcast(room, RoomUpdated(room))
+    for user_id in gone:
+        if user_id in accounts:
+            tell_of_erasure(outbox, room, user_id, accounts[user_id])
+
+
+def tell_of_erasure(outbox: Outbox, room: AbstractRoom, user_id: Any, messages: str) -> None:
+    """Tell the members of a room that a user's account is gone, and what became of the messages.
+
+    Args:
+        outbox: the outbox of the transaction.
+        room: the room, locked.
+        user_id: the user.
+        messages: see `UserErased.messages`.
+    """
+    outbox.broadcast(room, UserErased(room.pk, user_id, messages))
 
 
 def _names(user_ids: list[Any]) -> list[str]:
@@ -71,32 +97,57 @@ def _names(user_ids: list[Any]) -> list[str]:
 
 
 def hand_over(
-    room: AbstractRoom, removed: Sequence[Membership], accounts: Collection[Any] = ()
-) -> None:
-    """Give a room whose leaders are gone a new leader.
+    room: AbstractRoom, removed: Sequence[Membership], accounts: Mapping[Any, str] = _NOBODY
+) -> bool:
+    """Give a room whose leaders are gone a new leader; see `appoint`.
 
-    The heir is the member who has led the room for the longest, or else the one who has been in it
-    for the longest. If the creator's account is deleted, the heir becomes the creator, too. A
-    creator who has only left the room stays its creator, and may come back.
+    A creator who has only left the room stays its creator, and may come back.
 
     Args:
         room: the room, locked; its `creator` changes if the heir becomes the creator.
         removed: the memberships that ended.
-        accounts: the ids of accounts that are being deleted.
+        accounts: the accounts that are deleted or erased, by id.
+
+    Returns:
+        Whether a role or the creator has changed.
+    """
+    led = {member.user_id for member in removed if member.role == room.rules.leader_role}
+    # Django has set `creator` to NULL by now if that account is being deleted.
+    orphaned = room.creator_id in accounts or (
+        room.creator_id is None and not led.isdisjoint(accounts)
+    )
+    return appoint(room, orphaned=orphaned) if orphaned or led else False
+
+
+def appoint(room: AbstractRoom, *, orphaned: bool) -> bool:
+    """Make sure that somebody may manage a room.
+
+    The heir is the member who has led the room for the longest, or else the one who has been in it
+    for the longest. Members whose accounts are deactivated come last.
+
+    Args:
+        room: the room, locked.
+        orphaned: whether the account of its creator is gone, so that the heir becomes the creator.
+
+    Returns:
+        Whether a role or the creator has changed.
     """
     rules = room.rules
-    led = [member.user_id for member in removed if member.role == rules.leader_role]
-    if not rules.leaders or not led:
-        return
-    members = list(Membership.objects.primary(room_id=room.pk).order_by("pk"))
-    leaders = [member for member in members if member.role == rules.leader_role]
-    heir = (leaders or members)[0]
-    # Django has set `creator` to NULL by now if that account is being deleted.
-    if room.creator_id is None and not set(accounts).isdisjoint(led):
-        room.creator_id = heir.user_id
+    if rules.paired or not (rules.leaders or orphaned):
+        return False
+    members = list(
+        Membership.objects.primary(room_id=room.pk).select_related("user").order_by("pk")
+    )
+    able = [member for member in members if member.user.is_active] or members
+    leaders = [member for member in able if rules.leaders and member.role == rules.leader_role]
+    heir = next(iter([*leaders, *able]), None)
+    if orphaned:
+        room.creator_id = None if heir is None else heir.user_id
         room.save(update_fields=["creator", "updated_at"])
-    if not leaders:
-        Membership.objects.set_role(room, [heir.user_id], rules.leader_role)
+    if heir is None or leaders or not rules.leaders:
+        return orphaned and heir is not None
+    Membership.objects.set_role(room, [heir.user_id], rules.leader_role)
+    return True
 
 
 def keep_property(room: AbstractRoom) -> None:

@@ -105,6 +105,25 @@ class RoomExited(Event):
 
 
 @dataclass(slots=True)
+class UserErased(Event):
+    """The account of a user is gone: deleted, or erased from chat.
+
+    In this room nothing is left of the user but, perhaps, messages without a sender's name: no
+    receipt, no delivery, no reaction.
+
+    Attributes:
+        room_id: the room.
+        user_id: who the user was.
+        messages: what became of the user's messages: `keep`, `blank` (without text and
+            attachments), or `delete`.
+    """
+
+    room_id: Any
+    user_id: Any
+    messages: str
+
+
+@dataclass(slots=True)
 class MembersAdded(Event):
     """Users came into a room."""
 

@@ -7,7 +7,7 @@ written rows in bulk, which sends no signal for each row, `members_changed` stan
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -25,13 +25,14 @@ from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
-from .departures import keep_property, tell_of_deletion, tell_of_removal
+from .departures import DELETE, appoint, keep_property, tell_of_deletion, tell_of_removal
 from .errors import Invalid
 from .events import (
     Event,
     MessageReacted,
     MessageSent,
     RoomDeleted,
+    RoomUpdated,
 )
 from .models import (
     AbstractChatNotification,
@@ -40,17 +41,22 @@ from .models import (
     AbstractRoom,
     Delivery,
     Membership,
+    StreamEvent,
     get_model,
     members_changed,
 )
 from .models.deletions import Deletion, deletion_of
 from .models.receipts import own_reactions
+from .models.relations import load_rooms
 from .models.rules import Role, registered, room_types
 from .permissions import grant, revoke, revoke_all
 from .sessions import announce_sign_out, connected
 
 _OWN_APPS = {"gql_chat", "guardian"}
 """The apps in whose tables the package writes rows that refer to accounts."""
+
+_USERS_AT_ONCE = 50
+"""How many users one search of the event log looks for."""
 
 notification_created = Signal()
 """Sent after the commit that made a notification, for push services.
@@ -291,8 +297,9 @@ def follow_deletion(
     for room_id in sorted(ended.keys() - deletion.rooms, key=str):
         room = find_room(room_id)
         if room is not None:
+            accounts = dict.fromkeys(deletion.users, DELETE)
             members_changed.send(
-                sender=Membership, room=room, removed=ended[room_id], accounts=deletion.users
+                sender=Membership, room=room, removed=ended[room_id], accounts=accounts
             )
 
 
@@ -310,7 +317,7 @@ def settle_members(
     added: list[Membership] | None = None,
     removed: list[Membership] | None = None,
     roles: list[Membership] | None = None,
-    accounts: Collection[Any] = (),
+    accounts: Mapping[Any, str] | None = None,
     **kwargs: Any,
 ) -> None:
     """Let object permissions follow the members of a room, and delete the room if it is over."""
@@ -332,7 +339,7 @@ def settle_members(
             is_over = _end_if_over(room)
             # The schema cannot show a room whose type is not declared any more.
             if room.rules.name and not outbox.is_told(room.pk, gone):
-                tell_of_removal(outbox, room, removed, is_over=is_over, accounts=accounts)
+                tell_of_removal(outbox, room, removed, is_over=is_over, accounts=accounts or {})
 
 
 def _leads(room: AbstractRoom, membership: Membership) -> bool:
@@ -349,18 +356,42 @@ def _end_if_over(room: AbstractRoom) -> bool:
 
 
 def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs: Any) -> None:
-    """Lock the rooms of an account that is about to be deleted, in the order of all operations."""
+    """Lock the rooms of an account that is about to be deleted, in the order of all operations.
+
+    They are those that the user is in, and those that the user created and has left.
+    """
     deletion = deletion_of(origin, kwargs["using"])
     deletion.users.add(instance.pk)
-    rooms = Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True)
-    for room_id in sorted(rooms, key=str):
+    rooms = set(Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True))
+    model = get_model("Room")
+    created = model.objects.using(router.db_for_write(model)).filter(creator_id=instance.pk)
+    deletion.left_by[instance.pk] = set(created.values_list("pk", flat=True)) - rooms
+    for room_id in sorted(rooms | deletion.left_by[instance.pk], key=str):
         _lock_once(deletion, room_id)
+    if not deletion.names:
+        forget = partial(_forget, deletion)
+        transaction.on_commit(forget, using=router.db_for_write(StreamEvent), robust=True)
+    deletion.names[instance.pk] = instance.get_username()
 
 
-def finish_account(sender: type[Any], instance: Any, using: str, **kwargs: Any) -> None:
+def _forget(deletion: Deletion) -> None:
+    """Take the names of deleted users out of the logs of their rooms, a batch after the other.
+
+    It follows the commit: the rooms, which the deletion has locked, do not wait for it.
+    """
+    rooms = [streams.room_stream(room_id) for room_id in sorted(deletion.locked, key=str)]
+    users = list(deletion.names.items())
+    for start in range(0, len(users), _USERS_AT_ONCE):
+        streams.erase_names(dict(users[start : start + _USERS_AT_ONCE]), within=rooms)
+
+
+def finish_account(
+    sender: type[Any], instance: Any, using: str, origin: Any = None, **kwargs: Any
+) -> None:
     """Delete the rows of an account that appeared after Django had collected the rows to delete.
 
-    Its rooms were locked only after the collecting, so its sockets could write until then.
+    Its rooms were locked only after the collecting, so its sockets could write until then. Its own
+    stream goes, too, and rooms that the user created and has left get a new creator.
     """
     ours = {get_model(name) for name in chat_settings.MODELS}
     for relation in sender._meta.get_fields(include_hidden=True):
@@ -373,6 +404,15 @@ def finish_account(sender: type[Any], instance: Any, using: str, **kwargs: Any) 
                 left.update(**{field.name: None})
             else:
                 left.delete()
+    log = StreamEvent.objects.using(router.db_for_write(StreamEvent))
+    log.filter(stream=streams.user_stream(instance.pk)).delete()
+    deletion = deletion_of(origin, using)
+    with streams.transaction() as outbox:
+        for room_id in sorted(deletion.left_by.pop(instance.pk, ()), key=str):
+            room = find_room(room_id)
+            if room is not None and room.rules.name and appoint(room, orphaned=True):
+                load_rooms([room])
+                outbox.broadcast(room, RoomUpdated(room))
 
 
 def note_message(

@@ -55,6 +55,7 @@ export type ServerEvent =
   | RoomexitDispatch
   | RoomaddmembersDispatch
   | RoomremovemembersDispatch
+  | UsereraseDispatch
   | RoommessagesDispatch
   | RoomlistDispatch
   | RoominfoDispatch
@@ -936,6 +937,32 @@ export interface MembersRemoved {
   room: Room;
   removed_members: string[];
   removed_by: string;
+}
+/**
+ * The account of a user is gone. Receipts, deliveries and reactions of the user are, too.
+ */
+export interface UsereraseDispatch {
+  eventType: "usererase.dispatch";
+  data: UserErased;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * The account of a user is gone. Receipts, deliveries and reactions of the user are, too.
+ */
+export interface UserErased {
+  room_id: string;
+  user_id: number | string;
+  /**
+   * What became of the user's messages: the kept ones show no name.
+   */
+  messages: "keep" | "blank" | "delete";
 }
 /**
  * Messages of one of the user's rooms, the newest first.

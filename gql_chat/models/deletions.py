@@ -25,6 +25,8 @@ class Deletion:
     Attributes:
         is_told: whether an operation makes the events of it, so that the signals make none.
         users: the ids of the accounts that it deletes.
+        names: the names of the accounts, by id.
+        left_by: by account, the ids of the rooms that the user created and is not in.
         rooms: the ids of the rooms that it deletes.
         locked: the ids of the rooms that were locked for it.
         leading: by room, the users who lead it, with their roles.
@@ -34,6 +36,8 @@ class Deletion:
 
     is_told: bool = False
     users: set[Any] = field(default_factory=set)
+    names: dict[Any, str] = field(default_factory=dict)
+    left_by: dict[Any, set[Any]] = field(default_factory=dict)
     rooms: set[Any] = field(default_factory=set)
     locked: set[Any] = field(default_factory=set)
     leading: dict[Any, dict[Any, str]] = field(default_factory=dict)

@@ -47,6 +47,8 @@ class AbstractMessage(models.Model):
     so sorting by it gives the order of the room's stream.
 
     Attributes:
+        sender: who wrote it; None if that user was erased and the message was kept
+            (`gql_chat.erase_user`). Frames then show a user without a name (`accounts.nobody`).
         relations: what frames show besides the row (`gql_chat.models.relations.load_messages`).
         may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions: whether
             there are some to load; False where the statement that found the message has seen that
@@ -62,7 +64,12 @@ class AbstractMessage(models.Model):
         related_name="messages",
         db_index=False,  # the index over room and time serves it
     )
-    sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="+",
+    )
     content = models.TextField(blank=True)
     is_deleted = models.BooleanField(default=False)
     is_edited = models.BooleanField(default=False)

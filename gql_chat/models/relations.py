@@ -76,7 +76,8 @@ def load_messages(
     that stands in another room nobody learns who has got it, read it or reacted to it. One
     that is deleted is quoted no more, whether its row is kept or not.
 
-    What went with its user's account while this was reading is left out.
+    What went with its user's account while this was reading is left out. A message whose sender
+    was erased stays, without a sender.
 
     Args:
         messages: the messages.
@@ -156,25 +157,30 @@ def _find_users(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) ->
     link = messages[0]._meta.get_field("sender")
     for message in messages:
         sender = link.get_cached_value(message, default=None)
-        if sender is None:
-            wanted.add(message.sender_id)
-        else:
+        if sender is not None:
             users[sender.pk] = sender
+        elif message.sender_id is not None:
+            wanted.add(message.sender_id)
     if absent := wanted - users.keys():
         for user in _users.all(absent):
             users[user.pk] = user
 
 
 def _linked(rows: list[Any], name: str, users: dict[Any, Any]) -> list[Any]:
-    """Give rows the user that a field refers to; return those whose user is there."""
+    """Give rows the user that a field refers to; return those whose user is there.
+
+    A row that refers to nobody, such as a message whose sender was erased, stays without one.
+    """
     if not rows:
         return rows
     link = rows[0]._meta.get_field(name)
     linked = []
     for row in rows:
-        user = users.get(getattr(row, link.attname))
+        key = getattr(row, link.attname)
+        user = users.get(key)
         if user is not None:
             link.set_cached_value(row, user)
+        if user is not None or key is None:
             linked.append(row)
     return linked
 

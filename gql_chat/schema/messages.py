@@ -36,6 +36,7 @@ from .references import (
     UserRef,
 )
 from .scalars import Bytes, JSONObject, Timestamp, UserID
+from .users import sender
 
 
 @strawberry.type
@@ -109,7 +110,7 @@ class QuotedMessage:
 
     id: UUID
     room: RoomReference = derived(_room_of)
-    sender: UserRef
+    sender: UserRef = derived(sender)
     content: str = derived(_content)
     is_deleted: bool
     is_edited: bool
@@ -134,7 +135,7 @@ class Message:
 
     id: UUID
     room: RoomReference = derived(_room_of)
-    sender: UserRef
+    sender: UserRef = derived(sender)
     content: str = derived(_content)
     is_deleted: bool
     is_edited: bool

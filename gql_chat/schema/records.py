@@ -24,6 +24,7 @@ from ..models import (
     StreamEvent,
     get_model,
 )
+from ..models.accounts import nobody_key
 from ..models.positions import MarkField, PositionField
 from ..sessions import chat_sockets
 from .connections import connection
@@ -88,7 +89,11 @@ class MessageRecord:
 
     id: auto
     room: RoomRecord
-    sender_id: UserID = strawberry_django.field(only=["sender_id"])
+    sender_id: UserID = strawberry_django.field(
+        only=["sender_id"],
+        resolver=lambda root: nobody_key() if root.sender_id is None else root.sender_id,
+        description="The id of nobody, such as 0, if the sender was erased.",
+    )
     content: auto
     is_deleted: auto
     is_edited: auto

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphql import GraphQLSchema
+from graphql import GraphQLSchema, get_named_type
 from graphql.execution.values import VariableValues
 
 from ..conf import per_settings
-from ..events import Event
+from ..events import Event, MessageSent
+from ..models import get_model
 from ..prepared.scopes import Scope
 from ..prepared.selection import select_all
 from .build import get_graphql_schema
@@ -20,16 +21,31 @@ def render_event(event: Event) -> dict[str, Any]:
     return find_document(type(event).__name__).render(event)
 
 
+def show_nobody() -> dict[str, Any]:
+    """Return who frames show as the sender of a message whose sender was erased."""
+    schema = get_graphql_schema()
+    shown: Any = schema.type_map["MessageSent"]
+    for name in ("message", "sender"):
+        shown = get_named_type(shown.fields[name].type)
+    selection = f"{{ message {{ sender {select_all(schema, shown.name)} }} }}"
+    document = EventDocument(schema, "MessageSent", selection)
+    sender: dict[str, Any] = document.render(MessageSent(get_model("Message")()))["message"][
+        "sender"
+    ]
+    return sender
+
+
 class EventDocument(Document):
-    """The document that selects all of an event.
+    """The document that selects all of an event, or some of it.
 
     Args:
         schema: the schema it is for.
         kind: the name of the event's type.
+        selection: what is selected; all, if it is left out.
     """
 
-    def __init__(self, schema: GraphQLSchema, kind: str) -> None:
-        selection = select_all(schema, kind)
+    def __init__(self, schema: GraphQLSchema, kind: str, selection: str = "") -> None:
+        selection = selection or select_all(schema, kind)
         super().__init__(schema, f"subscription {{ events {{ ... on {kind} {selection} }} }}")
         self._complete = self._planner.plan_type(kind)
 

@@ -38,7 +38,7 @@ from .rooms import (
     named,
 )
 from .sessions import Position
-from .users import User, leaders, members
+from .users import User, leaders, members, sender
 
 __all__ = [
     "Attachment",
@@ -75,4 +75,5 @@ __all__ = [
     "leaders",
     "members",
     "named",
+    "sender",
 ]

@@ -4,7 +4,8 @@ from typing import Any
 
 import strawberry
 
-from ..models import AbstractRoom, Membership
+from ..models import AbstractMessage, AbstractRoom, Membership
+from ..models.accounts import nobody
 from ..models.relations import members_of
 from ..prepared.fields import derived
 from .references import UserRef
@@ -38,6 +39,11 @@ class User:
     email: str = derived(_email)
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")
+
+
+def sender(root: AbstractMessage) -> UserRef:
+    """Return who wrote a message: the resolver of its `sender`. Nobody, if that user was erased."""
+    return nobody() if root.sender is None else root.sender  # type: ignore[return-value]
 
 
 def _users(memberships: list[Membership]) -> list[UserRef]:

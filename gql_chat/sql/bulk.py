@@ -57,7 +57,8 @@ def _place(rows: Sequence[models.Model]) -> tuple[type[models.Model], str]:
 
 
 def _these(model: type[models.Model], rows: Sequence[models.Model]) -> Any:
-    return model._default_manager.filter(pk__in=[row.pk for row in rows])
+    # The rows are known: no manager of the project's is asked whether they are there.
+    return model._base_manager.filter(pk__in=[row.pk for row in rows])
 
 
 def _send(signal: Any, rows: Sequence[models.Model], using: str, **details: Any) -> None:

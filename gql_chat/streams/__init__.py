@@ -19,7 +19,18 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
-from .log import Range, heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
+from .log import (
+    Range,
+    heads,
+    missed,
+    read_changes,
+    read_epoch,
+    read_log,
+    read_on,
+    select_log,
+    weigh_missed,
+)
+from .names import erase_names, show_nobody_with
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
     LAYER_SECONDS,
@@ -51,6 +62,7 @@ __all__ = [
     "capture",
     "commit_together",
     "current",
+    "erase_names",
     "find_joined",
     "group_name",
     "heads",
@@ -72,8 +84,10 @@ __all__ = [
     "render_with",
     "room_stream",
     "run",
+    "select_log",
     "send_to_layer",
     "shared_transaction",
+    "show_nobody_with",
     "subscribe",
     "subscribers",
     "touch",

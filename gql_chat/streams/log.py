@@ -51,7 +51,8 @@ def heads(seqs: Mapping[str, int]) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _log() -> QuerySet[StreamEvent]:
+def select_log() -> QuerySet[StreamEvent]:
+    """Return the rows of the log, from the primary database."""
     return StreamEvent.objects.using(router.db_for_write(StreamEvent))
 
 
@@ -61,13 +62,13 @@ def _envelope(row: StreamEvent) -> Envelope:
 
 def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
     """Return up to `limit` envelopes of a stream after the sequence number `after`, in order."""
-    rows = _log().filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
+    rows = select_log().filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
     return [_envelope(row) for row in rows]
 
 
 def read_changes(stream: str, after: int) -> list[Mapping[str, Any]]:
     """Return the `change` of each frame after a sequence number that has one, in order."""
-    rows = _log().filter(stream=stream, seq__gt=after, change__isnull=False).order_by("seq")
+    rows = select_log().filter(stream=stream, seq__gt=after, change__isnull=False).order_by("seq")
     return [change or {} for change in rows.values_list("change", flat=True)]
 
 

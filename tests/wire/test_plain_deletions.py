@@ -57,16 +57,18 @@ async def test_an_account_that_goes_leaves_its_rooms_to_the_others(
 
     seen: dict[str, list[tuple[str, Any]]] = {}
     for person in (bob, carol):
-        for _ in range(3 if person is bob else 2):
+        for _ in range(5 if person is bob else 4):
             frame = await person.next()
             seen.setdefault(person.name, []).append((frame["eventType"], frame["data"]))
     kinds = {name: sorted(kind for kind, _ in frames) for name, frames in seen.items()}
-    assert kinds[carol.name] == ["messagemodification.dispatch", "roomremovemembers.dispatch"]
-    assert kinds[bob.name] == [
+    in_the_room = [
         "messagemodification.dispatch",
-        "roomdelete.dispatch",
         "roomremovemembers.dispatch",
+        "roomupdate.dispatch",
+        "usererase.dispatch",
     ]
+    assert kinds[carol.name] == in_the_room
+    assert kinds[bob.name] == sorted([*in_the_room, "roomdelete.dispatch"])
     data = dict(seen[bob.name])
     assert data["roomdelete.dispatch"] == {"room_id": pair["id"]}
     removal = data["roomremovemembers.dispatch"]
@@ -75,6 +77,9 @@ async def test_an_account_that_goes_leaves_its_rooms_to_the_others(
     assert removal["room"]["creator"] == bob.shown
     leaders = "admins" if make is group else "moderators"
     assert removal["room"][leaders] == [bob.shown]
+    assert data["roomupdate.dispatch"] == removal["room"]
+    erased = {"room_id": room["id"], "user_id": alice.id, "messages": "delete"}
+    assert data["usererase.dispatch"] == erased
     assert sorted(data["messagemodification.dispatch"]["message_ids"]) == sorted(
         message["id"] for message in said
     )
