@@ -25,8 +25,8 @@ from ..schema.stored import StoredFields
 from ..sql.threads import DatabaseThreads
 from ..streams import Envelope
 from ..streams.workers import make_readers
-from . import limits
-from .access import Caller, note
+from . import audit, limits
+from .access import Caller
 from .subscribers import Subscriber
 
 AT_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -153,7 +153,7 @@ class EndpointSchema(ChatSchema):
             try:
                 limits.check_variables(variables)
                 context = caller.enter()
-                note(context, query or "")
+                audit.note(context, self._schema, query, variables, operation_name)
             except Exception as error:
                 return _refuse(_explain(error)), envelopes
             try:
