@@ -9,7 +9,7 @@ to happen before any model of the package loads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from threading import RLock
@@ -71,7 +71,13 @@ SERIALIZERS = (
     "ChannelSummary",
 )
 
-SCHEMA_SETTINGS = ("EVENT_HANDLER_CLASS", "EVENT_MAPPER", "MODELS", "SERIALIZERS")
+USER_FIELDS = ("id", "username", "email", "first_name", "last_name")
+"""What the package can show of a user; `USER_FIELDS` of the settings says what of it it does."""
+
+NEEDED_USER_FIELDS = frozenset({"id", "username"})
+"""Without these a client cannot tell who wrote a message."""
+
+SCHEMA_SETTINGS = ("EVENT_HANDLER_CLASS", "EVENT_MAPPER", "MODELS", "SERIALIZERS", "USER_FIELDS")
 """The schema and its documents are made of these; other settings are read when they are used."""
 
 
@@ -79,7 +85,20 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and value.endswith("/") and not set(value) & set("?# \t\n")
 
 
+def _are_user_fields(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and all(isinstance(name, str) for name in value)
+        and NEEDED_USER_FIELDS <= set(value) <= set(USER_FIELDS)
+    )
+
+
 _PATH = Kind(_is_path, "Use a path that ends with a slash, as 'messaging/', without a query.")
+_USER_FIELDS = Kind(
+    _are_user_fields,
+    f"Use a list with 'id', 'username' and whichever of {', '.join(USER_FIELDS[2:])} frames shall "
+    "show. Other fields are those of a type of your own: SERIALIZERS['User'].",
+)
 
 
 class ChatSettings(Limits):
@@ -120,13 +139,27 @@ class ChatSettings(Limits):
         "gql_chat.errors.ExceptionHandler", "What clients see of an exception"
     )
     GRAPHQL_ACCESS: Setting[Any] = Setting(
-        "gql_chat.endpoint.access.is_staff",
-        "Who may use the [GraphQL endpoint](graphql.md): a function that gets the user",
+        "gql_chat.endpoint.access.may_view",
+        "Who may use the [GraphQL endpoint](graphql.md#who-may-use-it): a function that gets the "
+        "user",
     )
     GRAPHQL_INTROSPECTION = flag(True, "Whether the endpoint tells its schema")
     MODELS = NamesSetting(MODELS, "gql_chat.", "The models in use")
     SERIALIZERS = NamesSetting(
         SERIALIZERS, "gql_chat.schema.types.", "What frames show of each object"
+    )
+
+    USER_FIELDS: Setting[Sequence[str]] = Setting(
+        USER_FIELDS,
+        "What frames show of a [user](swapping.md#users): `id`, `username`, and whichever of "
+        "`email`, `first_name` and `last_name` are named. A field that is not shown is not read",
+        _USER_FIELDS,
+        shown="all five",
+    )
+    HIDE_FORBIDDEN = flag(
+        False,
+        "Rooms, messages and users that somebody may not see are answered like unknown ones: with "
+        "4004 [instead of 4002](permissions.md#what-an-error-tells)",
     )
 
     MAX_MESSAGE_LENGTH = limit(
@@ -212,6 +245,19 @@ class ChatSettings(Limits):
             values["MODELS"] = {**started, **given.get("MODELS", {})}
             known.values = values
         return values[name]
+
+    def shows_of_users(self, name: str) -> bool:
+        """Tell whether frames show a field of users, one of `USER_FIELDS`.
+
+        Raises:
+            ImproperlyConfigured: the setting is wrong.
+        """
+        shown = self.USER_FIELDS
+        if not _USER_FIELDS.holds(shown):
+            raise ImproperlyConfigured(
+                f"{SETTING}['USER_FIELDS'] is {shown!r}. {_USER_FIELDS.remedy}"
+            )
+        return name in shown
 
     def load(self, name: str) -> Any:
         """Import what the dotted path in the setting `name` points at (cached until a change).

@@ -23,6 +23,7 @@ from .events import (
     UserErased,
 )
 from .models import AbstractRoom, Membership, get_model
+from .models.accounts import as_shown
 from .models.relations import load_rooms
 from .streams import Outbox
 
@@ -92,7 +93,7 @@ def tell_of_erasure(outbox: Outbox, room: AbstractRoom, user_id: Any, messages: 
 
 def _names(user_ids: list[Any]) -> list[str]:
     users = get_user_model()._base_manager
-    found = users.using(router.db_for_write(users.model)).in_bulk(user_ids)
+    found = as_shown(users.using(router.db_for_write(users.model))).in_bulk(user_ids)
     return [found[user_id].get_username() for user_id in user_ids if user_id in found]
 
 

@@ -6,13 +6,39 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import AbstractBaseUser, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import router
+from django.db.models import QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
+
+from .models import get_model
 
 if TYPE_CHECKING:
     from .models import AbstractMessage, AbstractRoom, Membership
+
+Users = QuerySet[Any]
+"""A queryset of the project's users."""
+
+
+VIEWED = ("Room", "Message")
+"""The models whose `view` permission lets staff read what others write."""
+
+
+def may_view(user: Any) -> bool:
+    """Return whether a user may read rooms and messages of others, as in Django's admin.
+
+    Staff may who hold the model permission `view` of the models in use for rooms and for messages:
+    `gql_chat.view_room` and `gql_chat.view_message`. Superusers may. Being staff is not enough.
+    """
+    if getattr(user, "is_superuser", False):
+        return bool(user.is_active)
+    if not getattr(user, "is_staff", False):
+        return False
+    viewed: list[Any] = [get_model(name)._meta for name in VIEWED]
+    wanted = [f"{meta.app_label}.{get_permission_codename('view', meta)}" for meta in viewed]
+    return bool(user.has_perms(wanted))
 
 
 class PermissionHandler:
@@ -73,9 +99,25 @@ class PermissionHandler:
         """Return whether the member may edit or delete a message of the room."""
         return message.sender_id == membership.user_id
 
+    def can_contact(self, user: AbstractBaseUser, others: Users) -> Users:
+        """Return those of `others` whom a user may add to a room, or write to first.
+
+        By default that is everybody: `others` are active accounts. An operation asks once, however
+        many users are named, and makes one query of the answer. Members of the room, and the user,
+        are no new contacts: the answer does not matter for them.
+
+        Args:
+            user: who acts.
+            others: a queryset of users, which is narrowed and not evaluated here.
+        """
+        return others
+
     def can_inspect(self, user: Any) -> bool:
-        """Return whether a user may look into rooms that they are not in: records and streams."""
-        return bool(getattr(user, "is_staff", False))
+        """Return whether a user may look into rooms that they are not in: records and streams.
+
+        By default that is `may_view`.
+        """
+        return may_view(user)
 
 
 class _Unrestricted(PermissionHandler):
@@ -101,6 +143,9 @@ class _Unrestricted(PermissionHandler):
 
     def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
         return True
+
+    def can_contact(self, user: AbstractBaseUser, others: Users) -> Users:
+        return others
 
     def can_inspect(self, user: Any) -> bool:
         return True

@@ -16,14 +16,17 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.contrib.auth.models import AbstractUser, Permission
 from django.db import connection, connections
+from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 from pytest_django import DjangoDbBlocker
 
+from gql_chat.models import get_model
+from gql_chat.permissions import VIEWED
 from tests.client import Client
 from tests.configuration import KEY, Configuration
 from tests.servers import ChatProcess, ChatThread, PostgresServer, RedisServer, chosen_kind
@@ -159,9 +162,23 @@ class Users:
         user: AbstractUser = self._run(model._default_manager.create_user, username, **fields)
         return user
 
+    def viewer(self, name: str = "staff", **fields: Any) -> AbstractUser:
+        """Make a member of the staff who may view rooms and messages of others."""
+        user = self(name, is_staff=True, **fields)
+        self._run(_let_view, user)
+        return user
+
     def make(self, *names: str) -> list[AbstractUser]:
         """Make one user for each name."""
         return [self(name) for name in names]
+
+
+def _let_view(user: AbstractUser) -> None:
+    for name in VIEWED:
+        meta = get_model(name)._meta
+        codename = get_permission_codename("view", meta)
+        wanted = {"content_type__app_label": meta.app_label, "codename": codename}
+        user.user_permissions.add(Permission.objects.get(**wanted))
 
 
 def _in_transaction(request: pytest.FixtureRequest) -> bool:
@@ -208,6 +225,24 @@ def chat(
         yield chat
         # asgiref's thread lives as long as the process, and its connection with it.
         chat.run(sync_to_async(connections.close_all)())
+
+
+ChatWith = Callable[..., None]
+
+
+@pytest.fixture
+def chat_with() -> Iterator[ChatWith]:
+    """Overrides settings of chat until the test ends: the shared server follows."""
+    entered: list[override_settings] = []
+
+    def override_chat(**values: Any) -> None:
+        override = override_settings(REALTIME_CHAT_MESSAGING=values)
+        override.enable()
+        entered.append(override)
+
+    yield override_chat
+    for each in reversed(entered):
+        each.disable()
 
 
 class Connect(Protocol):

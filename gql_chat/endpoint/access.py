@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +17,19 @@ from ..errors import (
 from ..logins import Login
 from ..models import Membership
 from ..operations import Operations
+from ..permissions import may_view as may_view
 from ..schema import Context
-
-logger = logging.getLogger("gql_chat.audit")
 
 ACT_AS = f"{Membership._meta.app_label}.act_as"
 """The permission to act as another user."""
 
 
-_NOTED_LENGTH = 500
-
-
 def is_staff(user: Any) -> bool:
-    """Return whether a user is staff: the rule unless `GRAPHQL_ACCESS` names another."""
+    """Return whether a user is staff: a rule that `GRAPHQL_ACCESS` may name.
+
+    It lets staff use the endpoint as themselves. What others write they read there only if they may
+    (`PermissionHandler.can_inspect`).
+    """
     return bool(getattr(user, "is_staff", False))
 
 
@@ -101,15 +100,3 @@ class Caller:
         if other.is_superuser and not caller.user.is_superuser:
             raise PermissionDenied("Only a superuser may act as a superuser.")
         return key
-
-
-def note(context: Context, text: str) -> None:
-    """Log an operation that a user runs on behalf of another, in one line."""
-    if context.actor_id is not None:
-        logger.info(
-            "User %s acts as user %s: %s",
-            context.actor_id,
-            context.user_id,
-            " ".join(text.split())[:_NOTED_LENGTH],
-            extra={"actor_id": str(context.actor_id), "user_id": str(context.user_id)},
-        )

@@ -24,8 +24,8 @@ from ..schema.stored import StoredFields
 from ..sql.threads import DatabaseThreads
 from ..streams import Envelope
 from ..streams.workers import make_readers
-from . import limits
-from .access import Caller, note
+from . import audit, limits
+from .access import Caller
 from .subscribers import Subscriber
 
 AT_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -152,7 +152,7 @@ class EndpointSchema(ChatSchema):
                 limits.check_variables(variables)
                 context = caller.enter()
                 rates.get_budget(caller.user_id).spend(rates.get_cost(len(query or "")))
-                note(context, query or "")
+                audit.note(context, self._schema, query, variables, operation_name)
             except Exception as error:
                 return _refuse(_explain(error)), envelopes
             try:

@@ -21,6 +21,7 @@ from channels.layers import get_channel_layer
 from django.db import InterfaceError, OperationalError, router
 
 from .. import streams
+from ..conf import chat_settings
 from ..errors import (
     ChatError,
     Invalid,
@@ -81,9 +82,9 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
     kind, _, key = stream.partition(":")
     primary = router.db_for_write(Membership)
     if kind == "user":
-        (user_id,) = context.handler.find_users("user_id", [key])
+        (user_id,) = context.handler.find_users("user_id", [key], inactive=reads_all)
         if not reads_all and user_id != user.pk:
-            raise PermissionDenied("You may not follow other users.")
+            raise _forbidden("user", "You may not follow other users.")
         own = UserStream.objects.using(primary).filter(pk=user_id)
         seq = own.values_list("seq", flat=True).first()
         return Entitlement(streams.user_stream(user_id), seq or 0)
@@ -99,8 +100,15 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
     joined = Membership.objects.using(primary).filter(room_id=room.pk, user_id=user.pk)
     first = joined.values_list("joined_seq", flat=True).first()
     if first is None:
-        raise PermissionDenied("You are not a member of this room.")
+        raise _forbidden("room", "You are not a member of this room.")
     return Entitlement(stream, room.seq, first, str(user.pk))
+
+
+def _forbidden(what: str, reason: str) -> ChatError:
+    """Return the error for a room or a user that is there, and not for who asks."""
+    if chat_settings.HIDE_FORBIDDEN:
+        return NotFound(f"There is no such {what}.")
+    return PermissionDenied(reason)
 
 
 class Subscriber:

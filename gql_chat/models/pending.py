@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from ..sql.statements import One, Statement
+from .accounts import as_shown, shown_version
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
@@ -84,7 +85,8 @@ def _given(*, place: bool) -> list[Any]:
 
 def _select_pending(*values: Any) -> Any:
     notifications = get_model("ChatNotification").objects.filter(Pending(F("id"), values))
-    return notifications.select_related("message", "message__sender").order_by("-created_at", "-pk")
+    shown = notifications.select_related("message", "message__sender")
+    return as_shown(shown, "message__sender").order_by("-created_at", "-pk")
 
 
 def _select_for_user(notification_id: Any, user_id: Any) -> Any:
@@ -97,8 +99,8 @@ def _select_for_user(notification_id: Any, user_id: Any) -> Any:
     return notifications.filter(Q(recipient_id=user_id) | told).order_by()
 
 
-_newest: Statement[Any] = Statement(_select_pending, lambda: _given(place=False))
-_older: Statement[Any] = Statement(_select_pending, lambda: _given(place=True))
+_newest: Statement[Any] = Statement(_select_pending, lambda: _given(place=False), shown_version)
+_older: Statement[Any] = Statement(_select_pending, lambda: _given(place=True), shown_version)
 _for_user: Statement[Any] = Statement(
     _select_for_user,
     lambda: [One(get_model("ChatNotification")._meta.pk), One(get_user_model()._meta.pk)],

@@ -25,6 +25,7 @@ from . import (
     Membership,
     get_model,
 )
+from .accounts import as_shown, shown_version
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False), "id"
@@ -42,13 +43,16 @@ _deliveries: Statement[Any] = find_among(
     lambda: Delivery.objects.order_by("pk").values_list("message_id", "user_id"), "message_id"
 )
 _memberships = find_among(
-    lambda: Membership.objects.select_related("user").order_by("pk"), "room_id"
+    lambda: as_shown(Membership.objects.select_related("user"), "user").order_by("pk"),
+    "room_id",
+    shown_version,
 )
 
 _properties: Statement[Any] = find_among(lambda: get_model("RoomProperty").objects.all(), "room_id")
 _users: Statement[Any] = Statement(
-    lambda ids: get_user_model()._base_manager.filter(Among(F("pk"), ids)),
+    lambda ids: as_shown(get_user_model()._base_manager.filter(Among(F("pk"), ids))),
     lambda: [Many(get_user_model()._meta.pk)],
+    shown_version,
 )
 
 
@@ -198,7 +202,7 @@ def relations_of(message: Any) -> MessageRelations:
 def load_rooms(rooms: Sequence[AbstractRoom]) -> Sequence[Any]:
     """Give each room its `members`, memberships with their users in the order of joining.
 
-    Its `property` and, where among the members, its `creator` are then at hand, too.
+    Its `property` and its `creator` are then at hand, too.
     """
     by_id: dict[Any, Any] = {room.pk: room for room in rooms}
     for room in by_id.values():
@@ -208,9 +212,24 @@ def load_rooms(rooms: Sequence[AbstractRoom]) -> Sequence[Any]:
         room.members.append(membership)
         if membership.user_id == room.creator_id:
             room.creator = membership.user
+    _load_creators(by_id.values())
     for found in _properties.all(by_id):
         found.room = by_id[found.room_id]
     return rooms
+
+
+def _load_creators(rooms: Iterable[Any]) -> None:
+    """Load the creators that rooms show and that are not at hand: they have left the room."""
+    link = get_model("Room")._meta.get_field("creator")
+    absent = [
+        room
+        for room in rooms
+        if room.rules.named and room.creator_id is not None and not link.is_cached(room)
+    ]
+    if absent:
+        users = {user.pk: user for user in _users.all({room.creator_id for room in absent})}
+        for room in absent:
+            link.set_cached_value(room, users.get(room.creator_id))
 
 
 def members_of(room: Any) -> list[Membership]:

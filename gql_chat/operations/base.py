@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, wraps
-from inspect import signature
-from typing import Any, NoReturn, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, NoReturn
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db import connections, router
 from django.db.models import Exists, F, OuterRef
-from guardian.conf import settings as guardian_settings
 
 from .. import streams
 from ..columns import clean_columns, declared_columns, own_columns
-from ..compatibility import check_range
 from ..conf import chat_settings
-from ..errors import (
-    Invalid,
-    NotAuthenticated,
-    NotFound,
-    PermissionDenied,
-    quote,
-)
+from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 from ..models import (
     AbstractMessage,
     AbstractRoom,
@@ -31,6 +21,7 @@ from ..models import (
     Membership,
     get_model,
 )
+from ..models.accounts import as_shown, shown_version
 from ..models.relations import load_messages
 from ..permissions import PermissionHandler, unrestricted
 from ..sql import gates
@@ -44,6 +35,8 @@ from ..sql.statements import (
     find_among,
     find_by,
 )
+from .contacts import Contacts
+from .operation import operation as operation
 
 _rooms: Statement[Any] = find_by(lambda: get_model("Room").objects.all(), "id")
 _locked_rooms: Statement[Any] = find_among(
@@ -55,16 +48,27 @@ _room_lock: Statement[Any] = find_among(
     ),
     "id",
 )
-_memberships = find_by(lambda: Membership.objects.select_related("user"), "room_id", "user_id")
+_memberships = find_by(
+    lambda: as_shown(Membership.objects.select_related("user"), "user"),
+    "room_id",
+    "user_id",
+    depends_on=shown_version,
+)
 _memberships_with_rooms = find_by(
-    lambda: Membership.objects.select_related("room", "user"), "room_id", "user_id"
+    lambda: as_shown(Membership.objects.select_related("room", "user"), "user"),
+    "room_id",
+    "user_id",
+    depends_on=shown_version,
 )
 _users: Statement[Any] = Statement(
-    lambda user_id: get_user_model()._default_manager.filter(pk=user_id),
+    lambda user_id: as_shown(get_user_model()._default_manager.filter(pk=user_id)),
     lambda: [One(get_user_model()._meta.pk)],
+    shown_version,
 )
 messages_by_id: Statement[Any] = find_among(
-    lambda: get_model("Message").objects.select_related("sender"), "id"
+    lambda: as_shown(get_model("Message").objects.select_related("sender"), "sender"),
+    "id",
+    shown_version,
 )
 """Finds messages with their senders."""
 
@@ -83,7 +87,8 @@ def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
     here = {"message_id": OuterRef("pk")}
     members = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=user_id)
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
-    return messages.select_related("sender", *related).annotate(
+    shown = as_shown(messages.select_related("sender", *related), "sender")
+    return shown.annotate(
         may_have_attachments=Exists(get_model("MessageMediaAsset").objects.filter(**here)),
         may_have_deliveries=Exists(Delivery.objects.filter(**here)),
         may_have_receipts=Exists(get_model("ReadReceipt").objects.filter(**here)),
@@ -107,12 +112,14 @@ _rooms_of_messages: Statement[Any] = Statement(_select_rooms_of, _message_keys)
 _messages_with_rooms: Statement[Any] = Statement(
     lambda message_ids, user_id: _select_messages(message_ids, user_id, "room"),
     _message_keys_and_user,
+    shown_version,
 )
 _own_memberships: Statement[Any] = Statement(
-    lambda user_id, room_ids: Membership.objects.select_related("user").filter(
+    lambda user_id, room_ids: as_shown(Membership.objects.select_related("user"), "user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
     ),
     lambda: [One(get_user_model()._meta.pk), Many(Membership._meta.get_field("room_id"))],
+    shown_version,
 )
 
 
@@ -122,41 +129,6 @@ def primary(manager: Any) -> Any:
     What decides is read there. A replica may be behind.
     """
     return manager.using(router.db_for_write(manager.model))
-
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def operation(method: Method) -> Method:
-    """Decorate a method that writes: it is one transaction (`streams.run`).
-
-    Where the database breaks that off for another one, the method is called again. An argument
-    `content` is cleaned before the transaction: cleaning may take long, and locks hold others up.
-    """
-    names = list(signature(method).parameters)
-    place = names.index("content") - 1 if "content" in names else None
-
-    @wraps(method)
-    def perform(self: Any, *args: Any, **kwargs: Any) -> Any:
-        # What can be gone through only once shall last for a second try.
-        args = tuple(map(_lasting, args))
-        kwargs = {name: _lasting(value) for name, value in kwargs.items()}
-        if place is not None:
-            content = args[place] if place < len(args) else kwargs.get("content")
-            if content:
-                self.prepare_content(content)
-
-        def attempt() -> Any:
-            vars(self).pop("user", None)
-            return method(self, *args, **kwargs)
-
-        return streams.run(attempt)
-
-    return cast(Method, perform)
-
-
-def _lasting(value: Any) -> Any:
-    return list(value) if isinstance(value, Iterator) else value
 
 
 class Operations:
@@ -202,7 +174,7 @@ class Operations:
 
         Raises:
             NotFound: there is no such room.
-            PermissionDenied: the user is no member of it.
+            PermissionDenied: the user is no member of it. (With `HIDE_FORBIDDEN`: NotFound.)
             NotAuthenticated: the account is gone or was deactivated.
         """
         return self.admit(*self.find_place(room_id, lock=lock))
@@ -225,6 +197,8 @@ class Operations:
             ahead()
         membership = _memberships_with_rooms.first(room_id, self.user_id)
         if membership is None:
+            if chat_settings.HIDE_FORBIDDEN and not self.as_system:
+                check_active(self.user)  # asked of who is in no such room, and in no room there is
             return self.find_room(room_id, lock=lock), None
         if locked is not None and not locked.rows():
             # A manager of the project's hides it, or it came after the lock.
@@ -243,6 +217,7 @@ class Operations:
         room: AbstractRoom,
         membership: Membership | None,
         outsider: Callable[[Any, AbstractRoom], bool] | None = None,
+        what: str = "room",
     ) -> Membership:
         """Return the acting user's membership, with `room` and `user` at hand; refuse others.
 
@@ -251,15 +226,17 @@ class Operations:
             membership: what `find_place` found.
             outsider: asked with the user and the room whether one who is no member may do this
                 all the same; then the membership is that of a plain member, and not stored.
+            what: what the user has named, a room or a message, for an error that hides it.
 
         Raises:
             PermissionDenied: the user is no member of the room.
+            NotFound: the same, with `HIDE_FORBIDDEN`.
             NotAuthenticated: the account is gone or was deactivated.
         """
         if membership is None:
             user = check_active(self.user)
             if not self.as_system and (outsider is None or not outsider(user, room)):
-                raise PermissionDenied("You are not a member of this room.")
+                self._refuse_outsider(what)
             membership = Membership(room_id=room.pk, user=user)
         self.user = check_active(membership.user)
         _ROOM_OF_MEMBERSHIP.set_cached_value(membership, room)
@@ -308,7 +285,9 @@ class Operations:
         found = _lock_messages([message_id], self.user_id)
         if not found:
             raise NotFound("There is no such message.")
-        return found[0], self.enter_found(_check_known(found[0].room))
+        room = _check_known(found[0].room)
+        membership = _memberships.first(room.pk, self.user_id)
+        return found[0], self.admit(room, membership, what="message")
 
     def check_modify(self, room: AbstractRoom) -> None:
         """Refuse a user who may not change a room.
@@ -337,7 +316,7 @@ class Operations:
         for message in found.values():
             _check_known(message.room)
             if not (message.is_for_user or self.as_system):
-                self._refuse_outsider()
+                self._refuse_outsider("message")
         return [found[message_id] for message_id in wanted]
 
     def load(self, messages: list[Any]) -> None:
@@ -353,16 +332,19 @@ class Operations:
         check_active(self.user)
 
     def check_member_of(self, room_ids: set[Any]) -> None:
-        """Raise `PermissionDenied` unless the user is in all of these rooms."""
+        """Refuse a user who is not in all of these rooms, in which messages stand that it named."""
         if not room_ids or self.as_system:
             return
         memberships = _own_memberships.all(self.user_id, room_ids)
         if len(memberships) < len(room_ids):
-            self._refuse_outsider()
+            self._refuse_outsider("message")
         self.user = check_active(memberships[0].user)
 
-    def _refuse_outsider(self) -> NoReturn:
+    def _refuse_outsider(self, what: str) -> NoReturn:
+        """Refuse a user who named a room that they are not in, or a message there."""
         check_active(self.user)
+        if chat_settings.HIDE_FORBIDDEN:
+            raise NotFound(f"There is no such {what}.")
         raise PermissionDenied("You are not a member of this room.")
 
     def clean_fields(
@@ -394,38 +376,45 @@ class Operations:
             allowed = own_columns(model)
         return clean_columns(model, fields, allowed, where)
 
-    def find_users(self, field: str, user_ids: Iterable[Any]) -> dict[Any, Any]:
+    def find_users(
+        self,
+        field: str,
+        user_ids: Iterable[Any],
+        *,
+        room_id: Any = None,
+        contact: bool = False,
+        inactive: bool = False,
+    ) -> dict[Any, Any]:
         """Return users by primary key, in the order in which they were named.
 
         Args:
             field: the input's field, for errors.
             user_ids: primary keys, as numbers or strings.
+            room_id: the room that the event is about.
+            contact: whether the event adds them to a room or writes to them first. Then
+                `check_contact` follows where permissions are checked.
+            inactive: whether deactivated accounts are found: of the members of the room where one
+                is named, else all.
 
         Raises:
             Invalid: one of them cannot be the primary key of a user.
-            NotFound: one of them belongs to nobody.
+            NotFound: one of them belongs to nobody, or to an account that is not active; or, with
+                `HIDE_FORBIDDEN`, the acting user may not contact them.
         """
-        model = get_user_model()
-        key: Any = model._meta.pk
-        wanted: dict[Any, None] = {}
-        for user_id in user_ids:
-            try:
-                value = key.to_python(user_id)
-            except ValidationError:
-                raise Invalid({field: f"{quote(user_id)} is not a user id."}) from None
-            try:
-                key.run_validators(value)
-                check_range(key, value)
-            except ValidationError:
-                raise NotFound("There is no such user.") from None
-            wanted[value] = None
-        # guardian's stand-in for anonymous visitors is a row like others, but nobody.
-        nobody = {model.USERNAME_FIELD: guardian_settings.ANONYMOUS_USER_NAME}
-        users: Any = primary(model._default_manager).exclude(**nobody)
-        found = {user.pk: user for user in users.filter(pk__in=list(wanted))}
-        if len(found) < len(wanted):
-            raise NotFound("There is no such user.")
-        return {user_id: found[user_id] for user_id in wanted}
+        contacts = Contacts(self, room_id)
+        return contacts.find(field, user_ids, contact=contact, inactive=inactive)
+
+    def check_contact(self, users: Mapping[Any, Any], room_id: Any = None) -> None:
+        """Refuse to add users to a room, or to write to them first, as permissions have it.
+
+        Args:
+            users: what `find_users` found.
+            room_id: the room; its members are in already.
+
+        Raises:
+            PermissionDenied: the acting user may not contact one of them.
+        """
+        Contacts(self, room_id).check(users)
 
 
 _ROOM_OF_MEMBERSHIP: Any = Membership._meta.get_field("room")

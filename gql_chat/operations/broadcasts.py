@@ -40,9 +40,11 @@ class BroadcastOperations(Operations):
     def send_to_users(self, user_ids: Iterable[Any], event: Event) -> None:
         """Send an event to users, whatever rooms they are in, through their own streams.
 
+        A deactivated account is no error: the event waits in its stream like any other.
+
         Raises:
             NotFound: one of the users does not exist.
         """
         with streams.transaction() as outbox:
-            users = self.find_users("users", user_ids)
+            users = self.find_users("users", user_ids, inactive=True)
             outbox.target(dict.fromkeys(users, event))

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import streams
+from ..conf import chat_settings
 from ..departures import keep_property
 from ..errors import (
     Invalid,
+    NotFound,
     PermissionDenied,
     quote,
 )
@@ -43,7 +45,7 @@ class MemberOperations(QuotaOperations):
         with streams.transaction() as outbox:
             room = self.find_room(room_id, lock=True)
             user = self.user
-            room.rules.check_join(room)
+            self._check_join(room)
             self.check_quotas("room_id", own="room_id")
             if not Membership.objects.add(room, [user.pk]):
                 raise Invalid("You are in this room already.")
@@ -76,15 +78,16 @@ class MemberOperations(QuotaOperations):
 
         Raises:
             NotFound: there is no such room or user.
-            PermissionDenied: the user may not add others.
+            PermissionDenied: the user may not add others, or not these.
             Invalid: the room would be too full, or its members are fixed.
         """
         with streams.transaction() as outbox:
-            users = self.find_users("members", user_ids)
+            users = self.find_users("members", user_ids, room_id=room_id, contact=True)
             room = self.find_room(room_id, lock=True)
             membership = self.enter_found(room)
             if not self.permissions.can_add_members(membership):
                 raise PermissionDenied("You may not add members to this room.")
+            self.check_contact(users, room_id)
             added = Membership.objects.add(room, users)
             self.check_quotas("members", [new.user_id for new in added], entered=True)
             load_rooms([room])
@@ -98,7 +101,8 @@ class MemberOperations(QuotaOperations):
     def remove_members(self, room_id: Any, user_ids: Iterable[Any]) -> None:
         """Put users out of a room, and tell them and those who remain.
 
-        Users who are not in, and the room's creator, are skipped.
+        Users who are not in, and the room's creator, are skipped. Members whose accounts were
+        deactivated are put out like others.
 
         Raises:
             NotFound: there is no such room or user.
@@ -106,7 +110,7 @@ class MemberOperations(QuotaOperations):
             Invalid: the room's members are fixed.
         """
         with streams.transaction():
-            users = self.find_users("members", user_ids)
+            users = self.find_users("members", user_ids, room_id=room_id, inactive=True)
             room = self.find_room(room_id, lock=True)
             membership = self.enter_found(room)
             if not self.permissions.can_remove_members(membership):
@@ -115,6 +119,22 @@ class MemberOperations(QuotaOperations):
             username = self.user.get_username()
             removable = [user_id for user_id in users if user_id != room.creator_id]
             self._part(room, removable, f"You have been removed by {username}", username)
+
+    def _check_join(self, room: AbstractRoom) -> None:
+        """Refuse a user who may not come in by themselves.
+
+        Raises:
+            Invalid: nobody may.
+            NotFound: the same, with `HIDE_FORBIDDEN`, for who is not in the room.
+        """
+        try:
+            room.rules.check_join(room)
+        except Invalid:
+            if chat_settings.HIDE_FORBIDDEN and not self.as_system:
+                mine = Membership.objects.primary(room_id=room.pk, user_id=self.user_id)
+                if not mine.exists():
+                    raise NotFound("There is no such room.") from None
+            raise
 
     def _part(self, room: Any, user_ids: list[Any], goodbye: str, removed_by: str) -> None:
         """End memberships of a locked room and tell everybody what that means for them."""
@@ -148,7 +168,7 @@ class MemberOperations(QuotaOperations):
             room_id: the room.
             leaders: what the leaders are called: `admins` or `moderators`.
             user_ids: users who are no members are skipped, and so is the creator.
-            lead: whether they lead from now on.
+            lead: whether they lead from now on. A deactivated account cannot.
 
         Raises:
             NotFound: there is no such room or user.
@@ -156,7 +176,7 @@ class MemberOperations(QuotaOperations):
             Invalid: the room's type has no such leaders.
         """
         with streams.transaction() as outbox:
-            users = self.find_users("users", user_ids)
+            users = self.find_users("users", user_ids, room_id=room_id, inactive=not lead)
             room = self.find_room(room_id, lock=True)
             self.check_modify(room)
             if room.rules.leaders != leaders:
@@ -177,7 +197,7 @@ class MemberOperations(QuotaOperations):
             room_id: the room.
             user_ids: users who are no members are skipped, and so is the creator.
             codenames: permissions that the room's type knows.
-            hold: whether they hold them from now on.
+            hold: whether they hold them from now on. A deactivated account cannot.
 
         Raises:
             NotFound: there is no such room or user.
@@ -185,7 +205,7 @@ class MemberOperations(QuotaOperations):
             Invalid: the type has no such permission.
         """
         with streams.transaction() as outbox:
-            users = self.find_users("users", user_ids)
+            users = self.find_users("users", user_ids, room_id=room_id, inactive=not hold)
             room = self.find_room(room_id, lock=True)
             self.check_modify(room)
             codenames = list(codenames)

@@ -38,6 +38,7 @@ from ..models import (
     ClientMessage,
     get_model,
 )
+from ..models.accounts import as_shown
 from ..models.deletions import told_by_operation
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
@@ -116,17 +117,24 @@ class MessageOperations(Operations):
                 room, found = self.find_place(
                     room_id, lock=True, ahead=lambda: seen.append(outbox.carrier.ahead(*look))
                 )
+            hides = chat_settings.HIDE_FORBIDDEN
+            if hides:
+                # Before what is quoted is looked for: an error of that would tell of the room.
+                membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
-            membership = self.admit(room, found, self.permissions.can_send_as_outsider)
+            quoted_rooms = {quoted.room_id for quoted in (parent, forwarded) if quoted} - {room.pk}
+            if hides:
+                self.check_member_of(quoted_rooms)
+            else:
+                membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             if client_id is not None and seen[0].rows():
                 repeat = self._find_repeat(client_id, room)
                 if repeat is not None:
                     return repeat
             if not self.permissions.can_send(membership):
                 raise PermissionDenied("You may not send messages in this room.")
-            self.check_member_of(
-                {quoted.room_id for quoted in (parent, forwarded) if quoted is not None} - {room.pk}
-            )
+            if not hides:
+                self.check_member_of(quoted_rooms)
             self._check_quoted(parent, forwarded)
             limit = chat_settings.MAX_MEDIA_ITEMS
             if limit is not None and len(media) > limit:
@@ -369,7 +377,7 @@ class MessageOperations(Operations):
         if seen is None:
             return None
         messages = primary(get_model("Message").objects).filter(pk=seen.message)
-        original = messages.select_related("sender").first()
+        original = as_shown(messages.select_related("sender"), "sender").first()
         if original is None:
             raise NotFound("The message that was sent with this client_id is deleted.")
         self.check_member_of({original.room_id} - {room.pk})

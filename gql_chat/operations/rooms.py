@@ -27,6 +27,7 @@ from ..events import (
 )
 from ..json_values import find_problem
 from ..models import AbstractRoom, Membership, get_model
+from ..models.accounts import as_shown, shown_version
 from ..models.links import LINK_LENGTH, check_link
 from ..models.relations import load_messages, load_rooms, members_of
 from ..models.rules import (
@@ -64,7 +65,7 @@ def _select_listed_rooms(user_id: Any) -> Any:
         .values("count")
     )
     mine = FilteredRelation("memberships", condition=Q(memberships__user_id=user_id))
-    return (
+    rooms = (
         get_model("Room")
         .objects.annotate(mine=mine)
         .filter(mine__isnull=False)
@@ -72,18 +73,20 @@ def _select_listed_rooms(user_id: Any) -> Any:
         .select_related("creator")
         .order_by("-last_activity", "-created_at")
     )
+    return as_shown(rooms, "creator")
 
 
 _listed_rooms: Statement[Any] = Statement(
-    _select_listed_rooms, lambda: [One(get_user_model()._meta.pk)]
+    _select_listed_rooms, lambda: [One(get_user_model()._meta.pk)], shown_version
 )
 _peers: Statement[Membership] = Statement(
     lambda room_ids, user_id: (
-        Membership.objects.select_related("user")
+        as_shown(Membership.objects.select_related("user"), "user")
         .filter(Among(F("room_id"), room_ids))
         .exclude(user_id=user_id)
     ),
     lambda: [Many(get_model("Room")._meta.pk), One(get_user_model()._meta.pk)],
+    shown_version,
 )
 
 
@@ -148,6 +151,7 @@ class RoomOperations(QuotaOperations):
 
         Raises:
             NotFound: a user does not exist.
+            PermissionDenied: the user may not add one of them, or write to them first.
             Invalid: a field is wrong, or the room would be too full.
             Conflict: the two users have a one-to-one chat; the detail names its `room_id`.
         """
@@ -163,11 +167,12 @@ class RoomOperations(QuotaOperations):
                 del text["name"]
             if not rules.paired:  # such a chat has no text of its own
                 text = self._check_known(text, tuple(text))
-            users = self.find_users(rules.members, members)
-            user = self.user
             problem = None if preferences is None else find_problem(preferences)
             if problem is not None:
                 raise Invalid({"extra_fields.property.preferences": problem})
+            users = self.find_users(rules.members, members, contact=True)
+            user = self.user
+            self.check_contact(users)
             if rules.paired:
                 room = self._pair_up(model, users)
                 # Two who have a chat are told so, however many rooms they are in.

@@ -19,14 +19,20 @@ from .parts import is_brought, parts
 from .room_types import load_room_types
 from .scalars import SCALARS
 from .subscriptions import Subscription
+from .users import is_shown
 
 
 class ChatSchema(strawberry.Schema):
-    """The schema of the nouns that the chat has."""
+    """The schema of the nouns that the chat has, and of what the settings show."""
 
     def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
-        """Return the fields of a type, without those that a noun brings which the chat has not."""
-        return [field for field in super().get_fields(type_definition) if is_brought(field)]
+        """Return the fields of a type.
+
+        Those are left out that a noun brings which the chat has not, and those of users that the
+        settings do not show.
+        """
+        fields = super().get_fields(type_definition)
+        return [field for field in fields if is_brought(field) and is_shown(field)]
 
 
 SchemaT = TypeVar("SchemaT", bound=ChatSchema)
@@ -75,6 +81,8 @@ def build_schema(
         extensions: classes or factories of schema extensions.
         more: Strawberry types with queries beside those of the nouns.
     """
+    # Raises what is wrong with it: a type that is built would hide that behind an error of its own.
+    chat_settings.shows_of_users("id")
     serializers.install()
     handler = chat_settings.load("EVENT_HANDLER_CLASS")
     queries = [each for part in parts() for each in part.queries]

@@ -310,7 +310,8 @@ class _Wanted:
 
     def user_key(self, name: str) -> Any:
         """Return the primary key of a user who is named; raises where there is none."""
-        (key,) = self._handler.find_users(f"filters.{name}", [self.given(name)])
+        named = [self.given(name)]
+        (key,) = self._handler.find_users(f"filters.{name}", named, inactive=True)
         return key
 
     def of(self, model: Any) -> QuerySet[Any]:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import strawberry
+from strawberry.types.field import StrawberryField
 
+from ..conf import chat_settings
 from ..models import AbstractMessage, AbstractRoom, Membership
-from ..models.accounts import nobody
+from ..models.accounts import OF_USERS, nobody
 from ..models.relations import members_of
 from ..prepared.fields import derived
 from .references import UserRef
@@ -23,7 +25,17 @@ def _email(root: Any) -> str:
 
 def _text(name: str) -> Any:
     """Return a field for an attribute that a project's user model may not have."""
-    return derived(lambda root: getattr(root, name, None) or "")
+    return derived(lambda root: getattr(root, name, None) or "", metadata={OF_USERS: name})
+
+
+def is_shown(field: StrawberryField) -> bool:
+    """Tell whether the settings show a field. All are shown but those of users that they leave out.
+
+    Raises:
+        ImproperlyConfigured: `USER_FIELDS` is wrong.
+    """
+    name = field.metadata.get(OF_USERS)
+    return name is None or chat_settings.shows_of_users(name)
 
 
 @strawberry.type
@@ -32,11 +44,17 @@ class User:
 
     `username` is what the user model's `USERNAME_FIELD` holds. A text that the model does not
     have is empty, so frames have one shape whatever the model.
+
+    Attributes:
+        reads: the columns that fields of the type read besides those of the same name. A type of a
+            project's that names none reads all (`models.accounts.hidden_columns`).
     """
+
+    reads = ()
 
     id: UserID = derived(lambda root: root.pk)
     username: str = derived(_username)
-    email: str = derived(_email)
+    email: str = derived(_email, metadata={OF_USERS: "email"})
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")
 

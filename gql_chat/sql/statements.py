@@ -5,7 +5,9 @@ need to answer what every event asks. So the SQL is kept. Only its values change
 
 The contract: the queryset depends on nothing but its placeholders. It is built once, by a function
 of the placeholders, which stand for values and never for parts of the SQL. No clock, no setting, no
-context variable may have a part in it.
+context variable may have a part in it. One thing may that seldom changes, such as the settings: a
+statement is given a function that returns its version (`depends_on`), and is built anew for another
+one.
 
 The contract is refused where it does not hold: a manager of a project's may compute, by the time,
 the tenant of the request or a language. Where one of the managers that the queryset went through is
@@ -29,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -184,6 +186,10 @@ Given = Callable[[], list["One | Many"]]
 """Says what values a statement takes. A function, since models may not be loaded yet."""
 
 
+Version = Callable[[], Any]
+"""Returns the version of what a statement depends on."""
+
+
 @dataclass(slots=True)
 class _Kept:
     """A query that is compiled for one database, whichever thread's connection to it is used.
@@ -201,44 +207,68 @@ class _Kept:
     given: list[tuple[int, int]]
 
 
+@dataclass(slots=True)
+class _Made:
+    """A query that is built, and what is kept of it.
+
+    Threads that use it while it is built anew go on with what they have.
+
+    Attributes:
+        version: that of what it depends on.
+        query: the query.
+        is_kept: whether its SQL may be kept.
+        by_alias: what is kept for each database.
+    """
+
+    version: Any
+    query: Any
+    is_kept: bool
+    by_alias: dict[str, _Kept] = field(default_factory=dict)
+
+
 class _Prepared:
     """What reading and writing statements have in common.
 
     Args:
         build: takes a placeholder for each value and returns the query.
         given: what the values are.
+        depends_on: returns the version of what the query depends on besides; None for nothing.
     """
 
-    def __init__(self, build: Callable[..., Any], given: Given) -> None:
+    def __init__(
+        self, build: Callable[..., Any], given: Given, depends_on: Version | None = None
+    ) -> None:
         self._build = build
         self._get_given = given
+        self._depends_on = depends_on
         self._given: list[One | Many] = []
-        self._kept: dict[str, _Kept] = {}
-        self._query: Any = None
-        self._is_kept = False
+        self._made: _Made | None = None
 
     def _find(self) -> tuple[Any, _Kept] | None:
         """Return the connection and the query for its database; None where it is not kept."""
-        if self._query is None:
+        made = self._made
+        if made is None or (self._depends_on is not None and made.version != self._depends_on()):
+            # The version first: what changes meanwhile is noticed the next time.
+            version = None if self._depends_on is None else self._depends_on()
             self._given = self._get_given()
             query = self._make_query()
-            self._is_kept = asks_only_plain(query)
-            self._query = query
-        if not self._is_kept:
+            made = self._made = _Made(version, query, asks_only_plain(query))
+        if not made.is_kept:
             return None
         # A router is asked each time: it may answer by what it finds around it.
-        connection = connections[router.db_for_write(self._query.model)]
-        kept = self._kept.get(connection.alias)
+        connection = connections[router.db_for_write(made.query.model)]
+        kept = made.by_alias.get(connection.alias)
         if kept is None:
-            kept = self._kept[connection.alias] = self._compile(connection)
+            kept = made.by_alias[connection.alias] = self._compile(made.query, connection)
         return connection, kept
 
     def _make_query(self) -> Any:
         numbered = enumerate(self._given)
         return self._build(*(Placeholder(number, given.field) for number, given in numbered))
 
-    def _compile(self, connection: Any) -> _Kept:
-        compiler: Any = self._query.clone().get_compiler(connection=connection)
+    @staticmethod
+    def _compile(query: Any, connection: Any) -> _Kept:
+        compiler: Any = query.clone().get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         given = [
             (place, parameter.number)
@@ -282,10 +312,16 @@ class Statement(_Prepared, Generic[ModelT]):
         build: takes the placeholders and returns the queryset, which depends on nothing else. All
             models are loaded when it is called.
         given: returns what each placeholder stands for, in the same order.
+        depends_on: returns the version of what the queryset depends on besides; None for nothing.
     """
 
-    def __init__(self, build: Callable[..., models.QuerySet[ModelT]], given: Given) -> None:
-        super().__init__(self._build_query, given)
+    def __init__(
+        self,
+        build: Callable[..., models.QuerySet[ModelT]],
+        given: Given,
+        depends_on: Version | None = None,
+    ) -> None:
+        super().__init__(self._build_query, given, depends_on)
         self._select = build
         self._queryset: Any = None
 
@@ -350,9 +386,9 @@ class Statement(_Prepared, Generic[ModelT]):
         rows.query.get_compiler = lambda *_args, **_options: compiler
         return list(rows)
 
-    def make_of(self, connection: Any, found: list[Any]) -> list[ModelT]:
-        """Have Django make instances, or tuples, of rows that were fetched by its SQL."""
-        compiler = copy(self._kept[connection.alias].compiler)
+    def make_of(self, connection: Any, kept: _Kept, found: list[Any]) -> list[ModelT]:
+        """Have Django make instances, or tuples, of rows that were fetched by kept SQL."""
+        compiler = copy(kept.compiler)
         compiler.connection = connection
         compiler.execute_sql = lambda *_args, **_options: [found]
         return self._make(compiler)
@@ -421,15 +457,22 @@ def all_together(*asked: tuple[Statement[Any], Any]) -> list[list[Any]]:
         or not can_send_several(connection)
     ):
         return [statement.all(value) for statement, value in asked]
-    rows = fetch_together(connection, [statement.text(value) for statement, value in asked])
+    kept = [each[1] for each in found if each is not None]
+    texts = [
+        (each.sql, statement._prepare(connection, each, (value,)))
+        for (statement, value), each in zip(asked, kept, strict=True)
+    ]
+    rows = fetch_together(connection, texts)
     return [
-        statement.make_of(connection, each)
-        for (statement, _), each in zip(asked, rows, strict=True)
+        statement.make_of(connection, each, fetched)
+        for (statement, _), each, fetched in zip(asked, kept, rows, strict=True)
     ]
 
 
 def find_by(
-    get_queryset: Callable[[], models.QuerySet[ModelT]], *columns: str
+    get_queryset: Callable[[], models.QuerySet[ModelT]],
+    *columns: str,
+    depends_on: Version | None = None,
 ) -> Statement[ModelT]:
     """Return the statement that finds rows by the values of columns, named by `attname`."""
 
@@ -439,14 +482,17 @@ def find_by(
     def given() -> list[One | Many]:
         return [One(get_queryset().model._meta.get_field(column)) for column in columns]
 
-    return Statement(build, given)
+    return Statement(build, given, depends_on)
 
 
 def find_among(
-    get_queryset: Callable[[], models.QuerySet[ModelT]], column: str
+    get_queryset: Callable[[], models.QuerySet[ModelT]],
+    column: str,
+    depends_on: Version | None = None,
 ) -> Statement[ModelT]:
     """Return the statement that finds the rows which have one of the values in a column."""
     return Statement(
         lambda values: get_queryset().filter(Among(models.F(column), values)),
         lambda: [Many(get_queryset().model._meta.get_field(column))],
+        depends_on,
     )

@@ -38,22 +38,6 @@ from tests.wire.rooms import (
     say,
 )
 
-
-@pytest.fixture
-def chat_with() -> Iterator[Callable[..., None]]:
-    """Overrides settings of chat until the test ends: the shared server follows."""
-    entered: list[override_settings] = []
-
-    def override(**values: Any) -> None:
-        settings = override_settings(REALTIME_CHAT_MESSAGING=values)
-        settings.enable()
-        entered.append(settings)
-
-    yield override
-    for settings in reversed(entered):
-        settings.disable()
-
-
 # Operations
 
 

@@ -19,8 +19,8 @@ MakeGroup = Callable[..., GroupChat]
 
 @pytest.fixture
 def staff(users: Users) -> AbstractUser:
-    """Somebody of the staff."""
-    return users("staff", is_staff=True)
+    """Somebody of the staff who may view rooms and messages."""
+    return users.viewer()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ TwoProcesses = tuple[ChatProcess, ChatProcess]
 
 
 def prepare(orm: Orm, users: Users) -> tuple[AbstractUser, str, GroupChat]:
-    staff = users("staff", is_staff=True)
+    staff = users.viewer()
     return staff, sign_in(orm, staff), orm(GroupChat.objects.create, name="group", creator=staff)
 
 

@@ -117,7 +117,7 @@ def refusal(document: Document, filters: Any, user: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def staff(alice: Any) -> Any:
-    alice.is_staff = True
+    alice.is_superuser = True
     alice.save()
     Session.objects.create(user=alice, channel_name="one")
     return alice
