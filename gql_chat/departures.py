@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import router
 
 from .events import (
+    BY_SYSTEM,
     MembersRemoved,
     MessagesDeleted,
     RoomDeleted,
@@ -25,9 +26,6 @@ from .streams import Outbox
 
 GOODBYE = "You have been removed"
 """The text for a user whom no member removed."""
-
-BY_SYSTEM = "system"
-"""The name in `removed_by` if no member removed the user."""
 
 _MESSAGES_AT_ONCE = 500
 """How many messages a frame names at most."""

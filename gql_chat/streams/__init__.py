@@ -19,6 +19,7 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
+from .erasure import Told, erase_edited, erase_messages, erase_room, erase_told, find_told
 from .log import heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
@@ -33,6 +34,8 @@ from .publishing import (
     touch,
     unsubscribe,
 )
+from .quotes import withhold_quotes
+from .shown import blank_with
 from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
 
 __all__ = [
@@ -46,11 +49,18 @@ __all__ = [
     "Outbox",
     "Position",
     "Positions",
+    "Told",
     "announce",
+    "blank_with",
     "capture",
     "commit_together",
     "current",
+    "erase_edited",
+    "erase_messages",
+    "erase_room",
+    "erase_told",
     "find_joined",
+    "find_told",
     "group_name",
     "heads",
     "hold",
@@ -80,5 +90,6 @@ __all__ = [
     "unsubscribe",
     "user_stream",
     "weigh_missed",
+    "withhold_quotes",
     "writing",
 ]
