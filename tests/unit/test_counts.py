@@ -94,12 +94,14 @@ WITHOUT_PLACE = {
 NOTED = {case for case in QUERIES if case.startswith(("message.re", "message.modify update"))}
 
 
+def _is_postgres() -> bool:
+    return connection.vendor == "postgresql"
+
+
 def expected(case: str) -> int:
     locks = connection.features.has_select_for_update
-    # PostgreSQL counts the place up, logs the event there, and notes what it shows in one statement.
-    at_once = (case not in WITHOUT_PLACE) + (case in NOTED)
-    if connection.vendor != "postgresql":
-        at_once = 0
+    # PostgreSQL counts the place up, logs the event there, and notes what it shows, all in one.
+    at_once = (case not in WITHOUT_PLACE) + (case in NOTED) if _is_postgres() else 0
     return QUERIES[case] - (case in AT_ONCE and not locks) - at_once
 
 
