@@ -103,7 +103,7 @@ class Resumption:
                 if after < seq:
                     ranges[name] = (after, seq)
         chosen = _choose(ranges)
-        envelopes = streams.missed(chosen)
+        envelopes = streams.withhold_quotes(user_id, streams.missed(chosen))
         counts = Counter(envelope.stream for envelope in envelopes)
         whole = {name for name, (after, until) in chosen.items() if counts[name] == until - after}
         for name in ranges.keys() - whole:

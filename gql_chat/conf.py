@@ -29,6 +29,8 @@ from .setting import (
     declared,
     flag,
     limit,
+    names,
+    one_of,
     seconds,
     seconds_or_none,
 )
@@ -77,7 +79,17 @@ USER_FIELDS = ("id", "username", "email", "first_name", "last_name")
 NEEDED_USER_FIELDS = frozenset({"id", "username"})
 """Without these a client cannot tell who wrote a message."""
 
-SCHEMA_SETTINGS = ("EVENT_HANDLER_CLASS", "EVENT_MAPPER", "MODELS", "SERIALIZERS", "USER_FIELDS")
+FEATURES = ("erasure",)
+"""The names of the features beyond the documented protocol; a project may leave some out."""
+
+SCHEMA_SETTINGS = (
+    "EVENT_HANDLER_CLASS",
+    "EVENT_MAPPER",
+    "FEATURES",
+    "MODELS",
+    "SERIALIZERS",
+    "USER_FIELDS",
+)
 """The schema and its documents are made of these; other settings are read when they are used."""
 
 
@@ -160,6 +172,19 @@ class ChatSettings(Limits):
         False,
         "Rooms, messages and users that somebody may not see are answered like unknown ones: with "
         "4004 [instead of 4002](permissions.md#what-an-error-tells)",
+    )
+    FEATURES = names(
+        FEATURES,
+        "The features beyond the documented protocol: their events, their fields and rights. "
+        "`()` leaves exactly the protocol",
+        shown=f"all: `{FEATURES!r}`",
+    )
+    ERASE_LOG = one_of(
+        "deleted",
+        'What goes out of the [event log](erasure.md): `"deleted"`, what is deleted; `"edited"`, '
+        "what a message said before an edit as well; None, nothing. Needs the feature `erasure`",
+        "edited",
+        None,
     )
 
     MAX_MESSAGE_LENGTH = limit(

@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import router
 
 from .events import (
+    BY_SYSTEM,
     MembersRemoved,
     MessagesDeleted,
     RoomDeleted,
@@ -29,9 +30,6 @@ from .streams import Outbox
 
 GOODBYE = "You have been removed"
 """The text for a user whom no member removed."""
-
-BY_SYSTEM = "system"
-"""The name in `removed_by` if no member removed the user."""
 
 DELETE = "delete"
 """The fate of messages that go with their sender's account; see `UserErased.messages`."""

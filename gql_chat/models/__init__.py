@@ -13,6 +13,7 @@ from .messages import (
     ClientMessage,
     Delivery,
     Message,
+    MessageCopy,
     MessageMediaAsset,
 )
 from .notifications import (
@@ -41,7 +42,7 @@ from .rooms import (
     RoomProperty,
 )
 from .sessions import AbstractSession, Session
-from .streams import StreamEvent, UserStream
+from .streams import EventSubject, StreamEvent, UserStream
 
 if not _is_swapped("Room"):
     from .rooms import Channel, GroupChat, OneToOneChat
@@ -64,11 +65,13 @@ __all__ = [
     "ClientMessage",
     "Delivery",
     "Epoch",
+    "EventSubject",
     "GroupChat",
     "GroupChatMixin",
     "Members",
     "Membership",
     "Message",
+    "MessageCopy",
     "MessageMediaAsset",
     "NotificationManager",
     "NotificationType",

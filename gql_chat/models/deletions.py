@@ -32,6 +32,7 @@ class Deletion:
         leading: by room, the users who lead it, with their roles.
         memberships: the memberships that it deletes, by key, until an event announces them.
         messages: the messages that it deletes, likewise: the room's id by the message's.
+        shown: where the event log tells of them and of their replies, until it is erased.
     """
 
     is_told: bool = False
@@ -43,6 +44,7 @@ class Deletion:
     leading: dict[Any, dict[Any, str]] = field(default_factory=dict)
     memberships: dict[Any, Any] = field(default_factory=dict)
     messages: dict[Any, Any] = field(default_factory=dict)
+    shown: list[Any] = field(default_factory=list)
 
     def take_memberships(self) -> list[Any]:
         """Return the memberships that no event has announced, and forget them."""
@@ -54,6 +56,12 @@ class Deletion:
         """Return the messages that no event has announced, and forget them."""
         taken = dict(self.messages)
         self.messages.clear()
+        return taken
+
+    def take_shown(self) -> list[Any]:
+        """Return where the log tells of the messages that it deletes, and forget that."""
+        taken = list(self.shown)
+        self.shown.clear()
         return taken
 
     def end(self) -> None:

@@ -114,13 +114,14 @@ _messages_with_rooms: Statement[Any] = Statement(
     _message_keys_and_user,
     shown_version,
 )
-_own_memberships: Statement[Any] = Statement(
+own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: as_shown(Membership.objects.select_related("user"), "user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
     ),
     lambda: [One(get_user_model()._meta.pk), Many(Membership._meta.get_field("room_id"))],
     shown_version,
 )
+"""Finds a user's memberships of some rooms."""
 
 
 def primary(manager: Any) -> Any:
@@ -335,7 +336,7 @@ class Operations:
         """Refuse a user who is not in all of these rooms, in which messages stand that it named."""
         if not room_ids or self.as_system:
             return
-        memberships = _own_memberships.all(self.user_id, room_ids)
+        memberships = own_memberships.all(self.user_id, room_ids)
         if len(memberships) < len(room_ids):
             self._refuse_outsider("message")
         self.user = check_active(memberships[0].user)

@@ -212,7 +212,7 @@ class MemberOperations(QuotaOperations):
             if not codenames:
                 raise Invalid({"permission": "Name at least one permission."})
             for codename in codenames:
-                if codename not in room.rules.permissions:
+                if codename not in room.rules.grantable:
                     problem = f"{quote(codename)} is no permission of this room."
                     raise Invalid({"permission": problem})
             load_rooms([room])

@@ -19,6 +19,7 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
+from .erasure import Told, erase_edited, erase_messages, erase_room, erase_told, find_told
 from .log import (
     Range,
     heads,
@@ -44,6 +45,8 @@ from .publishing import (
     touch,
     unsubscribe,
 )
+from .quotes import withhold_quotes
+from .shown import blank_with
 from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
 
 __all__ = [
@@ -58,12 +61,19 @@ __all__ = [
     "Position",
     "Positions",
     "Range",
+    "Told",
     "announce",
+    "blank_with",
     "capture",
     "commit_together",
     "current",
+    "erase_edited",
+    "erase_messages",
     "erase_names",
+    "erase_room",
+    "erase_told",
     "find_joined",
+    "find_told",
     "group_name",
     "heads",
     "hold",
@@ -95,5 +105,6 @@ __all__ = [
     "unsubscribe",
     "user_stream",
     "weigh_missed",
+    "withhold_quotes",
     "writing",
 ]
