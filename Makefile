@@ -46,7 +46,7 @@ exports: $(VENV)/.test ## Write the contracts in docs/schema anew and compile th
 bench: $(VENV)/.test ## Measure beside the floor, the tutorial and a peer (PAIRS=, SCENARIOS=, QUICK=1)
 	@$(RUN) -m benchmarks $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SCENARIOS),--scenarios '$(SCENARIOS)') $(if $(QUICK),--quick)
 
-# What runs is chosen by PAIRS=5, LEVERS=plans,audience and QUICK=1.
+# What runs is chosen by PAIRS=5, LEVERS=plans,carriers and QUICK=1.
 worth: $(VENV)/.test ## Measure what each thing buys that makes the package fast (PAIRS=, LEVERS=, QUICK=1)
 	@$(RUN) -m benchmarks worth $(if $(PAIRS),--pairs $(PAIRS)) $(if $(LEVERS),--levers '$(LEVERS)') $(if $(QUICK),--quick)
 

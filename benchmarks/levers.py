@@ -14,11 +14,11 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from pkgutil import resolve_name
 from typing import Any
 
-from graphql import DocumentNode, GraphQLSchema, execute_sync, get_variable_values
+from graphql import DocumentNode, GraphQLSchema, execute_sync
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 
@@ -110,30 +110,6 @@ class _Executed:
         return result.data
 
 
-def _coerce_plainly(coerce: Callable[..., Any]) -> Callable[..., Any]:
-    """Let graphql-core coerce variables; the package's own way says what is wrong with them."""
-
-    @wraps(coerce)
-    def coerce_plainly(document: Any, variables: dict[str, Any]) -> Any:
-        found = get_variable_values(
-            document.schema, document._operation.variable_definitions or (), variables
-        )
-        return coerce(document, variables) if isinstance(found, list) else found
-
-    return coerce_plainly
-
-
-def _forget_audience(deliver: Callable[..., None]) -> Callable[..., None]:
-    """Let the sockets of a stream be looked up for every frame."""
-
-    @wraps(deliver)
-    def deliver_anew(dispatcher: Any, stream: Any, envelope: Any) -> None:
-        stream.audience = None
-        deliver(dispatcher, stream, envelope)
-
-    return deliver_anew
-
-
 class _Executor:
     """Runs synchronous functions on a `ThreadPoolExecutor`, without gates and shared commits.
 
@@ -194,26 +170,6 @@ LEVERS: dict[str, Lever] = {
         "documents are executed by plans; without them by graphql-core's executor",
         "gql_chat.schema.documents.Planner",
         lambda planner: _Executed,
-    ),
-    "coercion": Lever(
-        "variables are coerced by functions made once; without them by graphql-core",
-        "gql_chat.schema.documents.Document._coerce",
-        _coerce_plainly,
-    ),
-    "conversion": Lever(
-        "inputs convert their values themselves; without that Strawberry does",
-        "gql_chat.schema.build.convert_inputs",
-        lambda convert: lambda schema, package: None,
-    ),
-    "objects-once": Lever(
-        "an object that an answer has twice is completed once",
-        "gql_chat.prepared.plans.once",
-        lambda once: lambda complete: complete,
-    ),
-    "audience": Lever(
-        "the hub keeps the list of a stream's sockets; without it they are looked up each time",
-        "event_bridge.hub.dispatcher.Dispatcher.deliver",
-        _forget_audience,
     ),
     "threads": Lever(
         "database threads of our own, with gates or shared commits; without them one "

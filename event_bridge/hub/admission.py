@@ -76,7 +76,6 @@ class Admission:
                 others.append(position)
             elif user not in stream.users:
                 stream.users[user] = None
-                stream.audience = None
                 names.append(stream.name)
         return others
 

@@ -28,19 +28,16 @@ class Dispatcher:
         """Hand a frame to the subscribers of all who are entitled to a stream's next one."""
         if not stream.users:
             return
-        if stream.audience is None:
-            # Kept: finding hundreds for every frame takes a quarter of the time of writing it.
-            stream.audience = [
-                subscriber
-                for user in stream.users
-                for subscriber in self._subscribers.get(user, ())
-            ]
+        # A list: a subscriber that fails is muted meanwhile.
+        audience = [
+            subscriber for user in stream.users for subscriber in self._subscribers.get(user, ())
+        ]
         try:
             frame = Delivered(envelope)
         except Exception:
             logger.exception("An event cannot be shown: %r", envelope)
             return
-        for subscriber in stream.audience:
+        for subscriber in audience:
             try:
                 subscriber.deliver(frame)
             except Exception as error:

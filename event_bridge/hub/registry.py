@@ -35,7 +35,6 @@ class Registry:
     def add(self, subscriber: Subscriber) -> None:
         """Take in a subscriber."""
         self.subscribers[subscriber.user_key].add(subscriber)
-        self.forget_audiences(subscriber.user_key)
 
     def remove(self, subscriber: Subscriber) -> None:
         """Forget a subscriber, and with a user's last one what the user hears."""
@@ -45,7 +44,6 @@ class Registry:
             return
         subscribers.discard(subscriber)
         if subscribers:
-            self.forget_audiences(user)
             return
         del self.subscribers[user]
         for name in self.streams_of.pop(user, ()):
@@ -57,7 +55,6 @@ class Registry:
     def mute(self, subscriber: Subscriber) -> None:
         """Deliver nothing more to a subscriber. It is here until it is removed."""
         self.subscribers.get(subscriber.user_key, set()).discard(subscriber)
-        self.forget_audiences(subscriber.user_key)
 
     def open(self, name: str, position: int) -> Stream:
         """Return a new stream at a position."""
@@ -94,12 +91,6 @@ class Registry:
         if stream.includes(user):
             stream.drop(user)
             self.streams_of[user].remove(stream.name)
-
-    def forget_audiences(self, user: str) -> None:
-        """Let the audiences of a user's streams be looked up anew."""
-        for name in self.streams_of.get(user, ()):
-            if stream := self.streams.get(name):
-                stream.audience = None
 
     def positions(self, user: str) -> dict[str, int]:
         """Return the sequence number up to which a user has been given each stream."""

@@ -8,8 +8,6 @@ from types import MappingProxyType
 
 from gql_chat.streams import Envelope
 
-from ..delivery import Subscriber
-
 
 @dataclass(slots=True, eq=False)
 class Late:
@@ -46,7 +44,6 @@ class Stream:
         settled: the sequence number up to which the last read of the members is the truth.
         asked: the users whom that read asked for, while `settled` is ahead of `position`. For
             them the read counts for more than the frames up to `settled`.
-        audience: the subscribers of `users`, kept from one frame to the next; None after a change.
     """
 
     name: str
@@ -58,7 +55,6 @@ class Stream:
     catching_up: bool = False
     settled: int = 0
     asked: frozenset[str] = frozenset()
-    audience: list[Subscriber] | None = None
 
     def includes(self, user: str) -> bool:
         """Tell whether a user hears the stream, now or soon."""
@@ -82,7 +78,6 @@ class Stream:
     def add(self, user: str) -> None:
         """Entitle a user to the next frame."""
         self.users[user] = None
-        self.audience = None
 
     def add_later(self, user: str, seq: int) -> None:
         """Entitle a user from a sequence number on that the stream has not reached yet."""
@@ -114,7 +109,6 @@ class Stream:
     def drop(self, user: str) -> None:
         """End what a user is entitled to."""
         self.users.pop(user, None)
-        self.audience = None
         if user in self.entering:
             self.entering = {
                 one: seq for one, seq in self.entering.items() if one != user
@@ -125,7 +119,7 @@ class Stream:
     def clear(self) -> None:
         """End what everybody is entitled to."""
         self.users.clear()
-        self.entering, self.late, self.early, self.audience = _NOBODY, _NONE_LATE, None, None
+        self.entering, self.late, self.early = _NOBODY, _NONE_LATE, None
 
     def skip_to(self, position: int) -> None:
         """Move the position on without the frames up to it, which the log has no more."""

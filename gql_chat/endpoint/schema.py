@@ -18,6 +18,7 @@ from strawberry.types.graphql import OperationType
 from .. import rates, streams
 from ..conf import SETTING, building, chat_settings
 from ..errors import ChatError, Invalid, excerpt
+from ..prepared.counts import count_arguments
 from ..schema import Context
 from ..schema.build import ChatSchema, build_whole_schema
 from ..schema.stored import StoredFields
@@ -47,7 +48,9 @@ def get_schema() -> EndpointSchema:
     The limits are parts of the schema, so it is built again when the settings change.
     """
     with building:
-        return build_whole_schema(EndpointSchema, [*limits.extensions(), StoredFields])
+        schema = build_whole_schema(EndpointSchema, [*limits.extensions(), StoredFields])
+        count_arguments(schema._schema)
+        return schema
 
 
 class EndpointSchema(ChatSchema):

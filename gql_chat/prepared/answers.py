@@ -11,8 +11,6 @@ from graphql import (
     GraphQLField,
     Undefined,
     default_field_resolver,
-    get_nullable_type,
-    is_leaf_type,
 )
 from graphql.execution import get_argument_values
 from strawberry.types.field import StrawberryField
@@ -37,15 +35,6 @@ def find_reader(found: GraphQLField) -> Callable[[Any], Any] | None:
     if definition.default_resolver is getattr:
         return attrgetter(definition.python_name)
     return None
-
-
-def is_read_leaf(found: GraphQLField | None) -> bool:
-    """Tell whether a field is a leaf that is read off the object."""
-    return (
-        found is not None
-        and is_leaf_type(get_nullable_type(found.type))
-        and find_reader(found) is not None
-    )
 
 
 def answer_optional(

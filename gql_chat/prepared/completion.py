@@ -63,21 +63,3 @@ def _iterable(values: Any, where: str) -> Iterable[Any]:
         raise TypeError(f"{where} returned {type(values).__name__!r}, which is no list.")
     found: Iterable[Any] = values
     return found
-
-
-def once(complete: Complete) -> Complete:
-    """Return what completes an object once, however often it stands in an answer.
-
-    A user who wrote a page of messages does. What is read off an object is the same in all places.
-    """
-    key = id(complete)
-
-    def complete_once(value: Any, scope: Scope) -> Any:
-        place = key, id(value)
-        known = scope.completed.get(place)
-        if known is None:
-            # The object stays as long as its key is known.
-            known = scope.completed[place] = value, complete(value, scope)
-        return known[1]
-
-    return complete_once

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 from graphql import (
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLList,
+    GraphQLSchema,
     get_named_type,
     get_nullable_type,
 )
@@ -38,6 +40,11 @@ class Counts:
         inputs = isinstance(named, GraphQLInputObjectType) and not _is_list(kind)
         self._lists = list(_find(named, ())) if inputs else []
 
+    @property
+    def has_lists(self) -> bool:
+        """Whether there are any."""
+        return bool(self._lists)
+
     def check(self, value: Any) -> None:
         """Refuse a value that holds a list which is too long; what else is wrong is not judged.
 
@@ -52,6 +59,29 @@ class Counts:
                 limit = get_limit()
                 if limit is not None and len(found) > limit:
                     raise Invalid({".".join(path): f"At most {limit} items are allowed."})
+
+
+def count_arguments(schema: GraphQLSchema) -> None:
+    """Let the queries and mutations of a schema refuse arguments with lists that are too long.
+
+    A prepared document counts its variables itself. This is for documents that come from outside.
+    """
+    for root in (schema.query_type, schema.mutation_type):
+        for field in root.fields.values() if root is not None else ():
+            counts = {name: Counts(argument.type) for name, argument in field.args.items()}
+            found = {name: each for name, each in counts.items() if each.has_lists}
+            if found and field.resolve is not None:
+                field.resolve = _counting(field.resolve, found)
+
+
+def _counting(resolve: Callable[..., Any], counts: dict[str, Counts]) -> Callable[..., Any]:
+    @wraps(resolve)
+    def count_and_resolve(root: Any, info: Any, **arguments: Any) -> Any:
+        for name, each in counts.items():
+            each.check(arguments.get(name))
+        return resolve(root, info, **arguments)
+
+    return count_and_resolve
 
 
 def _find(

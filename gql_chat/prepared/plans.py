@@ -33,11 +33,9 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     OperationDefinitionNode,
-    OperationType,
     SelectionSetNode,
     default_type_resolver,
     is_leaf_type,
-    print_ast,
 )
 from graphql.pyutils import Path
 
@@ -46,11 +44,10 @@ from .answers import (
     answer_optional,
     answer_required,
     find_reader,
-    is_read_leaf,
     resolver,
 )
 from .collection import Collection, Nodes, selections
-from .completion import each_optional, each_required, nullable, once, required
+from .completion import each_optional, each_required, nullable, required
 from .errors import Unplannable, no_type
 from .leaves import leaf, required_leaf
 from .results import is_awaitable, is_unsettled, settle, synchronous
@@ -83,14 +80,12 @@ class Planner:
             for directive in node.directives or ():
                 raise Unplannable(f"@{directive.name.value} cannot be prepared.", directive)
         self._collection = Collection(schema, self._fragments)
-        self._planned: dict[tuple[str, ...], Complete] = {}
 
     def plan(self) -> Complete:
         """Return what makes the operation's answer out of its root value."""
         root = self._schema.get_root_type(self._operation.operation)
         assert root is not None
-        is_serial = self._operation.operation is OperationType.MUTATION
-        return self._object(root, [self._operation.selection_set], is_serial=is_serial)
+        return self._object(root, [self._operation.selection_set])
 
     def plan_type(self, name: str) -> Complete:
         """Return what makes the answer out of a value of a root field that is of this type.
@@ -131,30 +126,9 @@ class Planner:
             kind, synchronous(kind.is_type_of, f"{kind.name}.is_type_of"), complete, info
         )
 
-    def _object(
-        self,
-        kind: GraphQLObjectType,
-        selections: list[SelectionSetNode],
-        *,
-        is_serial: bool = False,
-    ) -> Complete:
-        found = self._collection.collect(kind, selections)
-        fields = [kind.fields.get(nodes[0].name.value) for nodes in found.values()]
-        if len(found) > 1 and all(map(is_read_leaf, fields)):
-            return self._leaves(kind, found)
-        return self._fields(kind, found, is_serial=is_serial)
-
-    def _leaves(self, kind: GraphQLObjectType, found: dict[str, Nodes]) -> Complete:
-        """Return what completes an object of leaves: one for all places that select the same."""
-        texts = kind.name, *(print_ast(nodes[0]) for nodes in found.values())
-        if texts not in self._planned:
-            self._planned[texts] = once(self._fields(kind, found))
-        return self._planned[texts]
-
-    def _fields(
-        self, kind: GraphQLObjectType, found: dict[str, Nodes], *, is_serial: bool = False
-    ) -> Complete:
+    def _object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> Complete:
         """Return what completes an object by its fields, one after the other."""
+        found = self._collection.collect(kind, selections)
         fields = [(key, self._field(kind, key, nodes)) for key, nodes in found.items()]
 
         def complete(value: Any, scope: Scope) -> dict[str, Any]:
@@ -163,15 +137,7 @@ class Planner:
                 completed[name] = answer(value, scope)
             return completed
 
-        def complete_serially(value: Any, scope: Scope) -> dict[str, Any]:
-            completed = {}
-            for name, answer in fields:
-                completed[name] = answer(value, scope)
-                # The next field may change what was read.
-                scope.completed.clear()
-            return completed
-
-        return complete_serially if is_serial else complete
+        return complete
 
     def _each(self, kind: GraphQLOutputType, nodes: Nodes, info: Info) -> Complete:
         """Return what completes a list of values of a type."""

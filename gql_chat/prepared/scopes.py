@@ -25,14 +25,11 @@ class Scope:
         root: the value that the operation starts from.
         context: what resolvers find in `info.context`.
         variables: the coerced variables, as graphql-core returns them.
-        completed: the objects that were completed once for all places, with their answers, by
-            the plan's key and the object's.
     """
 
     root: Any
     context: Any
     variables: Any
-    completed: dict[tuple[int, int], tuple[Any, Any]] = field(default_factory=dict)
     _infos: dict[int, Info] = field(default_factory=dict)
 
     def complete(self, info: Info) -> Info:

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import strawberry
 from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from ..conf import chat_settings, per_settings
-from ..prepared.conversion import SchemaConfig, convert_inputs
 from . import serializers
 from .descriptions import describe
 from .parts import is_brought, parts
@@ -93,8 +93,7 @@ def build_schema(
         subscription=Subscription,
         types=load_room_types(),
         extensions=extensions,
-        config=SchemaConfig(auto_camel_case=False, scalar_map=SCALARS),
+        config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
     )
     describe(schema._schema)
-    convert_inputs(schema._schema, "gql_chat")
     return schema

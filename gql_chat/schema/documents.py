@@ -25,11 +25,10 @@ from graphql.execution.get_variable_signature import (
     GraphQLVariableSignature,
     get_variable_signature,
 )
-from graphql.execution.values import VariableValues, VariableValueSource
+from graphql.execution.values import VariableValues
 
 from .. import streams
 from ..errors import Invalid
-from ..prepared.coercion import coercer
 from ..prepared.counts import Counts
 from ..prepared.plans import Planner
 from ..prepared.scopes import Scope
@@ -79,7 +78,7 @@ class Document:
             cast(GraphQLVariableSignature, get_variable_signature(schema, definition))
             for definition in self._operation.variable_definitions or ()
         ]
-        self._variables = [(signature, coercer(signature.type)) for signature in signatures]
+        self._signatures = signatures
         self._counts = [(signature.name, Counts(signature.type)) for signature in signatures]
         self.writes = self._operation.operation is OperationType.MUTATION
         self._planner = Planner(schema, self.node)
@@ -110,31 +109,20 @@ class Document:
         Raises:
             Invalid: one has the wrong type.
         """
-        sources, coerced = {}, {}
-        for signature, coerce in self._variables:
-            value = variables.get(signature.name, Undefined)
-            fit = Undefined if value is Undefined else coerce(value)
-            if fit is Undefined:
-                return self._judge(variables)
-            sources[signature.name] = VariableValueSource(signature, value)
-            coerced[signature.name] = fit
-        return VariableValues(sources, coerced)
-
-    def _judge(self, variables: dict[str, Any]) -> VariableValues:
-        """Say what is wrong; graphql-core fills in what is only left out."""
         definitions = self._operation.variable_definitions or ()
+        # One error is enough: what is wrong is said by field, below.
+        coerced = get_variable_values(self.schema, definitions, variables, max_errors=1)
+        if not isinstance(coerced, list):
+            return coerced
         problems: dict[str, Any] = {}
-        for definition, (signature, _) in zip(definitions, self._variables, strict=True):
+        for definition, signature in zip(definitions, self._signatures, strict=True):
             value = variables.get(signature.name, Undefined)
             if value is not Undefined or definition.default_value is None:
                 for path, problem in describe(signature.type, value).items():
                     problems.setdefault(path, problem)
         if problems:
             raise Invalid(problems)
-        coerced = get_variable_values(self.schema, definitions, variables)
-        if isinstance(coerced, list):
-            raise coerced[0]
-        return coerced
+        raise coerced[0]
 
     def perform(
         self, variables: dict[str, Any] | None = None, *, context: Any = None

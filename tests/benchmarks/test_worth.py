@@ -33,20 +33,20 @@ def test_the_table_shows_the_levers_that_were_measured() -> None:
     table = worth.worth_table(result("plans", postgres=[1.5, 1.25, 2.0]))
 
     assert f"| `plans`: {LEVERS['plans'].does}. | time | **1.50** (1.25 to 2.00) |" in table
-    assert "`coercion`" not in table
+    assert "`threads`" not in table
     assert worth.VERDICT not in table
 
 
 def test_the_table_says_what_buys_less_than_a_tenth_of_anything() -> None:
-    little = worth.worth_table(result("coercion", postgres=[1.02], sqlite=[1.09]))
-    much = worth.worth_table(result("coercion", postgres=[1.02], sqlite=[1.11]))
+    little = worth.worth_table(result("threads", postgres=[1.02], sqlite=[1.09]))
+    much = worth.worth_table(result("threads", postgres=[1.02], sqlite=[1.11]))
 
     assert worth.VERDICT in little
     assert worth.VERDICT not in much
 
 
 def test_what_is_not_gained_in_every_round_may_be_chance() -> None:
-    by_chance = worth.worth_table(result("coercion", postgres=[0.9, 1.3, 1.2]))
+    by_chance = worth.worth_table(result("threads", postgres=[0.9, 1.3, 1.2]))
 
     assert worth.VERDICT in by_chance
 

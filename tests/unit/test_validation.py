@@ -31,7 +31,7 @@ from gql_chat.prepared.validation import (
     find_problems,
 )
 from gql_chat.schema import Document, get_schema
-from tests.unit.test_coercion import KINDS, fillings
+from tests.unit.inputs import KINDS, fillings
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -1,4 +1,4 @@
-"""Completion: lists, and objects that stand in an answer twice."""
+"""Completion: lists, and objects that are made while they are read."""
 
 from typing import Any
 
@@ -6,35 +6,6 @@ import pytest
 import strawberry
 
 from gql_chat.schema import Document, derived
-
-from .pets import SCHEMA, Mood, Row
-
-
-def test_an_object_of_leaves_is_read_once_however_often_it_stands_in_an_answer() -> None:
-    class Counted(Row):
-        reads = 0
-
-        def __getattribute__(self, name: str) -> Any:
-            if name == "toy":
-                Counted.reads += 1
-            return super().__getattribute__(name)
-
-    kitten = Counted("cat", "Kit", Mood.BAD, toy="ball")
-    root = [Row("cat", "Tom", kittens=(kitten, kitten)), Row("cat", "Tim", kittens=(kitten,))]
-    kittens = "kittens { name mood toy } all: kittens { name mood toy }"
-    document = Document(SCHEMA, f"{{ pets {{ ... on Cat {{ name {kittens} }} }} }}")
-    one, two = [[{"name": "Kit", "mood": "BAD", "toy": "ball"}] * count for count in (1, 2)]
-
-    answer = document.execute(root=root)
-
-    assert answer["pets"] == [
-        {"name": "Tom", "kittens": two, "all": two},
-        {"name": "Tim", "kittens": one, "all": one},
-    ]
-    assert Counted.reads == 1
-    # By one execution, that is.
-    document.execute(root=root)
-    assert Counted.reads == 2
 
 
 def test_objects_that_are_made_while_they_are_read_do_not_stand_for_each_other() -> None:
