@@ -30,7 +30,7 @@ from ..json_values import has_too_many
 from ..logins import Login, ended
 from .access import Caller
 from .leases import get_leases
-from .limits import NAME_LENGTH
+from .limits import ID_LENGTH
 from .schema import get_schema, get_threads
 
 logger = logging.getLogger("gql_chat")
@@ -336,7 +336,7 @@ def _has_code(message: Mapping[str, Any], code: int) -> bool:
 
 def _is_id(value: Any) -> bool:
     """Return whether a value may name an operation: all its results repeat it."""
-    return isinstance(value, str) and len(value) <= NAME_LENGTH
+    return isinstance(value, str) and len(value) <= ID_LENGTH
 
 
 def _find_problem(message: Any) -> str | None:
@@ -345,7 +345,7 @@ def _find_problem(message: Any) -> str | None:
         return "A message is an object with a type."
     kind = message["type"]
     if kind in ("subscribe", "complete") and not _is_id(message.get("id")):
-        return f"The id is a string of at most {NAME_LENGTH} characters."
+        return f"The id is a string of at most {ID_LENGTH} characters."
     if kind != "subscribe":
         return None
     payload = message.get("payload")
