@@ -229,7 +229,10 @@ class ChatGraphQLSocket:
         self._is_refused = self._is_refused or _has_code(message, NotAuthenticated.code)
         if self._is_refused and message["type"] != "next":  # the operation has ended, too
             await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
-        self._limited = self._limited + 1 if _has_code(message, RateLimited.code) else 0
+        if _has_code(message, RateLimited.code):
+            self._limited += 1
+        elif message["type"] == "next":
+            self._limited = 0
         if self._limited > rates.PATIENCE:
             await self.close(CLOSE_TOO_MANY, "Too many events: wait before you connect again.")
 
@@ -279,7 +282,7 @@ class Connection:
             raise ConnectionRejectionError
         self.caller = replace(self.caller, act_as=act_as)
         try:
-            await get_threads().run(self.caller.enter)
+            await get_threads().run(self._enter)
             self.name = await get_leases().open(self.caller.user_id)
         except NotAuthenticated as problem:
             nobody = self.caller.user_id is None
@@ -297,6 +300,10 @@ class Connection:
         except ChatError:
             raise ConnectionRejectionError from None
         return UNSET
+
+    def _enter(self) -> None:
+        self.caller.enter()
+        rates.get_budget(self.caller.user_id).spend()
 
     def leave(self) -> None:
         """Forget the session, if there is one."""
