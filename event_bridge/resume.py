@@ -14,9 +14,8 @@ from gql_chat.streams import STREAM_LENGTH, Range
 
 from .delivery import Delivered
 
-UNWEIGHED = 10
-"""So many frames are replayed without looking at their size first: none has much more than half a
-mebibyte."""
+FRAME_BYTES = 1024 * 1024
+"""What a frame is taken to have at most. So many that cannot be too large are not weighed."""
 
 EPOCH_LENGTH = 64
 
@@ -129,12 +128,13 @@ def _choose(ranges: Mapping[str, Range]) -> dict[str, Range]:
     sizes = {name: until - after for name, (after, until) in ranges.items()}
     chosen = _take_least(sizes, chat_settings.MAX_REPLAY_FRAMES)
     few = {name: ranges[name] for name in chosen}
-    if chat_settings.MAX_REPLAY_BYTES is None or sum(chosen.values()) <= UNWEIGHED:
+    most = chat_settings.MAX_REPLAY_BYTES
+    if most is None or sum(chosen.values()) * FRAME_BYTES <= most:
         return few
     weights = streams.weigh_missed(few)
     # What the log has no more is not replayed, so it weighs nothing.
     kept = {name: size for name, (count, size) in weights.items() if count == sizes[name]}
-    return {name: ranges[name] for name in _take_least(kept, chat_settings.MAX_REPLAY_BYTES)}
+    return {name: ranges[name] for name in _take_least(kept, most)}
 
 
 def _take_least(sizes: Mapping[str, int], most: int | None) -> dict[str, int]:

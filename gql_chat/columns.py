@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Field, JSONField, Model, TextField
+from django.db.models import CharField, Field, JSONField, Model, TextField
 
 from .compatibility import check_range
 from .conf import chat_settings
@@ -95,16 +95,11 @@ def clean_columns(
 
 def _find_size_problem(column: Field[Any, Any], value: Any) -> str | None:
     """Return why a value is too large for a column whose own rules would take any size."""
-    if isinstance(column, JSONField):
+    if isinstance(column, JSONField) or isinstance(value, list | dict):
         return find_problem(value)
     limit = chat_settings.MAX_MESSAGE_LENGTH
-    if (
-        isinstance(column, TextField)
-        and column.max_length is None
-        and limit is not None
-        and isinstance(value, str)
-        and len(value) > limit
-    ):
+    endless = isinstance(column, CharField | TextField) and column.max_length is None
+    if endless and limit is not None and isinstance(value, str) and len(value) > limit:
         return f"At most {limit} characters are allowed."
     return None
 

@@ -87,7 +87,7 @@ class Limits:
         "Frames that are replayed to a socket that resumes; a stream with more is not replayed",
     )
     MAX_REPLAY_BYTES = limit(
-        8 * 1024 * 1024,
+        32 * 1024 * 1024,
         "Bytes that these frames have together in the log",
-        shown="`8 * 1024 * 1024`",
+        shown="`32 * 1024 * 1024`",
     )

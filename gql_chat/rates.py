@@ -60,15 +60,19 @@ class Ignored(RateLimited):
     """The client goes on above the rate, whatever it is told."""
 
 
-def too_many(wait: float, error: type[RateLimited] = RateLimited) -> RateLimited:
-    """Return the error for a client that has to wait for so many seconds.
+def too_many(
+    wait: float, error: type[RateLimited] = RateLimited, *, what: str = "events"
+) -> RateLimited:
+    """Return the error for a client that has to wait.
 
-    They are rounded up: who waits as long as told is not refused again.
+    Args:
+        wait: for how many seconds. They are rounded up: who waits as long as told is not refused
+            again.
+        error: the class of the error.
+        what: what there was too much of, in the plural.
     """
-    retry_after = math.ceil(wait * 1000) / 1000
-    return error(
-        {"message": "Too many events in too short a time.", "retry_after": max(retry_after, 0.001)}
-    )
+    retry_after = max(math.ceil(wait * 1000), 1) / 1000
+    return error({"message": f"Too many {what} in too short a time.", "retry_after": retry_after})
 
 
 # In the database
@@ -308,16 +312,20 @@ class Budget:
         return too_many(self._blocked_until - now, error)
 
 
-class _Budgets:
+class Budgets:
     """The budgets of a process.
 
     One is kept until its user could send everything again. So who connects again finds the same.
+
+    Args:
+        clock: returns seconds that only grow.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = Lock()
         self._kept: dict[str, Budget] = {}
-        self._swept_at = time.monotonic()
+        self._swept_at = clock()
 
     def find(self, user_id: Any) -> Budget:
         """Return the budget of a user."""
@@ -326,11 +334,11 @@ class _Budgets:
             self._sweep()
             budget = self._kept.get(key)
             if budget is None:
-                budget = self._kept[key] = Budget(user_id)
+                budget = self._kept[key] = Budget(user_id, self._clock)
             return budget
 
     def _sweep(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now < self._swept_at + _SWEEP_SECONDS:
             return
         self._swept_at = now
@@ -339,7 +347,7 @@ class _Budgets:
         self._kept = {key: each for key, each in self._kept.items() if each.used_at > since}
 
 
-_budgets = _Budgets()
+_budgets = Budgets()
 
 
 def get_budget(user_id: Any) -> Budget:

@@ -50,7 +50,10 @@ CACHED = 256
 """How many documents are kept parsed and validated."""
 
 NAME_LENGTH = 100
-"""How many characters a name in a document may have, and the id of an operation on a socket."""
+"""How many characters a name in a document may have."""
+
+ID_LENGTH = 256
+"""How many characters the id of an operation on a socket may have."""
 
 _NUL = re.compile(r"\0|\\u0000|\\u\{0+\}")
 

@@ -30,7 +30,7 @@ from ..json_values import has_too_many
 from ..logins import Login, ended
 from .access import Caller
 from .leases import get_leases
-from .limits import NAME_LENGTH
+from .limits import ID_LENGTH
 from .schema import get_schema, get_threads
 
 logger = logging.getLogger("gql_chat")
@@ -229,7 +229,10 @@ class ChatGraphQLSocket:
         self._is_refused = self._is_refused or _has_code(message, NotAuthenticated.code)
         if self._is_refused and message["type"] != "next":  # the operation has ended, too
             await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
-        self._limited = self._limited + 1 if _has_code(message, RateLimited.code) else 0
+        if _has_code(message, RateLimited.code):
+            self._limited += 1
+        elif message["type"] == "next":
+            self._limited = 0
         if self._limited > rates.PATIENCE:
             await self.close(CLOSE_TOO_MANY, "Too many events: wait before you connect again.")
 
@@ -279,7 +282,7 @@ class Connection:
             raise ConnectionRejectionError
         self.caller = replace(self.caller, act_as=act_as)
         try:
-            await get_threads().run(self.caller.enter)
+            await get_threads().run(self._enter)
             self.name = await get_leases().open(self.caller.user_id)
         except NotAuthenticated as problem:
             nobody = self.caller.user_id is None
@@ -297,6 +300,10 @@ class Connection:
         except ChatError:
             raise ConnectionRejectionError from None
         return UNSET
+
+    def _enter(self) -> None:
+        self.caller.enter()
+        rates.get_budget(self.caller.user_id).spend()
 
     def leave(self) -> None:
         """Forget the session, if there is one."""
@@ -336,7 +343,7 @@ def _has_code(message: Mapping[str, Any], code: int) -> bool:
 
 def _is_id(value: Any) -> bool:
     """Return whether a value may name an operation: all its results repeat it."""
-    return isinstance(value, str) and len(value) <= NAME_LENGTH
+    return isinstance(value, str) and len(value) <= ID_LENGTH
 
 
 def _find_problem(message: Any) -> str | None:
@@ -345,7 +352,7 @@ def _find_problem(message: Any) -> str | None:
         return "A message is an object with a type."
     kind = message["type"]
     if kind in ("subscribe", "complete") and not _is_id(message.get("id")):
-        return f"The id is a string of at most {NAME_LENGTH} characters."
+        return f"The id is a string of at most {ID_LENGTH} characters."
     if kind != "subscribe":
         return None
     payload = message.get("payload")

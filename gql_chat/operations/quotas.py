@@ -79,4 +79,4 @@ class QuotaOperations(Operations):
             return
         grant = rates.take(self.user_id, rates.ROOMS, rate)
         if not grant.count:
-            raise rates.too_many(grant.wait)
+            raise rates.too_many(grant.wait, what="rooms")

@@ -50,13 +50,6 @@ def max_media() -> int | None:
     return chat_settings.MAX_MEDIA_ITEMS
 
 
-def max_description() -> int | None:
-    """Return how many characters the description of a room may have."""
-    return chat_settings.MAX_DESCRIPTION_LENGTH
-
-
-DESCRIPTION = keywords(maxLength=max_description)
-
 COUNTED = {**keywords(maxItems=max_ids), **counted(max_ids)}
 
 

@@ -13,7 +13,6 @@ from .context import Info
 from .inputs import (
     CAP,
     COUNTED,
-    DESCRIPTION,
     FLAG,
     LINK,
     NAME,
@@ -187,7 +186,7 @@ class CreateRoomInput:
 
     type: str = strawberry.field(metadata=keywords(enum=_room_types))
     name: str | None = None
-    description: str | None = strawberry.field(default=None, metadata=DESCRIPTION)
+    description: str | None = None
     participants: list[UserID] | None = strawberry.field(default=None, metadata=COUNTED)
     subscribers: list[UserID] | None = strawberry.field(default=None, metadata=COUNTED)
     extra_fields: Optional[RoomFieldsRef] = None
@@ -198,7 +197,7 @@ class RoomChangesInput:
     """What may change about a room."""
 
     name: str | None = unset(NAME)
-    description: str | None = unset(DESCRIPTION)
+    description: str | None = strawberry.UNSET
     avatar: str | None = unset(LINK)
     group_locked: bool | None = unset(FLAG)
     join_approval_required: bool | None = unset(FLAG)

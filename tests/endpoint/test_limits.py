@@ -255,8 +255,51 @@ def test_a_list_of_ids_is_no_longer_than_allowed(tool: Tool, limit: Any) -> None
 
 
 def test_what_graphql_says_of_a_long_value_shows_its_start(tool: Tool) -> None:
-    name = 3000 * "x"
-    assert len(refused(tool, f"{{ {name} }}")) <= 200
+    for query in (
+        f"{{ {3000 * 'x'} }}",
+        f"{{ {100 * 'x'} }}",
+        f'{{ room(input: {{room_id: "{3000 * "x"}"}}) {{ id }} }}',
+        f'{{ room(input: {{{90 * "x"}: "{3000 * "x"}"}}) {{ id }} }}',
+        f"query {3000 * 'x'} {{ rooms {{ {3000 * 'x'}: id }} }}",
+        f'{{ rooms {{ id }} "{3000 * "x"}',
+    ):
+        status, body = tool.post(query)
+        assert (status, body["data"]) == (200, None)
+        for error in body["errors"]:
+            assert error["extensions"]["code"] == 4003
+            assert error["message"].count("x") <= 110, error  # our own words have some, too
+            assert json.dumps(error).count("x") <= 210, error  # the same in two places
+
+
+def test_a_name_may_be_so_long_and_no_longer(tool: Tool) -> None:
+    """An answer repeats an alias, and each error below it does."""
+    assert tool.ask(f"{{ {'x' * 100}: rooms {{ id }} }}") == {"x" * 100: []}
+    assert refused(tool, f"{{ {'x' * 101}: rooms {{ id }} }}") == (
+        "A name has at most 100 characters."
+    )
+
+
+def test_the_values_of_a_request_are_counted_before_it_is_read(tool: Tool, limit: Any) -> None:
+    limit(MAX_FRAME_ELEMENTS=100)
+
+    assert tool.ask(ROOMS, {"text": "[,{" * 1000}) == {"rooms": []}
+    status, text = tool.post(ROOMS, {"many": [[]] * 100})
+    assert (status, text) == (400, "At most 100 values.")
+
+
+def test_operations_count_among_the_events_of_the_user(
+    tool: Tool, limit: Any, tool_of: Any, users: Users
+) -> None:
+    limit(USER_RATE_LIMIT={"events": 3, "seconds": 10_000})
+    other = tool_of(users("other", is_staff=True))
+
+    for _ in range(3):
+        tool.ask(ROOMS)
+    for _ in range(2):
+        status, body = tool.post(ROOMS)
+        assert (status, body["data"], code_of(body)) == (429, None, 4029)
+        assert 0 < body["errors"][0]["extensions"]["detail"]["retry_after"] <= 10_000
+    assert other.ask(ROOMS) == {"rooms": []}
 
 
 # Subscriptions

@@ -9,7 +9,7 @@ import pytest
 import strawberry
 from django.apps import apps
 from django.contrib.auth.models import Group
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models
 from django.test import override_settings
 
@@ -39,6 +39,11 @@ def test_a_package_model_has_no_columns_of_a_projects() -> None:
     assert columns.own_columns(GroupChat) == {}
 
 
+def refuse(value: str) -> None:
+    """A validator of the project's."""
+    raise ValidationError(f"The code is wrong: {value}")
+
+
 @pytest.fixture
 def urgent() -> Iterator[Any]:
     """A message model of a project's, for as long as the test runs."""
@@ -48,6 +53,9 @@ def urgent() -> Iterator[Any]:
         priority = models.IntegerField()
         topic = models.ForeignKey("auth.Group", models.CASCADE, related_name="+")
         labels = models.JSONField(default=list)
+        note = models.TextField(blank=True)
+        kind = models.TextField(choices=[("a", "A"), ("b", "B")])
+        code = models.TextField(validators=[refuse])
 
         class Meta:
             app_label = "gql_chat"
@@ -58,7 +66,8 @@ def urgent() -> Iterator[Any]:
 
 
 def test_the_columns_that_a_model_adds_are_the_projects_own(urgent: Any) -> None:
-    assert set(columns.own_columns(urgent)) == {"priority", "topic", "topic_id", "labels"}
+    names = {"priority", "topic", "topic_id", "labels", "note", "kind", "code"}
+    assert set(columns.own_columns(urgent)) == names
     fields = {"priority": "7"}
     assert columns.clean_columns(urgent, fields, ["priority"], "data") == {"priority": 7}
 
@@ -70,6 +79,26 @@ def test_values_that_a_column_does_not_take_are_named(urgent: Any) -> None:
 
     assert isinstance(refused.value.detail, dict)
     assert refused.value.detail.keys() == {f"data.{name}" for name in fields}
+
+
+def test_a_client_fills_no_column_without_end(urgent: Any) -> None:
+    """What the column itself would take in any size."""
+    fields = {"labels": ["x" * 9000]}
+    with pytest.raises(Invalid, match=r"data\.labels.*At most 8192 bytes"):
+        columns.clean_columns(urgent, fields, fields, "data")
+    fields = {"note": "x" * 10_001}
+    with pytest.raises(Invalid, match=r"data\.note.*At most 10000 characters"):
+        columns.clean_columns(urgent, fields, fields, "data")
+    fields = {"note": "x" * 10_000}
+    assert columns.clean_columns(urgent, fields, fields, "data") == fields
+
+
+def test_an_error_of_a_column_repeats_little_of_a_value(urgent: Any) -> None:
+    """Whoever wrote the sentence: Django, or a validator of the project's."""
+    for name in ("priority", "kind", "code"):
+        with pytest.raises(Invalid) as refused:
+            columns.clean_columns(urgent, {name: "y" * 9000}, [name], "data")
+        assert str(refused.value.detail).count("y") <= 110, refused.value.detail
 
 
 def test_enumerated_values_are_stored_as_their_values(urgent: Any) -> None:

@@ -28,6 +28,7 @@ from gql_chat.conf import (
     per_settings,
 )
 from gql_chat.errors import ExceptionHandler, Invalid
+from gql_chat.limits import Limits
 from gql_chat.models import GroupChat, Message, Reaction, get_model, registry
 from gql_chat.operations import EventHandler
 from gql_chat.permissions import PermissionHandler
@@ -313,22 +314,12 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
         *(
             (limit, ("ten", 0, -1, 1.5, True, [], {}))
             for limit in (
-                "MAX_MESSAGE_LENGTH",
-                "MAX_FRAME_BYTES",
+                *("MAX_MESSAGE_LENGTH", "MAX_FRAME_BYTES"),
                 "MAX_PAGE_SIZE",
                 "MAX_NOTIFICATIONS",
                 "MAX_IDS",
                 "MAX_SESSIONS_PER_USER",
-                "MAX_FRAME_ELEMENTS",
-                "MAX_DESCRIPTION_LENGTH",
-                "MAX_JSON_BYTES",
-                "MAX_JSON_DEPTH",
-                "MAX_MEMBERS",
-                "MAX_ROOMS_PER_USER",
-                "MAX_ROOMS_BY_OTHERS",
-                "MAX_RESUME_STREAMS",
-                "MAX_REPLAY_FRAMES",
-                "MAX_REPLAY_BYTES",
+                *(name for name in vars(Limits) if name.startswith("MAX_")),
                 "GRAPHQL_MAX_DEPTH",
                 "GRAPHQL_MAX_ALIASES",
                 "GRAPHQL_MAX_TOKENS",
@@ -345,14 +336,10 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
             (
                 rate,
                 (
-                    100,
-                    "100/10",
-                    [100, 10],
-                    {},
+                    *(100, "100/10", [100, 10], {}),
                     {"events": 100},
+                    *({"events": count, "seconds": 10} for count in (0, "100", 1.5)),
                     {"events": 100, "seconds": 0},
-                    {"events": 0, "seconds": 10},
-                    {"events": "100", "seconds": 10},
                     {"events": 100, "seconds": 10, "burst": 1},
                 ),
             )
@@ -372,9 +359,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: A
         ("MESSAGE_SOFT_DELETE", (True,)),
         ("INACTIVITY_THRESHOLD", (1, 0.5)),
         ("WEBSOCKET_PATH", ("/", "/ws/chat/", "v1.0/")),
-        ("MAX_PAGE_SIZE", (1, None)),
-        ("MAX_NOTIFICATIONS", (1, None)),
-        ("MAX_IDS", (1, None)),
+        *((name, (1, None)) for name in ("MAX_PAGE_SIZE", "MAX_NOTIFICATIONS", "MAX_IDS")),
         ("MAX_MEDIA_ITEMS", (0, None)),
         ("RATE_LIMIT", ({"events": 1, "seconds": 0.5},)),
         ("USER_RATE_LIMIT", ({"events": 1, "seconds": 0.5}, None)),

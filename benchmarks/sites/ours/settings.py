@@ -41,4 +41,9 @@ REALTIME_CHAT_MESSAGING = {
     "MAX_FRAME_BYTES": None,
     "RATE_LIMIT": None,
     "MAX_SESSIONS_PER_USER": None,
+    "MAX_MEMBERS": None,
+    "MAX_ROOMS_PER_USER": None,
+    "MAX_ROOMS_BY_OTHERS": None,
+    "ROOM_RATE_LIMIT": None,
+    "USER_RATE_LIMIT": None,
 }
