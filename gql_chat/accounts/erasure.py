@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import OperationalError, router
 from django.utils import timezone
@@ -130,13 +131,15 @@ class Erasure:
     def _bar(self) -> None:
         """Let nothing more begin that the user does, and end the user's sockets.
 
-        Locked like this, the row waits for all transactions that refer to it. What is at work in a
-        room then waits for the lock of that room, and finds the account deactivated.
+        An operation of the user's that is at work in a room keeps others out of that room until it
+        commits. One that brings the user into a room holds the account (`operations.accounts`), and
+        this waits for it. Whatever comes later finds the account deactivated.
         """
-        account = accounts().filter(pk=self._user_id)
-        account.select_for_update().order_by().values_list("pk").first()
         if can_deactivate():
-            account.update(is_active=False)
+            model: Any = get_user_model()._meta.get_field("is_active").model
+            rows = model._base_manager.using(router.db_for_write(model)).filter(pk=self._user_id)
+            rows.select_for_update().order_by().values_list("pk").first()
+            rows.update(is_active=False)
         announce_sign_out(self._user_id)
 
     def _sweep(self) -> None:

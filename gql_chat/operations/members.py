@@ -25,6 +25,7 @@ from ..models.rules import (
     Role,
 )
 from ..permissions import grant, revoke
+from .accounts import hold_accounts
 from .base import (
     Operations,
     operation,
@@ -46,6 +47,7 @@ class MemberOperations(Operations):
             room = self.find_room(room_id, lock=True)
             user = self.user
             room.rules.check_join(room)
+            hold_accounts([user])
             if not Membership.objects.add(room, [user.pk]):
                 raise Invalid("You are in this room already.")
             load_rooms([room])
@@ -86,6 +88,7 @@ class MemberOperations(Operations):
             membership = self.enter_found(room)
             if not self.permissions.can_add_members(membership):
                 raise PermissionDenied("You may not add members to this room.")
+            hold_accounts(users.values())
             added = Membership.objects.add(room, users)
             load_rooms([room])
             if added:

@@ -38,6 +38,7 @@ from ..sql.statements import (
     One,
     Statement,
 )
+from .accounts import hold_accounts
 from .base import (
     Operations,
     check_active,
@@ -163,6 +164,7 @@ class RoomOperations(Operations):
                 text = self._check_known(text, tuple(text))
             users = self.find_users(rules.members, members)
             user = self.user
+            hold_accounts([user, *users.values()])
             if rules.paired:
                 room = self._pair_up(model, users)
                 if fields:
