@@ -110,6 +110,7 @@ class Resumption:
         count = sum(until - after for after, until in ranges.values())
         is_heavy = count > UNWEIGHED and streams.weigh_missed(ranges) > REPLAY_SIZE_LIMIT
         envelopes = [] if is_heavy else streams.missed(ranges, REPLAY_LIMIT + 1)
+        envelopes = streams.withhold_quotes(user_id, envelopes)
         counts = dict.fromkeys(ranges, 0)
         for envelope in envelopes:
             counts[envelope.stream] += 1

@@ -1,5 +1,6 @@
 """The app: loads the settings before the models, and the signals after them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
@@ -30,11 +31,18 @@ class GqlChatConfig(AppConfig):
 
         streams.render_with(_render)
         streams.show_nobody_with(_show_nobody)
+        streams.blank_with(_find_blanks)
         try:
             signals.connect()
         except ImproperlyConfigured:
             # Checks report it, and need a project that starts. Whoever reads the settings raises.
             return
+
+
+def _find_blanks() -> Mapping[str, Mapping[str, Any]]:
+    from .schema.blanks import find_blanks
+
+    return find_blanks()
 
 
 def _render(event: "Event") -> dict[str, Any]:

@@ -30,6 +30,8 @@ from .setting import (
     is_count,
     is_duration,
     limit,
+    names,
+    one_of,
     seconds,
     seconds_or_none,
 )
@@ -72,7 +74,10 @@ SERIALIZERS = (
     "ChannelSummary",
 )
 
-SCHEMA_SETTINGS = ("EVENT_HANDLER_CLASS", "EVENT_MAPPER", "MODELS", "SERIALIZERS")
+FEATURES = ("erasure",)
+"""The names of the features beyond the documented protocol; a project may leave some out."""
+
+SCHEMA_SETTINGS = ("EVENT_HANDLER_CLASS", "EVENT_MAPPER", "FEATURES", "MODELS", "SERIALIZERS")
 """The schema and its documents are made of these; other settings are read when they are used."""
 
 
@@ -149,6 +154,20 @@ class ChatSettings:
     MODELS = NamesSetting(MODELS, "gql_chat.", "The models in use")
     SERIALIZERS = NamesSetting(
         SERIALIZERS, "gql_chat.schema.types.", "What frames show of each object"
+    )
+
+    FEATURES = names(
+        FEATURES,
+        "The features beyond the documented protocol: their events, their fields and rights. "
+        "`()` leaves exactly the protocol",
+        shown=f"all: `{FEATURES!r}`",
+    )
+    ERASE_LOG = one_of(
+        "deleted",
+        'What goes out of the [event log](erasure.md): `"deleted"`, what is deleted; `"edited"`, '
+        "what a message said before an edit as well; None, nothing. Needs the feature `erasure`",
+        "edited",
+        None,
     )
 
     MAX_MESSAGE_LENGTH = limit(

@@ -17,6 +17,7 @@ from django.dispatch import Signal, receiver
 
 from .models import (
     Epoch,
+    EventSubject,
     Membership,
     StreamEvent,
     UserStream,
@@ -56,10 +57,9 @@ _loads = _Loads()
 
 
 @receiver(post_save, sender=StreamEvent, dispatch_uid="gql_chat.event_loaded")
-def refuse_log(
-    sender: type[StreamEvent], instance: StreamEvent, raw: bool, using: str, **kwargs: Any
-) -> None:
-    """Delete a row of the log that a fixture brings in."""
+@receiver(post_save, sender=EventSubject, dispatch_uid="gql_chat.subject_loaded")
+def refuse_log(sender: Any, instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
+    """Delete a row of the log, or of what finds its rows, that a fixture brings in."""
     if raw:
         instance.delete(using=using)
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .models import AbstractMessage, AbstractRoom
 
 
+BY_SYSTEM = "system"
+"""Stands for the name of a user where no member did something, but the project's own code."""
+
+
 class Event:
     """Base of all events."""
 
@@ -58,11 +62,12 @@ class MessageEdited(Event):
 
 @dataclass(slots=True)
 class MessagesDeleted(Event):
-    """A sender deleted messages of one room."""
+    """Messages of one room are deleted: by their sender, or by who may delete those of others."""
 
     message_ids: list[Any]
     status: str = "successful"
     action: str = "delete"
+    deleted_by: str = BY_SYSTEM
 
 
 @dataclass(slots=True)

@@ -2,11 +2,16 @@
 
 A noun is a module of its name in each layer: `models`, `operations`, `schema`. The bridge lists its
 events under the same name. What is not in the table is not in the schema.
+
+Features go beyond the documented protocol. A feature brings nouns, or fields, operations and rights
+to the nouns that are there. A project that leaves its name out of `FEATURES` has none of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from .conf import chat_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +24,14 @@ class Noun:
         schema: the dotted path of its part of the schema: a module that names its `QUERIES`,
             `MUTATIONS` and `EVENTS`.
         settings: the settings that are its own.
+        feature: the feature that brings it; empty for the documented protocol.
     """
 
     name: str
     operations: str
     schema: str
     settings: tuple[str, ...] = ()
+    feature: str = ""
 
 
 NOUNS = (
@@ -58,10 +65,26 @@ NOUNS = (
         "gql_chat.schema.sessions",
         ("INACTIVITY_THRESHOLD", "MAX_SESSIONS_PER_USER"),
     ),
+    Noun(
+        "accounts",
+        "gql_chat.operations.accounts.AccountOperations",
+        "gql_chat.schema.accounts",
+        feature="erasure",
+    ),
 )
 """The nouns of the package, in the order of the schema."""
 
 
 def find_nouns() -> tuple[Noun, ...]:
-    """Return the nouns that the chat has."""
-    return NOUNS
+    """Return the nouns that the chat has: those of the protocol, and of the features in use."""
+    return tuple(noun for noun in NOUNS if not noun.feature or has_feature(noun.feature))
+
+
+def has_feature(name: str) -> bool:
+    """Tell whether the project has a feature (`FEATURES`)."""
+    return name in chat_settings.FEATURES
+
+
+def has_part(name: str) -> bool:
+    """Tell whether the chat has the noun, or the feature, of this name."""
+    return has_feature(name) or any(name == noun.name for noun in find_nouns())

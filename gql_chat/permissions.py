@@ -11,6 +11,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import router
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
+from .nouns import has_feature
+
 if TYPE_CHECKING:
     from .models import AbstractMessage, AbstractRoom, Membership
 
@@ -27,8 +29,16 @@ class PermissionHandler:
         """Return whether the member holds an object permission on the room, by groups too.
 
         The answer is that of guardian's checker, but from the primary database: a replica may not
-        know yet of a permission that was revoked.
+        know yet of a permission that was revoked. The membership keeps it: an operation that asks
+        about many messages of a room asks the database once.
         """
+        held = membership.held
+        if permission not in held:
+            held[permission] = self._ask(membership, permission)
+        return held[permission]
+
+    @staticmethod
+    def _ask(membership: Membership, permission: str) -> bool:
         user: Any = membership.user
         if getattr(user, "is_superuser", False):
             return True
@@ -70,8 +80,20 @@ class PermissionHandler:
         return membership.room.rules.may_delete(membership)
 
     def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
-        """Return whether the member may edit or delete a message of the room."""
+        """Return whether the member may edit a message of the room, or delete it as its author."""
         return message.sender_id == membership.user_id
+
+    def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        """Return whether the member may delete a message of the room.
+
+        Who may change it may. With the feature `erasure`, so may those who lead the room, and
+        those who hold `can_delete_messages` on it.
+        """
+        if self.can_change_message(membership, message):
+            return True
+        return has_feature("erasure") and membership.room.rules.may_delete_messages(
+            membership, self.holds
+        )
 
     def can_inspect(self, user: Any) -> bool:
         """Return whether a user may look into rooms that they are not in: records and streams."""
@@ -100,6 +122,9 @@ class _Unrestricted(PermissionHandler):
         return True
 
     def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        return True
+
+    def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         return True
 
     def can_inspect(self, user: Any) -> bool:

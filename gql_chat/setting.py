@@ -7,7 +7,7 @@ and mypy know, the default, the system check, and the line in the documentation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Never, Protocol, Self, TypeVar, overload
 
@@ -122,6 +122,31 @@ def flag(default: bool, meaning: str) -> Setting[bool]:
     """Declare a setting that is True or False."""
     kind = Kind(lambda value: isinstance(value, bool), "Use True or False.")
     return Setting(default, meaning, kind)
+
+
+def one_of(default: Any, meaning: str, *values: Any) -> Setting[Any]:
+    """Declare a setting that has one of a few values; the default is one of them."""
+    named = ", ".join(repr(value) for value in (default, *values))
+    kind = Kind(lambda value: value in (default, *values), f"Use one of {named}.")
+    return Setting(default, meaning, kind)
+
+
+def names(known: Collection[str], meaning: str, *, shown: str) -> Setting[Collection[str]]:
+    """Declare a setting that is a set, tuple or list of known names; by default all of them.
+
+    Args:
+        known: the names.
+        meaning: as for any setting.
+        shown: likewise.
+    """
+    kind = Kind(
+        lambda value: (
+            isinstance(value, set | frozenset | tuple | list)
+            and all(isinstance(name, str) and name in known for name in value)
+        ),
+        f"Use a set, a tuple or a list of names out of {', '.join(map(repr, known))}.",
+    )
+    return Setting(tuple(known), meaning, kind, shown=shown)
 
 
 def limit(

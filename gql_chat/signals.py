@@ -25,7 +25,15 @@ from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
-from .departures import DELETE, appoint, keep_property, tell_of_deletion, tell_of_removal
+from .departures import (
+    DELETE,
+    appoint,
+    find_told,
+    forget_accounts,
+    keep_property,
+    tell_of_deletion,
+    tell_of_removal,
+)
 from .errors import Invalid
 from .events import (
     Event,
@@ -42,21 +50,20 @@ from .models import (
     Delivery,
     Membership,
     StreamEvent,
+    bulk,
     get_model,
     members_changed,
 )
+from .models.copies import copy_source
 from .models.deletions import Deletion, deletion_of
 from .models.receipts import own_reactions
-from .models.relations import load_rooms
+from .models.relations import load_messages, load_rooms
 from .models.rules import Role, registered, room_types
 from .permissions import grant, revoke, revoke_all
 from .sessions import announce_sign_out, connected
 
 _OWN_APPS = {"gql_chat", "guardian"}
 """The apps in whose tables the package writes rows that refer to accounts."""
-
-_USERS_AT_ONCE = 50
-"""How many users one search of the event log looks for."""
 
 notification_created = Signal()
 """Sent after the commit that made a notification, for push services.
@@ -92,6 +99,8 @@ def close_room(
         if not outbox.is_closed(instance.pk) and streams.lock(instance.pk) is not None:
             left = outbox.touched(instance.pk)
             outbox.broadcast(instance, RoomDeleted(instance.pk), left=left, closed=True)
+        if outbox.is_closed(instance.pk):
+            streams.erase_room(instance.pk)
 
 
 def forget_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
@@ -114,6 +123,18 @@ def replace_reaction(
     for reaction in earlier:
         if reaction.pk != instance.pk and reaction.reaction_content != instance.reaction_content:
             reaction.delete()
+
+
+def copy_forward(sender: type[AbstractMessage], instance: AbstractMessage, **kwargs: Any) -> None:
+    """Keep what a new forward passes on, as it is now."""
+    if not kwargs["created"] or kwargs["raw"] or instance.forwarded_from_id is None:
+        return
+    if instance.copy is None:
+        source = load_messages(get_model("Message").objects.filter(pk=instance.forwarded_from_id))
+        if source:
+            instance.copy = copy_source(instance, source[0], source[0].relations.attachments)
+    if instance.copy is not None:
+        bulk.insert([instance.copy])
 
 
 def notify_of_message(
@@ -180,6 +201,7 @@ def connect() -> None:
         (post_save, Delivery, follow_delivery),
         (pre_save, reaction, replace_reaction),
         (post_save, reaction, notify_of_reaction),
+        (post_save, message, copy_forward),
         (post_save, message, notify_of_message),
     ]
     deletions: list[tuple[ModelSignal, Any, Any]] = [
@@ -369,20 +391,10 @@ def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs:
     for room_id in sorted(rooms | deletion.left_by[instance.pk], key=str):
         _lock_once(deletion, room_id)
     if not deletion.names:
-        forget = partial(_forget, deletion)
+        forget = partial(forget_accounts, deletion)
         transaction.on_commit(forget, using=router.db_for_write(StreamEvent), robust=True)
     deletion.names[instance.pk] = instance.get_username()
-
-
-def _forget(deletion: Deletion) -> None:
-    """Take the names of deleted users out of the logs of their rooms, a batch after the other.
-
-    It follows the commit: the rooms, which the deletion has locked, do not wait for it.
-    """
-    rooms = [streams.room_stream(room_id) for room_id in sorted(deletion.locked, key=str)]
-    users = list(deletion.names.items())
-    for start in range(0, len(users), _USERS_AT_ONCE):
-        streams.erase_names(dict(users[start : start + _USERS_AT_ONCE]), within=rooms)
+    deletion.told |= find_told(instance.pk)
 
 
 def finish_account(
@@ -404,8 +416,8 @@ def finish_account(
                 left.update(**{field.name: None})
             else:
                 left.delete()
-    log = StreamEvent.objects.using(router.db_for_write(StreamEvent))
-    log.filter(stream=streams.user_stream(instance.pk)).delete()
+    own = streams.select_log().filter(stream=streams.user_stream(instance.pk))
+    streams.delete_frames(own)
     deletion = deletion_of(origin, using)
     with streams.transaction() as outbox:
         for room_id in sorted(deletion.left_by.pop(instance.pk, ()), key=str):
@@ -423,6 +435,8 @@ def note_message(
     if not deletion.is_told:
         deletion.messages[instance.pk] = instance.room_id
         _lock_once(deletion, instance.room_id)
+        if not isinstance(origin, AbstractRoom):  # whose log goes as a whole
+            deletion.shown += streams.find_told([instance.pk])
 
 
 def tell_of_messages(
@@ -437,7 +451,12 @@ def tell_of_messages(
     for message_id, room_id in taken.items():
         by_room[room_id].append(message_id)
     with streams.transaction() as outbox:
-        for room_id in sorted(by_room.keys() - deletion.rooms, key=str):
+        left = by_room.keys() - deletion.rooms
+        streams.erase_told(
+            [message_id for room_id in left for message_id in by_room[room_id]],
+            deletion.take_shown(),
+        )
+        for room_id in sorted(left, key=str):
             room = None if outbox.is_closed(room_id) else find_room(room_id)
             if room is not None:
                 tell_of_deletion(outbox, room, by_room[room_id])

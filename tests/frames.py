@@ -69,26 +69,37 @@ class Validator:
 @cache
 def validator() -> Validator | None:
     """Return the validator of this run; None where there is no npm."""
+    found = make_validator()
+    if found is not None:
+        atexit.register(found.close)
+    return found
+
+
+def make_validator() -> Validator | None:
+    """Return a validator by the settings as they are now; None where there is no npm."""
     if find_problem() is not None:
         return None
     from event_bridge import spec  # not before Django has its settings
 
-    found = Validator(spec.json_schema(spec.contract()))
-    atexit.register(found.close)
-    return found
+    return Validator(spec.json_schema(spec.contract()))
 
 
-def check(frames: list[Recorded]) -> None:
+def check(frames: list[Recorded], judge: Validator | None = None) -> None:
     """Validate frames; without npm, none.
 
     What the server sent must be valid. What a client sent must be valid where the server has
     taken it: after an invalid frame has to come an error, or a close that the client did not
     ask for.
 
+    Args:
+        frames: the frames.
+        judge: the validator; None for that of the run.
+
     Raises:
         AssertionError: a frame is not of the contract.
     """
-    judge = validator() if frames else None
+    if judge is None:
+        judge = validator() if frames else None
     if judge is None:
         return
     problems = judge.problems((frame.kind, frame.text) for frame in frames)

@@ -149,7 +149,7 @@ export interface MessageTypingEvent {
 }
 /**
  * update: Change a message of the user's own.
- * delete: Delete messages of the user's own, all of one room.
+ * delete: Delete messages of one room: the user's own, or what the user may delete of others.
  */
 export interface MessageModifyEvent {
   event_type: "message.modify";
@@ -171,7 +171,7 @@ export interface MessageEditInput {
   content: string;
 }
 /**
- * Delete messages of the user's own, all of one room.
+ * Delete messages of one room: the user's own, or what the user may delete of others.
  */
 export interface MessageModifyDelete {
   action: "delete";
@@ -589,7 +589,7 @@ export interface User {
  */
 export interface QuotedMessage {
   id: string;
-  room: RoomReference;
+  room: QuotedRoom;
   sender: User;
   content: string;
   is_deleted: boolean;
@@ -609,6 +609,12 @@ export interface QuotedMessage {
   attachments: Attachment[];
   created_at: string;
   updated_at: string;
+}
+/**
+ * Which room a quoted message stands in; null for a forward's source from another room.
+ */
+export interface QuotedRoom {
+  id: string | null;
 }
 /**
  * That a member has read a message.
@@ -666,7 +672,7 @@ export interface Attachment {
   metadata: {};
 }
 /**
- * A sender changed a message. A sender deleted messages of the room.
+ * A sender changed a message. Messages of the room are deleted.
  */
 export interface MessagemodificationDispatch {
   eventType: "messagemodification.dispatch";
@@ -689,12 +695,16 @@ export interface MessageEdited {
   message: Message;
 }
 /**
- * A sender deleted messages of the room.
+ * Messages of the room are deleted.
  */
 export interface MessagesDeleted {
   status: "successful";
   action: "delete";
   message_ids: string[];
+  /**
+   * The name of the user who deleted them; `system` if no member did.
+   */
+  deleted_by: string;
 }
 /**
  * A member types, or has stopped.

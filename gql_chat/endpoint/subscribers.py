@@ -57,6 +57,8 @@ class Entitlement:
         member: the id of the user, as whose member of the room the caller reads; the subscription
             ends when that user leaves. None for a caller who may read everything.
         gone: whether the stream's room is deleted, so that nothing will be added.
+        owner: the user who reads their own stream, and of the rooms in it only those that they are
+            in; None for a caller who may read everything, and for streams of rooms.
     """
 
     stream: str
@@ -64,6 +66,7 @@ class Entitlement:
     first: int = 1
     member: str | None = None
     gone: bool = False
+    owner: Any = None
 
 
 def find_entitlement(context: Context, stream: str) -> Entitlement:
@@ -86,7 +89,8 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
             raise PermissionDenied("You may not follow other users.")
         own = UserStream.objects.using(primary).filter(pk=user_id)
         seq = own.values_list("seq", flat=True).first()
-        return Entitlement(streams.user_stream(user_id), seq or 0)
+        owner = None if reads_all else user_id
+        return Entitlement(streams.user_stream(user_id), seq or 0, owner=owner)
     try:
         room = context.handler.find_room(key)
     except NotFound:
@@ -181,6 +185,8 @@ class Subscriber:
 
     def _read_log(self, entitled: Entitlement) -> list[Envelope]:
         frames = streams.read_log(entitled.stream, self.seq, READ_SIZE)
+        if entitled.owner is not None:
+            frames = streams.withhold_quotes(entitled.owner, frames)
         begins = frames[0].seq if frames else entitled.newest + 1
         if begins > self.seq + 1:
             raise Invalid({"after": f"The log begins at {begins} now: fetch afresh."})

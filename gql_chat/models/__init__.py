@@ -12,6 +12,7 @@ from .messages import (
     ClientMessage,
     Delivery,
     Message,
+    MessageCopy,
     MessageMediaAsset,
 )
 from .notifications import (
@@ -40,7 +41,7 @@ from .rooms import (
     RoomProperty,
 )
 from .sessions import AbstractSession, Session
-from .streams import StreamEvent, UserStream
+from .streams import EventSubject, StreamEvent, UserStream
 
 if not _is_swapped("Room"):
     from .rooms import Channel, GroupChat, OneToOneChat
@@ -62,11 +63,13 @@ __all__ = [
     "ClientMessage",
     "Delivery",
     "Epoch",
+    "EventSubject",
     "GroupChat",
     "GroupChatMixin",
     "Members",
     "Membership",
     "Message",
+    "MessageCopy",
     "MessageMediaAsset",
     "NotificationManager",
     "NotificationType",

@@ -26,23 +26,27 @@ class Deletion:
         is_told: whether an operation makes the events of it, so that the signals make none.
         users: the ids of the accounts that it deletes.
         names: the names of the accounts, by id.
+        told: the streams that tell of the accounts, besides those of the locked rooms.
         left_by: by account, the ids of the rooms that the user created and is not in.
         rooms: the ids of the rooms that it deletes.
         locked: the ids of the rooms that were locked for it.
         leading: by room, the users who lead it, with their roles.
         memberships: the memberships that it deletes, by key, until an event announces them.
         messages: the messages that it deletes, likewise: the room's id by the message's.
+        shown: where the event log tells of them and of their replies, until it is erased.
     """
 
     is_told: bool = False
     users: set[Any] = field(default_factory=set)
     names: dict[Any, str] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
     left_by: dict[Any, set[Any]] = field(default_factory=dict)
     rooms: set[Any] = field(default_factory=set)
     locked: set[Any] = field(default_factory=set)
     leading: dict[Any, dict[Any, str]] = field(default_factory=dict)
     memberships: dict[Any, Any] = field(default_factory=dict)
     messages: dict[Any, Any] = field(default_factory=dict)
+    shown: list[Any] = field(default_factory=list)
 
     def take_memberships(self) -> list[Any]:
         """Return the memberships that no event has announced, and forget them."""
@@ -54,6 +58,12 @@ class Deletion:
         """Return the messages that no event has announced, and forget them."""
         taken = dict(self.messages)
         self.messages.clear()
+        return taken
+
+    def take_shown(self) -> list[Any]:
+        """Return where the log tells of the messages that it deletes, and forget that."""
+        taken = list(self.shown)
+        self.shown.clear()
         return taken
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -140,6 +141,8 @@ class Membership(models.Model):
             in one step for all of them.
         keeps_role: set while it is saved by itself with the role that it has already, which
             leaves the member's permissions alone.
+        held: what an operation has been told of the member's object permissions on the room, by
+            codename. Each operation reads the membership anew.
     """
 
     room: models.ForeignKey[AbstractRoom, AbstractRoom] = models.ForeignKey(
@@ -192,3 +195,8 @@ class Membership(models.Model):
             kwargs["force_update"] = True
         with writing(kwargs.get("using") or router.db_for_write(type(self))):
             super().save(*args, **kwargs)
+
+    @cached_property
+    def held(self) -> dict[str, bool]:
+        """What is known of the member's object permissions."""
+        return {}

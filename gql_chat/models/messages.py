@@ -49,12 +49,16 @@ class AbstractMessage(models.Model):
     Attributes:
         sender: who wrote it; None if that user was erased and the message was kept
             (`gql_chat.erase_user`). Frames then show a user without a name (`accounts.nobody`).
+        stream_seq: no frame of the room's stream with a lower sequence number shows the message:
+            that of the frame that tells of it, unless code in between had frames of its own. None
+            for messages that no operation wrote.
         relations: what frames show besides the row (`gql_chat.models.relations.load_messages`).
         may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions: whether
             there are some to load; False where the statement that found the message has seen that
             there are none.
         is_for_user: whether the acting user is in the room; known where the message was found to be
             changed.
+        copy: for a new forward the copy that is written with it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -92,8 +96,11 @@ class AbstractMessage(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Not in a dump: in another database the stream has another history.
+    stream_seq = models.BigIntegerField(null=True, blank=True, editable=False, serialize=False)
 
     relations: MessageRelations
+    copy: MessageCopy | None = None
     may_have_attachments = True
     may_have_deliveries = True
     may_have_receipts = True
@@ -115,7 +122,8 @@ class AbstractMessage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.content[:50]
+        # Not its content: this ends up in logs, and in the admin's record of what was deleted.
+        return f"message {self.pk}"
 
 
 class Message(AbstractMessage):
@@ -163,6 +171,38 @@ class MessageMediaAsset(AbstractMessageMediaAsset):
 
     class Meta(AbstractMessageMediaAsset.Meta):
         swappable = model_setting("MessageMediaAsset")
+
+
+class MessageCopy(models.Model):
+    """What a forward passes on: its source as that was then.
+
+    What becomes of the source, the forward does not show.
+
+    Attributes:
+        message: the forward.
+        source: the id of the source, which may be gone.
+        sender: who wrote the source; with the account the copy goes. None if that user was erased
+            and the messages were kept.
+        columns: the source and its attachments as JSON text (`gql_chat.models.copies`).
+    """
+
+    message = models.OneToOneField(
+        settings.GQL_CHAT_MESSAGE_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="+",
+    )
+    source = models.UUIDField(db_index=True)
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    columns = models.TextField()
+
+    class Meta:
+        verbose_name_plural = "message copies"
+
+    def __str__(self) -> str:
+        return f"copy of {self.source} in {self.message_id}"
 
 
 class Delivery(models.Model):

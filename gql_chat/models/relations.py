@@ -23,8 +23,10 @@ from . import (
     AbstractRoom,
     Delivery,
     Membership,
+    MessageCopy,
     get_model,
 )
+from .copies import copy_source, revive
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False), "id"
@@ -41,6 +43,7 @@ _reactions: Statement[Any] = find_among(
 _deliveries: Statement[Any] = find_among(
     lambda: Delivery.objects.order_by("pk").values_list("message_id", "user_id"), "message_id"
 )
+_copies: Statement[Any] = find_among(lambda: MessageCopy.objects.all(), "message_id")
 _memberships = find_among(
     lambda: Membership.objects.select_related("user").order_by("pk"), "room_id"
 )
@@ -72,9 +75,12 @@ def load_messages(
 ) -> list[Any]:
     """Give each message its `relations`, and its `sender`; return the messages as a list.
 
-    Quoted messages (the parent, the forwarded one) get theirs too, one level deep. Of one
-    that stands in another room nobody learns who has got it, read it or reacted to it. One
-    that is deleted is quoted no more, whether its row is kept or not.
+    The message that a reply answers gets its own too, one level deep. If it stands in another
+    room, nobody learns who has got it, read it or reacted to it. One that is deleted is quoted no
+    more, whether its row is kept or not.
+
+    A forward shows what it passes on as that was then (`MessageCopy`), without what others did
+    with it and, from another room, without that room's id.
 
     What went with its user's account while this was reading is left out. A message whose sender
     was erased stays, without a sender.
@@ -86,21 +92,58 @@ def load_messages(
         wanted: the ids of users who are to be read, too, if there are messages.
     """
     messages = list(messages)
-    found = _find_quoted(messages) if quoted is None else list(quoted)
+    sources = _find_sources(messages)
+    found = _find_quoted(messages, sources) if quoted is None else list(quoted)
     users = {} if users is None else users
     if messages:
-        _fill([*found, *messages], users, set(wanted))
+        senders = {source.sender_id for source in sources.values()}
+        _fill([*found, *messages], users, senders.union(wanted) - {None})
     quotes = {message.pk: message for message in _linked(found, "sender", users)}
+    shown = {source.pk for source in _linked(list(sources.values()), "sender", users)}
     messages = _linked(messages, "sender", users)
-    for message in messages if quotes else ():
+    for message in messages if quotes or sources else ():
         message.relations.parent_message = _quote(message, quotes.get(message.parent_message_id))
-        message.relations.forwarded_from = _quote(message, quotes.get(message.forwarded_from_id))
+        source = sources.get(message.pk)
+        if source is None:
+            # Made before there were copies, or by code that writes no copy.
+            source = _show_source(message, quotes.get(message.forwarded_from_id))
+        elif source.pk not in shown:
+            source = None
+        message.relations.forwarded_from = source
     return messages
 
 
-def _find_quoted(messages: list[Any]) -> list[Any]:
+def keep_copy(message: AbstractMessage, source: AbstractMessage) -> None:
+    """Give a new forward, which is loaded, the copy of its source; it shows it from now on.
+
+    Args:
+        message: the forward; its `copy` is written with it.
+        source: what it passes on, loaded with its sender.
+    """
+    message.copy = copy_source(message, source, source.relations.attachments)
+    shown = _revive(message.copy, message)
+    shown.sender = source.sender
+    message.relations.forwarded_from = shown
+
+
+def _find_sources(messages: list[Any]) -> dict[Any, Any]:
+    """Return what stored forwards pass on, as it was then: by the forward's key."""
+    forwards = {message.pk: message for message in messages if message.is_forwarded}
+    if not forwards or all(message._state.adding for message in forwards.values()):
+        return {}
+    copies = _copies.all(forwards)
+    return {each.message_id: _revive(each, forwards[each.message_id]) for each in copies}
+
+
+def _revive(copied: MessageCopy, forward: AbstractMessage) -> AbstractMessage:
+    source, attachments = revive(copied, forward)
+    source.relations = MessageRelations(attachments=attachments)
+    return source
+
+
+def _find_quoted(messages: list[Any], sources: dict[Any, Any]) -> list[Any]:
     ids = {message.parent_message_id for message in messages}
-    ids.update(message.forwarded_from_id for message in messages)
+    ids.update(message.forwarded_from_id for message in messages if message.pk not in sources)
     ids.discard(None)
     return _quotable.all(ids) if ids else []
 
@@ -111,6 +154,17 @@ def _quote(message: AbstractMessage, quoted: Any) -> Any:
         quoted = copy(quoted)
         quoted.relations = MessageRelations(attachments=quoted.relations.attachments)
     return quoted
+
+
+def _show_source(message: AbstractMessage, source: Any) -> Any:
+    """Return a source of which there is no copy, as a copy would show it."""
+    if source is None:
+        return None
+    shown = copy(source)
+    shown.relations = MessageRelations(attachments=source.relations.attachments)
+    if source.room_id != message.room_id:
+        shown.room_id = None
+    return shown
 
 
 def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:

@@ -24,6 +24,7 @@ from .memberships import Membership
 from .positions import MarkField, PositionField
 from .registry import get_model
 from .rules import (
+    DELETE_MESSAGES,
     NAME_LENGTH,
     ChannelRules,
     GroupRules,
@@ -40,6 +41,7 @@ PERMISSIONS = (
     ("can_add_new_subscribers", "Can add new subscribers"),
     ("can_remove_subscribers", "Can remove subscribers"),
     ("can_send_messages", "Can send messages"),
+    (DELETE_MESSAGES, "Can delete messages of others"),
 )
 
 

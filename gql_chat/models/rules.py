@@ -19,6 +19,7 @@ from django.dispatch import Signal
 
 from ..conf import ROOM_TYPES
 from ..errors import Invalid
+from ..nouns import has_feature
 from .registry import get_model
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ MEMBERS = ("participants", "subscribers")
 
 LEADERS = ("admins", "moderators")
 """The names that it has for the leaders of a room."""
+
+DELETE_MESSAGES = "can_delete_messages"
+"""The object permission to delete what others wrote in the room. The feature `erasure` has it."""
 
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -83,6 +87,13 @@ class RoomRules:
     named: ClassVar[bool] = True
     paired: ClassVar[bool] = False
 
+    @property
+    def grantable(self) -> tuple[str, ...]:
+        """The codenames of the object permissions that a leader may give to a member."""
+        if self.paired or not has_feature("erasure"):
+            return self.permissions
+        return (*self.permissions, DELETE_MESSAGES)
+
     def role_of(self, room: AbstractRoom, user_id: Any) -> str:
         """Return the role with which a user enters the room: its creator always leads it."""
         return self.leader_role if user_id == room.creator_id else Role.MEMBER
@@ -117,6 +128,10 @@ class RoomRules:
     def may_remove(self, membership: Membership, holds: HoldsPermission) -> bool:
         """Return whether the member may put others out."""
         return self._is_creator_or_holds(membership, self.remove_permission, holds)
+
+    def may_delete_messages(self, membership: Membership, holds: HoldsPermission) -> bool:
+        """Return whether the member may delete what others wrote here."""
+        return self.leads(membership) or holds(membership, DELETE_MESSAGES)
 
     def check_join(self, room: AbstractRoom) -> None:
         """Raise `Invalid` if users may not join by themselves."""
@@ -164,6 +179,9 @@ class OneToOneRules(RoomRules):
 
     def may_remove(self, membership: Membership, holds: HoldsPermission) -> bool:
         return True
+
+    def may_delete_messages(self, membership: Membership, holds: HoldsPermission) -> bool:
+        return False  # of two, neither leads the other
 
     def check_join(self, room: AbstractRoom) -> None:
         raise Invalid("A one-to-one chat cannot be joined.")

@@ -16,7 +16,10 @@ STREAM_LENGTH = len("user:") + 255
 
 
 class StreamEvent(models.Model):
-    """One frame of a stream. Rows are written once and never changed.
+    """One frame of a stream.
+
+    Once a row is written, only its payload may change: what is deleted goes out of it
+    (`gql_chat.streams.erasure`).
 
     Attributes:
         stream: `room:<room id>` or `user:<user id>`.
@@ -42,6 +45,27 @@ class StreamEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream} {self.seq} {self.kind}"
+
+
+class EventSubject(models.Model):
+    """That a frame of the log shows a message: by it a deletion finds the frame.
+
+    The frame that tells of a new message has none: its place is known (`stream_seq` of messages).
+    In the stream of a user, a frame has the rooms of its messages as well, and the room that it is
+    about. Plain code that deletes rows of the log deletes those of theirs here.
+
+    Attributes:
+        event: the frame.
+        subject: the id of a message or of a room.
+    """
+
+    event = models.ForeignKey(
+        StreamEvent, on_delete=models.DO_NOTHING, db_constraint=False, related_name="subjects"
+    )
+    subject = models.UUIDField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.subject} in frame {self.event_id}"
 
 
 class UserStreamManager(models.Manager["UserStream"]):

@@ -108,12 +108,13 @@ _messages_with_rooms: Statement[Any] = Statement(
     lambda message_ids, user_id: _select_messages(message_ids, user_id, "room"),
     _message_keys_and_user,
 )
-_own_memberships: Statement[Any] = Statement(
+own_memberships: Statement[Any] = Statement(
     lambda user_id, room_ids: Membership.objects.select_related("user").filter(
         Among(F("room_id"), room_ids), user_id=user_id
     ),
     lambda: [One(get_user_model()._meta.pk), Many(Membership._meta.get_field("room_id"))],
 )
+"""Finds a user's memberships of some rooms."""
 
 
 def primary(manager: Any) -> Any:
@@ -356,7 +357,7 @@ class Operations:
         """Raise `PermissionDenied` unless the user is in all of these rooms."""
         if not room_ids or self.as_system:
             return
-        memberships = _own_memberships.all(self.user_id, room_ids)
+        memberships = own_memberships.all(self.user_id, room_ids)
         if len(memberships) < len(room_ids):
             self._refuse_outsider()
         self.user = check_active(memberships[0].user)

@@ -25,14 +25,11 @@ from ..models.rules import (
     Role,
 )
 from ..permissions import grant, revoke
-from .accounts import hold_accounts
-from .base import (
-    Operations,
-    operation,
-)
+from .accounts import AccountOperations
+from .base import operation
 
 
-class MemberOperations(Operations):
+class MemberOperations(AccountOperations):
     """Members of rooms."""
 
     @operation
@@ -47,7 +44,7 @@ class MemberOperations(Operations):
             room = self.find_room(room_id, lock=True)
             user = self.user
             room.rules.check_join(room)
-            hold_accounts([user])
+            self.hold_accounts([user])
             if not Membership.objects.add(room, [user.pk]):
                 raise Invalid("You are in this room already.")
             load_rooms([room])
@@ -88,7 +85,7 @@ class MemberOperations(Operations):
             membership = self.enter_found(room)
             if not self.permissions.can_add_members(membership):
                 raise PermissionDenied("You may not add members to this room.")
-            hold_accounts(users.values())
+            self.hold_accounts(users.values())
             added = Membership.objects.add(room, users)
             load_rooms([room])
             if added:
@@ -195,7 +192,7 @@ class MemberOperations(Operations):
             if not codenames:
                 raise Invalid({"permission": "Name at least one permission."})
             for codename in codenames:
-                if codename not in room.rules.permissions:
+                if codename not in room.rules.grantable:
                     problem = f"{quote(codename)} is no permission of this room."
                     raise Invalid({"permission": problem})
             load_rooms([room])

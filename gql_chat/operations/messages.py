@@ -35,17 +35,18 @@ from ..models import (
     AbstractMessage,
     AbstractRoom,
     ClientMessage,
+    Membership,
     get_model,
 )
 from ..models.deletions import told_by_operation
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
-from ..models.relations import MessageRelations, load_messages
+from ..models.relations import MessageRelations, keep_copy, load_messages
 from ..sanitize import clean, needs_cleaning
 from ..sql import bulk
 from ..sql.carriers import Held
 from ..sql.statements import Statement, find_by
-from .base import Operations, operation, primary
+from .base import Operations, operation, own_memberships, primary
 
 _uses: Statement[Any] = find_by(
     lambda: ClientMessage.objects.values_list("pk"), "sender_id", "client_id"
@@ -71,7 +72,7 @@ class Sent:
 
 
 class MessageOperations(Operations):
-    """What a user does with messages of their own."""
+    """What a user does with messages."""
 
     @operation
     def send_message(
@@ -141,6 +142,7 @@ class MessageOperations(Operations):
                 is_forwarded=forwarded is not None,
                 created_at=now,
                 updated_at=now,
+                stream_seq=room.seq + 1,
                 **self.clean_fields("Message", ON_CREATE, get_model("Message"), fields or {}),
             )
             self.validate_message(message)
@@ -148,17 +150,19 @@ class MessageOperations(Operations):
                 repeat = self._remember(client_id, message)
                 if repeat is not None:
                     return repeat
-            message.save(force_insert=True)
-            self._attach(message, assets)
             quoted = parent or forwarded
             if quoted is None:
-                # Nothing can hang on a message that nobody has seen yet.
-                message.relations = MessageRelations(attachments=assets)
+                message.relations = MessageRelations()
             else:
                 load_messages([message], {self.user_id: membership.user}, [quoted])
-            expected = room.seq + 1
+            if forwarded is not None:
+                keep_copy(message, forwarded)
+            # Nothing else can hang on a message that nobody has seen yet.
+            message.relations.attachments = assets
+            message.save(force_insert=True)
+            self._attach(message, assets)
             envelope = outbox.broadcast(room, MessageSent(message), activity=now)
-            if client_id is not None and envelope.seq != expected:
+            if client_id is not None and envelope.seq != message.stream_seq:
                 # A receiver wrote into the room meanwhile, or the log was ahead of the column.
                 remembered = ClientMessage.objects.filter(sender_id=self.user_id)
                 remembered.filter(client_id=client_id).update(seq=envelope.seq)
@@ -192,6 +196,7 @@ class MessageOperations(Operations):
             for name, value in changes.items():
                 setattr(message, name, value)
             self.validate_message(message)
+            streams.erase_edited(message, [*changes] if content is None else ["content", *changes])
             message.is_edited = True
             message.updated_at = timezone.now()
             message.save(update_fields=["content", "is_edited", "updated_at", *changes])
@@ -200,10 +205,11 @@ class MessageOperations(Operations):
 
     @operation
     def delete_messages(self, message_ids: Iterable[Any]) -> list[Any]:
-        """Delete messages of the user's own, all of one room, and tell its members.
+        """Delete messages of one room, and tell its members.
 
         With `MESSAGE_SOFT_DELETE` the rows stay, hidden; otherwise they go. Their
-        notifications go in both cases. Returns the ids.
+        notifications go in both cases, and what the event log shows of them (`ERASE_LOG`).
+        Returns the ids.
 
         Raises:
             NotFound, PermissionDenied: for any one of them.
@@ -213,9 +219,10 @@ class MessageOperations(Operations):
             messages = self.find_messages(message_ids)
             room_ids = {message.room_id for message in messages}
             room = messages[0].room
-            membership = self.enter_found(room)
+            memberships = self._enter_all(messages)
             for message in messages:
-                if not self.permissions.can_change_message(membership, message):
+                membership = memberships[message.room_id]
+                if not self.permissions.can_delete_message(membership, message):
                     raise PermissionDenied("You may not delete this message.")
             if len(room_ids) > 1:
                 raise Invalid({"message_id": "All messages must stand in one room."})
@@ -223,14 +230,24 @@ class MessageOperations(Operations):
                 raise Invalid({"message_id": "A message is deleted already."})
             ids = [message.pk for message in messages]
             stored = primary(get_model("Message").objects).filter(pk__in=ids)
+            streams.erase_messages(ids)
             if chat_settings.MESSAGE_SOFT_DELETE:
                 bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
             else:
                 told_by_operation(stored)
                 stored.delete()
-            outbox.broadcast(room, MessagesDeleted(ids), activity=room.newest_activity())
+            event = MessagesDeleted(ids, deleted_by=self.user.get_username())
+            outbox.broadcast(room, event, activity=room.newest_activity())
         return ids
+
+    def _enter_all(self, messages: list[AbstractMessage]) -> dict[Any, Membership]:
+        """Return the user's membership of each room that messages stand in."""
+        rooms = {message.room_id: message.room for message in messages}
+        if len(rooms) == 1 or self.as_system:
+            return {room_id: self.enter_found(room) for room_id, room in rooms.items()}
+        found = {each.room_id: each for each in own_memberships.all(self.user_id, rooms)}
+        return {room_id: self.admit(room, found.get(room_id)) for room_id, room in rooms.items()}
 
     def type_in(self, room_id: Any, *, is_typing: bool = True) -> None:
         """Tell the members of a room that the user types, or has stopped.

@@ -38,9 +38,8 @@ from ..sql.statements import (
     One,
     Statement,
 )
-from .accounts import hold_accounts
+from .accounts import AccountOperations
 from .base import (
-    Operations,
     check_active,
     messages_by_id,
     operation,
@@ -86,7 +85,7 @@ _peers: Statement[Membership] = Statement(
 )
 
 
-class RoomOperations(Operations):
+class RoomOperations(AccountOperations):
     """Rooms."""
 
     # Looking
@@ -164,7 +163,7 @@ class RoomOperations(Operations):
                 text = self._check_known(text, tuple(text))
             users = self.find_users(rules.members, members)
             user = self.user
-            hold_accounts([user, *users.values()])
+            self.hold_accounts([user, *users.values()])
             if rules.paired:
                 room = self._pair_up(model, users)
                 if fields:

@@ -93,11 +93,11 @@ def _attachments(root: AbstractMessage) -> list[AttachmentRef]:
 
 
 def _parent_message(root: AbstractMessage) -> Optional[QuotedMessageRef]:
-    return relations_of(root).parent_message  # type: ignore[return-value]
+    return None if root.is_deleted else relations_of(root).parent_message  # type: ignore[return-value]
 
 
 def _forwarded_from(root: AbstractMessage) -> Optional[QuotedMessageRef]:
-    return relations_of(root).forwarded_from  # type: ignore[return-value]
+    return None if root.is_deleted else relations_of(root).forwarded_from  # type: ignore[return-value]
 
 
 def _nothing(root: Any) -> Optional[QuotedMessageRef]:
@@ -105,11 +105,22 @@ def _nothing(root: Any) -> Optional[QuotedMessageRef]:
 
 
 @strawberry.type
+class QuotedRoom:
+    """Which room a quoted message stands in; null for a forward's source from another room."""
+
+    id: UUID | None
+
+
+def _quoted_room(root: AbstractMessage) -> QuotedRoom:
+    return _RoomOf(root.room_id)  # type: ignore[return-value]
+
+
+@strawberry.type
 class QuotedMessage:
     """A message inside another: the one that is answered, or passed on."""
 
     id: UUID
-    room: RoomReference = derived(_room_of)
+    room: QuotedRoom = derived(_quoted_room)
     sender: UserRef = derived(sender)
     content: str = derived(_content)
     is_deleted: bool
@@ -330,7 +341,7 @@ class MessageMutations:
 
     @strawberry.mutation
     def delete_messages(self, info: Info, input: DeleteMessagesInput) -> list[UUID]:
-        """Delete messages of the user's own, all of one room."""
+        """Delete messages of one room: the user's own, or what the user may delete of others."""
         return info.context.handler.delete_messages(input.message_id)
 
     @strawberry.mutation
@@ -363,12 +374,16 @@ class MessageEdited:
 
 @strawberry.type
 class MessagesDeleted:
-    """A sender deleted messages of the room."""
+    """Messages of the room are deleted."""
 
     is_type_of = tells(events.MessagesDeleted)
     status: str = always("successful")
     action: str = always("delete")
     message_ids: list[UUID]
+    deleted_by: str = strawberry.field(
+        description="The name of the user who deleted them; `system` if no member did.",
+        metadata=brought_by("erasure"),
+    )
 
 
 @strawberry.type

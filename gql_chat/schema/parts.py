@@ -1,6 +1,7 @@
 """The parts of the schema: one for each noun of the table.
 
-A noun may also bring fields to types of other nouns, which carry its mark (`brought_by`).
+A noun or a feature may also bring fields to types of other nouns. They carry its mark
+(`brought_by`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from importlib import import_module
 
 from strawberry.types.field import StrawberryField
 
-from ..nouns import find_nouns
+from ..nouns import find_nouns, has_part
 
-_NOUN = "gql_chat.noun"
+_PART = "gql_chat.part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,16 @@ def parts() -> list[Part]:
     return found
 
 
-def brought_by(noun: str) -> dict[str, str]:
-    """Say which noun brings a field to the type of another noun, as the field's `metadata`.
+def brought_by(part: str) -> dict[str, str]:
+    """Say which noun or feature brings a field to a type of another noun, as its `metadata`.
 
-    A chat without that noun has no such field: `Message.reactions` goes with `reactions`.
+    A chat without it has no such field: `Message.reactions` goes with the noun `reactions`,
+    `MessagesDeleted.deleted_by` with the feature `erasure`.
     """
-    return {_NOUN: noun}
+    return {_PART: part}
 
 
 def is_brought(field: StrawberryField) -> bool:
-    """Tell whether the chat has the noun that brings a field. A noun's own fields have no mark."""
-    noun = field.metadata.get(_NOUN)
-    return noun is None or any(noun == each.name for each in find_nouns())
+    """Tell whether the chat has what brings a field. A noun's own fields have no mark."""
+    part = field.metadata.get(_PART)
+    return part is None or has_part(part)

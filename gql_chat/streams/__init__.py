@@ -19,7 +19,9 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
+from .erasure import Told, erase_edited, erase_messages, erase_room, erase_told, find_told
 from .log import (
+    delete_frames,
     heads,
     missed,
     read_changes,
@@ -43,6 +45,8 @@ from .publishing import (
     touch,
     unsubscribe,
 )
+from .quotes import withhold_quotes
+from .shown import blank_with
 from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
 
 __all__ = [
@@ -56,12 +60,20 @@ __all__ = [
     "Outbox",
     "Position",
     "Positions",
+    "Told",
     "announce",
+    "blank_with",
     "capture",
     "commit_together",
     "current",
+    "delete_frames",
+    "erase_edited",
+    "erase_messages",
     "erase_names",
+    "erase_room",
+    "erase_told",
     "find_joined",
+    "find_told",
     "group_name",
     "heads",
     "hold",
@@ -93,5 +105,6 @@ __all__ = [
     "unsubscribe",
     "user_stream",
     "weigh_missed",
+    "withhold_quotes",
     "writing",
 ]

@@ -102,18 +102,22 @@ def positions(user_id: Any) -> Positions:
     return Positions(epoch or Epoch.objects.read(), chain([own], rooms))
 
 
+def name_of_room_stream(vendor: str, column: str) -> str:
+    """Return the SQL of the name of a room's stream, of a column with the room's key."""
+    key = f"{column}::text"
+    if vendor == "sqlite":
+        parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+        key = " || '-' || ".join(f"substr({column}, {at}, {size})" for at, size in parts)
+    return f"'{room_stream('')}' || {key}"
+
+
 @cache
 def _select_positions(vendor: str, rooms: str) -> str:
     # All in one row: SQLite's driver lets another thread run before each row, and the event loop's
     # thread may keep it waiting every time. psycopg reads JSON in half the time of rows or arrays.
-    if vendor == "sqlite":
-        collect = "json_group_array({})"
-        parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-        key = " || '-' || ".join(f"substr(room.id, {at}, {size})" for at, size in parts)
-    else:
-        collect, key = "json_agg({})::text", "room.id::text"
+    collect = "json_group_array({})" if vendor == "sqlite" else "json_agg({})::text"
     # The database builds the names, too: Python is slower at building hundreds.
-    wanted = (f"'{room_stream('')}' || {key}", "room.seq", "member.joined_seq")
+    wanted = (name_of_room_stream(vendor, "room.id"), "room.seq", "member.joined_seq")
     columns = [collect.format(each) for each in wanted]
     return (
         f"SELECT (SELECT value FROM {Epoch._meta.db_table} WHERE id = {Epoch.ROW}), "

@@ -13,7 +13,7 @@ from django.db import connections, router
 from django.db.models import Q, Sum
 from django.db.models.functions import Length
 
-from ..models import Epoch, StreamEvent
+from ..models import Epoch, EventSubject, StreamEvent
 from .entitlements import members_of
 from .envelopes import Envelope
 
@@ -59,6 +59,13 @@ def heads(seqs: Mapping[str, int]) -> dict[str, int]:
 def select_log() -> QuerySet[StreamEvent]:
     """Return the rows of the log, from the primary database."""
     return StreamEvent.objects.using(router.db_for_write(StreamEvent))
+
+
+def delete_frames(rows: QuerySet[StreamEvent]) -> int:
+    """Delete rows of the log, with their subjects; return how many."""
+    subjects = EventSubject.objects.using(rows.db)
+    subjects.filter(event__in=rows.order_by().values("pk")).delete()
+    return rows.delete()[0]
 
 
 def _envelope(row: StreamEvent) -> Envelope:

@@ -8,10 +8,10 @@ the commits.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,10 +19,12 @@ from django.db import transaction as db_transaction
 from django.utils import timezone
 
 from ..errors import Again
-from ..events import Event
-from ..models import StreamEvent, locks
+from ..events import Event, MessageSent
+from ..models import EventSubject, StreamEvent, locks
 from .envelopes import Envelope, refresh, room_stream, user_stream
 from .sequences import advance_users, count_up_room
+from .shown import hide_deleted
+from .subjects import find_subjects, insert_subjects, note_subjects, prepare_subjects
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -161,8 +163,15 @@ class Outbox:
         if activity is not None:
             room.last_activity = activity
         stream = room_stream(room.pk)
-        envelope = Envelope(stream, 0, type(event).__name__, render(event), change or None)
-        envelope = replace(envelope, seq=self._advance(room, envelope, activity))
+        payload, subjects = render_with_subjects(event)
+        known = event.message.stream_seq if isinstance(event, MessageSent) else None
+        envelope = Envelope(stream, 0, type(event).__name__, payload, change or None)
+        # Where a new message stands in the log, the message itself says.
+        ahead = () if known is not None else subjects()
+        envelope = replace(envelope, seq=self._advance(room, envelope, activity, ahead))
+        if known is not None and envelope.seq != known and (found := subjects()):
+            # Other code wrote into the room in between.
+            note_subjects(self.connection, [(stream, envelope.seq, each) for each in found])
         room.seq = envelope.seq
         self._notes.seqs[room.pk] = room.seq
         self._notes.envelopes.append(envelope)
@@ -212,16 +221,19 @@ class Outbox:
         if not events:
             return
         seqs = advance_users(self.connection, sorted(events, key=str))
-        rendered: dict[int, str] = {}
-        envelopes = []
+        rendered: dict[int, tuple[str, Collection[Any]]] = {}
+        envelopes, noted = [], []
         for user_id, seq in seqs.items():
-            event = events[user_id]
+            event, stream = events[user_id], user_stream(user_id)
             if id(event) not in rendered:
-                rendered[id(event)] = render(event)
-            envelopes.append(
-                Envelope(user_stream(user_id), seq, type(event).__name__, rendered[id(event)])
-            )
+                payload, subjects = render_with_subjects(event)
+                rendered[id(event)] = payload, subjects(rooms=True)
+            payload, found = rendered[id(event)]
+            envelopes.append(Envelope(stream, seq, type(event).__name__, payload))
+            noted += [(stream, seq, subject) for subject in found]
         self._log(envelopes)
+        if noted:
+            self.carrier.ahead(*insert_subjects(self.connection, noted))
 
     def transient(self, room: AbstractRoom, event: Event) -> Envelope:
         """Publish an event to the members of a room without storing it."""
@@ -241,13 +253,20 @@ class Outbox:
         notes = self._notes
         return [*notes.envelopes, *(refresh(*touched) for touched in notes.touched.items())]
 
-    def _advance(self, room: AbstractRoom, envelope: Envelope, activity: datetime | None) -> int:
+    def _advance(
+        self,
+        room: AbstractRoom,
+        envelope: Envelope,
+        activity: datetime | None,
+        subjects: Collection[Any],
+    ) -> int:
         """Take the next sequence number of a locked room, and log an envelope under it.
 
         Args:
             room: the room.
             envelope: the envelope, without its sequence number.
             activity: the time of the room's newest message, if it is to be written as well.
+            subjects: the ids by which a deletion finds the row.
 
         Returns:
             The sequence number.
@@ -266,8 +285,12 @@ class Outbox:
         if vendor == "postgresql":
             # In one statement: that is one round trip less.
             stream, _, *rest = self._row(envelope)
-            sql = f"WITH counted AS ({sql}) {_LOG_COUNTED}"
             values += [stream, *rest]
+            if subjects:
+                sql = f"WITH counted AS ({sql}), {_LOG_COUNTED_WITH_SUBJECTS}"
+                values.append(prepare_subjects(self.connection, subjects))
+            else:
+                sql = f"WITH counted AS ({sql}) {_LOG_COUNTED}"
         with self.connection.cursor() as cursor:
             cursor.execute(sql, values)
             row = cursor.fetchone()
@@ -276,6 +299,9 @@ class Outbox:
             seq: int = row[0]
             if vendor != "postgresql":
                 cursor.execute(_insert_events(1), self._row(replace(envelope, seq=seq)))
+                if subjects:
+                    places = [(envelope.stream, seq, subject) for subject in subjects]
+                    cursor.execute(*insert_subjects(self.connection, places))
         return seq
 
     def _log(self, envelopes: list[Envelope]) -> None:
@@ -295,6 +321,12 @@ _COLUMNS = "(stream, seq, kind, payload, change, created_at)"
 _LOG_COUNTED = (
     f"INSERT INTO {StreamEvent._meta.db_table} {_COLUMNS} "
     "SELECT %s, seq, %s, %s, %s::jsonb, %s::timestamptz FROM counted RETURNING seq"
+)
+_LOG_COUNTED_WITH_SUBJECTS = (
+    f"logged AS ({_LOG_COUNTED}, id), noted AS ("
+    f"INSERT INTO {EventSubject._meta.db_table} (event_id, subject) "
+    "SELECT logged.id, given.subject FROM logged, unnest(%s::uuid[]) AS given(subject)) "
+    "SELECT seq FROM logged"
 )
 
 
@@ -323,9 +355,21 @@ def render(event: Event) -> str:
     Raises:
         RuntimeError: `gql_chat` is no installed app, so nothing has set a renderer.
     """
+    return orjson.dumps(_render(event)).decode()
+
+
+def _render(event: Event) -> Any:
     if _renderer is None:
         raise RuntimeError("Events are rendered once django.setup() has run.")
-    return orjson.dumps(_renderer(event)).decode()
+    return _renderer(event)
+
+
+def render_with_subjects(event: Event) -> tuple[str, Callable[..., Collection[Any]]]:
+    """Return an event as JSON text, and what finds the ids by which a deletion finds its frame."""
+    rendered = _render(event)
+    if not isinstance(event, MessageSent):
+        hide_deleted(rendered)
+    return orjson.dumps(rendered).decode(), partial(find_subjects, event, rendered)
 
 
 def running() -> Outbox | None:

@@ -16,7 +16,7 @@ from django.db import transaction as db_transaction
 
 from ..conf import chat_settings
 from ..errors import Again, refers_to_nothing, sqlstate
-from ..models import Delivery, StreamEvent, get_model, locks
+from ..models import Delivery, MessageCopy, StreamEvent, get_model, locks
 from ..models.locks import take_write_lock
 from ..sql.carriers import carrying
 from .outbox import Outbox, running
@@ -172,7 +172,7 @@ def transaction() -> Iterator[Outbox]:
 def _held_models() -> list[Any]:
     """Return the models whose inserts wait for the next statement: what most operations write."""
     names = ("Message", "ChatNotification", "ReadReceipt", "Reaction")
-    return [*(get_model(name) for name in names), Delivery]
+    return [*(get_model(name) for name in names), Delivery, MessageCopy]
 
 
 def _limit_lock_waits(connection: BaseDatabaseWrapper, carrier: Carrier) -> None:

@@ -40,7 +40,12 @@ async def test_a_deletion_reaches_every_socket_of_every_member_and_nobody_else(
 
     answer = await delete(alice, message["id"], bob, *devices)
 
-    assert answer == {"status": "successful", "action": "delete", "message_ids": [message["id"]]}
+    assert answer == {
+        "status": "successful",
+        "action": "delete",
+        "message_ids": [message["id"]],
+        "deleted_by": alice.name,
+    }
     await nobody_gets_anything(alice, bob, *devices, stranger)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import router, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from gql_chat.conf import chat_settings
-from gql_chat.models import StreamEvent, get_model
+from gql_chat.models import EventSubject, StreamEvent, get_model
 from gql_chat.sessions import find_dead
 
 _LARGEST_BATCH = 30_000
@@ -42,9 +43,29 @@ class Command(BaseCommand):
             self.stdout.write("event log: kept for ever (EVENT_LOG_RETENTION is None)")
         else:
             since = timezone.now() - timedelta(seconds=retention)
-            self._prune("event log", StreamEvent.objects.filter(created_at__lt=since), batch)
+            self._prune_log(since, batch)
         self._prune("sessions", find_dead(), batch)
         self._prune("notifications", get_model("ChatNotification").objects.finished(), batch)
+
+    def _prune_log(self, since: datetime, batch: int) -> None:
+        """Delete frames that are older than a time, with their subjects."""
+        using = router.db_for_write(StreamEvent)
+        log = StreamEvent.objects.using(using)
+        total = 0
+        while True:
+            with transaction.atomic(using=using):
+                old = log.filter(created_at__lt=since).order_by("created_at")
+                # Locked in the order of their keys, as by an operation that erases something.
+                some = log.filter(pk__in=list(old.values_list("pk", flat=True)[:batch]))
+                locked = some.order_by("pk").select_for_update(no_key=True)
+                keys = list(locked.values_list("pk", flat=True))
+                EventSubject.objects.using(using).filter(event__in=keys).delete()
+                log.filter(pk__in=keys).delete()
+            if not keys:
+                break
+            total += len(keys)
+            self.stdout.write(f"event log: {total} deleted so far")
+        self.stdout.write(f"event log: {total} deleted")
 
     def _prune(self, what: str, rows: QuerySet[Any], batch: int) -> None:
         """Delete rows, `batch` of them in each transaction."""

@@ -38,6 +38,10 @@ class Migration(migrations.Migration):
                     "updated_at",
                     models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
+                (
+                    "stream_seq",
+                    models.BigIntegerField(blank=True, editable=False, null=True, serialize=False),
+                ),
                 ("priority", models.CharField(default="normal", max_length=16)),
                 (
                     "forwarded_from",

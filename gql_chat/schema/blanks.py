@@ -1,0 +1,91 @@
+"""Blanks: what stands in the fields of a message, or of a room, of which the text is erased.
+
+They follow the types in use, so a project's own fields are blanked as well, and what is left still
+fits the schema: null where a field may be null, else an empty text, list or object. Numbers, times,
+truth values, words of an enumeration and other keys are no text. They stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+)
+
+from ..conf import chat_settings, per_settings
+from .build import get_graphql_schema
+from .scalars import JSON_SCHEMAS
+
+_FLAGS = ("is_deleted", "is_edited", "is_forwarded")
+_STAY = frozenset({"id", "type", "room", "sender", *_FLAGS, "created_at", "updated_at"})
+"""The fields that say what an object is, and not what is in it."""
+
+_KEPT = object()
+
+_EMPTY: dict[str, Any] = {"string": "", "object": {}, "integer": 0, "number": 0, "boolean": False}
+
+
+@per_settings
+def find_blanks() -> Mapping[str, Mapping[str, Any]]:
+    """Return the values of blanked fields, for each of what can be blanked.
+
+    The keys are the names of types: `Message`, `QuotedMessage`, and `Room` for rooms of all types.
+    """
+    schema = get_graphql_schema()
+    room = schema.type_map["Room"]
+    assert isinstance(room, GraphQLInterfaceType)
+    rooms: dict[str, Any] = {}
+    for kind in schema.get_possible_types(room):
+        rooms = {**_blanks_of(kind), **rooms}
+    messages = {name: _blanks_of(_find_type(schema, name)) for name in ("Message", "QuotedMessage")}
+    return {**messages, "Room": rooms}
+
+
+def _find_type(schema: GraphQLSchema, name: str) -> Any:
+    """Return the type in use for a key of `SERIALIZERS`, whatever the project calls it."""
+    serializer = chat_settings.load_serializer(name)
+    for found in schema.type_map.values():
+        definition = found.extensions.get("strawberry-definition")
+        if getattr(definition, "origin", None) is serializer:
+            return found
+    raise LookupError(f"The schema has no {name}.")
+
+
+def _blanks_of(found: Any) -> dict[str, Any]:
+    assert isinstance(found, GraphQLObjectType)
+    blanks = {
+        name: _blank(field.type, ("string", "object"))
+        for name, field in found.fields.items()
+        if name not in _STAY
+    }
+    return {name: value for name, value in blanks.items() if value is not _KEPT}
+
+
+def _blank(found: Any, emptied: tuple[str, ...]) -> Any:
+    """Return what is blank in a field of this type; `_KEPT` where the value has to stay.
+
+    Args:
+        found: the type.
+        emptied: which types of JSON have a blank; the values of others stay.
+    """
+    if not isinstance(found, GraphQLNonNull):
+        return None
+    found = found.of_type
+    if isinstance(found, GraphQLList):
+        return []
+    if isinstance(found, GraphQLObjectType):
+        # An object within is blanked as a whole: nothing in it can stay.
+        inner = {name: _blank(field.type, tuple(_EMPTY)) for name, field in found.fields.items()}
+        return _KEPT if any(value is _KEPT for value in inner.values()) else inner
+    if found.name == "JSON":
+        return None  # anything is one
+    shape = {} if isinstance(found, GraphQLEnumType) else JSON_SCHEMAS.get(found.name, {})
+    kind = shape.get("type", "")
+    return _EMPTY[kind] if kind in emptied and "format" not in shape else _KEPT
