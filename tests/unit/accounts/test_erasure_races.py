@@ -1,5 +1,6 @@
 """Users are erased while they and others are at work: nothing fails, and nothing is left."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Barrier
@@ -9,7 +10,6 @@ import pytest
 from django.db import connection
 
 from gql_chat import erase_user
-from gql_chat.accounts.relations import find_relations
 from gql_chat.errors import (
     ChatError,
     Conflict,
@@ -25,17 +25,17 @@ from gql_chat.models import (
     Message,
     OneToOneChat,
     Room,
-    UserStream,
 )
 from gql_chat.operations import EventHandler
 from gql_chat.streams import room_stream, user_stream
 from tests.conftest import Users
 from tests.timing import PATIENCE
+from tests.unit.accounts.remains import left_of
 from tests.unit.committed import World, logged
 from tests.unit.making import race
 
 #: Each kind of race is run so often; SQLite has one writer, so that little can meet there.
-ROUNDS = 30 if connection.vendor == "postgresql" else 5
+ROUNDS = int(os.environ.get("CHAT_TEST_ROUNDS", 20 if connection.vendor == "postgresql" else 5))
 
 OUT = (NotAuthenticated, NotFound, PermissionDenied)
 
@@ -50,16 +50,6 @@ def together(*works: Callable[[], Any]) -> None:
     for result in race(len(works), lambda number: works[number]()):
         if isinstance(result, Exception):
             raise result
-
-
-def left_of(user_id: Any) -> dict[str, int]:
-    """How many rows of the chat refer to a user, but for the position of the user's stream."""
-    counts = {
-        f"{relation.model.__name__}.{relation.field}": relation.of(user_id).count()
-        for relation in find_relations()
-        if relation.model is not UserStream
-    }
-    return {name: count for name, count in counts.items() if count}
 
 
 def is_gapless(stream: str) -> bool:
