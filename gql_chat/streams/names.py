@@ -68,7 +68,7 @@ def erase_names(
     Returns:
         How many frames were written anew.
     """
-    if chat_settings.ERASE_LOG is None:
+    if not users or chat_settings.ERASE_LOG is None:
         return 0
     if _show_nobody is None:
         raise RuntimeError("The log is written anew once django.setup() has run.")
