@@ -1,6 +1,7 @@
 """The table of nouns: what it names is there, and what it leaves out is not in the schema."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +13,7 @@ from graphql import GraphQLSchema
 from event_bridge import events
 from event_bridge.needs import find_problems
 from gql_chat import nouns
+from gql_chat.checks import check_settings
 from gql_chat.conf import ChatSettings
 from gql_chat.endpoint import schema as endpoint
 from gql_chat.nouns import NOUNS, Noun
@@ -126,3 +128,48 @@ def test_the_protocol_does_without_a_noun_that_is_left_out(without: Noun) -> Non
     # Events that the log has kept become the frames that they were.
     for kind, dispatch in gone.dispatches.items():
         assert events.find_dispatch(kind) == dispatch
+
+
+# Features
+
+
+def test_without_features_there_is_nothing_of_them() -> None:
+    whole = fields_of(get_graphql_schema(), "MessagesDeleted")
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": ()}):
+        for get_schema in (get_graphql_schema, endpoint_schema):
+            bare = fields_of(get_schema(), "MessagesDeleted")
+            assert whole - bare == {"MessagesDeleted.deleted_by"}
+        assert "deleted_by" not in rendering.find_document("MessagesDeleted").text
+        assert find_problems() == []
+    assert fields_of(get_graphql_schema(), "MessagesDeleted") == whole
+
+
+def test_a_noun_of_a_feature_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = replace(next(noun for noun in NOUNS if noun.name == "reactions"), feature="erasure")
+    others = tuple(noun for noun in NOUNS if noun.name != "reactions")
+    monkeypatch.setattr(nouns, "NOUNS", (*others, brought))
+
+    assert nouns.find_nouns() == (*others, brought)
+    assert nouns.has_part("reactions")
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": []}):
+        assert nouns.find_nouns() == others
+        assert not nouns.has_part("reactions")
+        assert not nouns.has_part("erasure")
+        assert not nouns.has_feature("erasure")
+
+
+@pytest.mark.parametrize("named", [(), [], set(), frozenset({"erasure"}), ("erasure",)])
+def test_a_project_names_the_features_that_it_wants(named: Any) -> None:
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": named}):
+        assert check_settings() == []
+        assert nouns.has_feature("erasure") == ("erasure" in named)
+
+
+@pytest.mark.parametrize("named", ["erasure", ("erasures",), {"erasure": True}, None, [1], [[]]])
+def test_an_unknown_feature_is_named_at_start(named: Any) -> None:
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": named}):
+        (problem,) = check_settings()
+
+    assert problem.id == "gql_chat.E004"
+    assert repr(named) in problem.msg
+    assert "'erasure'" in str(problem.hint)
