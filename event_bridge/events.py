@@ -150,7 +150,6 @@ MEMBERS = Events(
         "RoomExited": Dispatch("roomexit.dispatch"),
         "MembersAdded": Dispatch("roomaddmembers.dispatch"),
         "MembersRemoved": Dispatch("roomremovemembers.dispatch"),
-        "UserErased": Dispatch("usererase.dispatch"),
     },
 )
 
@@ -164,6 +163,8 @@ NOTIFICATIONS = Events(
     },
 )
 
+ACCOUNTS = Events(routes={}, dispatches={"UserErased": Dispatch("usererase.dispatch")})
+
 EVENTS = {
     "messages": MESSAGES,
     "receipts": RECEIPTS,
@@ -171,6 +172,7 @@ EVENTS = {
     "rooms": ROOMS,
     "members": MEMBERS,
     "notifications": NOTIFICATIONS,
+    "accounts": ACCOUNTS,
 }
 """The events of every noun that has some, by its name in `gql_chat.nouns`."""
 

@@ -23,10 +23,12 @@ from .events import (
     RoomUpdated,
     UserErased,
 )
-from .models import AbstractRoom, Membership, get_model
+from .models import AbstractRoom, Delivery, Membership, MessageCopy, get_model
 from .models.accounts import as_shown
+from .models.deletions import Deletion
 from .models.relations import load_rooms
-from .streams import Outbox
+from .nouns import has_feature
+from .streams import Outbox, erase_names, room_stream, user_stream
 
 GOODBYE = "You have been removed"
 """The text for a user whom no member removed."""
@@ -35,6 +37,9 @@ DELETE = "delete"
 """The fate of messages that go with their sender's account; see `UserErased.messages`."""
 
 _NOBODY: Mapping[Any, str] = MappingProxyType({})
+
+_USERS_AT_ONCE = 50
+"""How many users one search of the event log looks for."""
 
 _MESSAGES_AT_ONCE = 500
 """How many messages a frame names at most."""
@@ -86,7 +91,8 @@ def tell_of_erasure(outbox: Outbox, room: AbstractRoom, user_id: Any, messages: 
         user_id: the user.
         messages: see `UserErased.messages`.
     """
-    outbox.broadcast(room, UserErased(room.pk, user_id, messages))
+    if has_feature("erasure"):
+        outbox.broadcast(room, UserErased(room.pk, user_id, messages))
 
 
 def _names(user_ids: list[Any]) -> list[str]:
@@ -170,3 +176,29 @@ def tell_of_deletion(outbox: Outbox, room: AbstractRoom, message_ids: Sequence[A
     for start in range(0, len(message_ids), _MESSAGES_AT_ONCE):
         some = list(message_ids[start : start + _MESSAGES_AT_ONCE])
         outbox.broadcast(room, MessagesDeleted(some), activity=activity)
+
+
+def find_told(user_id: Any) -> set[str]:
+    """Return the streams that tell of a user besides those of the rooms that the user is in.
+
+    They are those of senders whose messages the user got, and of rooms with forwards of the user's.
+    """
+    got = Delivery.objects.using(router.db_for_write(Delivery)).filter(user_id=user_id).order_by()
+    copies = MessageCopy.objects.using(router.db_for_write(MessageCopy)).filter(sender_id=user_id)
+    senders = got.values_list("message__sender_id", flat=True).distinct()
+    rooms = copies.order_by().values_list("message__room_id", flat=True).distinct()
+    return {*map(user_stream, senders), *map(room_stream, rooms)}
+
+
+def forget_accounts(deletion: Deletion) -> None:
+    """Take the names of deleted users out of the log, a batch after the other.
+
+    It follows the commit: the rooms, which the deletion has locked, do not wait for it.
+    """
+    if not has_feature("erasure"):
+        return
+    told = deletion.told | set(map(room_stream, deletion.locked))
+    users = list(deletion.names.items())
+    for start in range(0, len(users), _USERS_AT_ONCE):
+        some = dict(users[start : start + _USERS_AT_ONCE])
+        erase_names(some, within=sorted(told), blank=True)

@@ -65,6 +65,12 @@ NOUNS = (
         "gql_chat.schema.sessions",
         ("INACTIVITY_THRESHOLD", "MAX_SESSIONS_PER_USER"),
     ),
+    Noun(
+        "accounts",
+        "gql_chat.operations.accounts.AccountOperations",
+        "gql_chat.schema.accounts",
+        feature="erasure",
+    ),
 )
 """The nouns of the package, in the order of the schema."""
 

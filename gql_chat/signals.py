@@ -25,7 +25,15 @@ from django.dispatch import Signal, receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
-from .departures import DELETE, appoint, keep_property, tell_of_deletion, tell_of_removal
+from .departures import (
+    DELETE,
+    appoint,
+    find_told,
+    forget_accounts,
+    keep_property,
+    tell_of_deletion,
+    tell_of_removal,
+)
 from .errors import Invalid
 from .events import (
     Event,
@@ -56,9 +64,6 @@ from .sessions import announce_sign_out, connected
 
 _OWN_APPS = {"gql_chat", "guardian"}
 """The apps in whose tables the package writes rows that refer to accounts."""
-
-_USERS_AT_ONCE = 50
-"""How many users one search of the event log looks for."""
 
 notification_created = Signal()
 """Sent after the commit that made a notification, for push services.
@@ -386,20 +391,10 @@ def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs:
     for room_id in sorted(rooms | deletion.left_by[instance.pk], key=str):
         _lock_once(deletion, room_id)
     if not deletion.names:
-        forget = partial(_forget, deletion)
+        forget = partial(forget_accounts, deletion)
         transaction.on_commit(forget, using=router.db_for_write(StreamEvent), robust=True)
     deletion.names[instance.pk] = instance.get_username()
-
-
-def _forget(deletion: Deletion) -> None:
-    """Take the names of deleted users out of the logs of their rooms, a batch after the other.
-
-    It follows the commit: the rooms, which the deletion has locked, do not wait for it.
-    """
-    rooms = [streams.room_stream(room_id) for room_id in sorted(deletion.locked, key=str)]
-    users = list(deletion.names.items())
-    for start in range(0, len(users), _USERS_AT_ONCE):
-        streams.erase_names(dict(users[start : start + _USERS_AT_ONCE]), within=rooms)
+    deletion.told |= find_told(instance.pk)
 
 
 def finish_account(
@@ -421,8 +416,8 @@ def finish_account(
                 left.update(**{field.name: None})
             else:
                 left.delete()
-    log = StreamEvent.objects.using(router.db_for_write(StreamEvent))
-    log.filter(stream=streams.user_stream(instance.pk)).delete()
+    own = streams.select_log().filter(stream=streams.user_stream(instance.pk))
+    streams.delete_frames(own)
     deletion = deletion_of(origin, using)
     with streams.transaction() as outbox:
         for room_id in sorted(deletion.left_by.pop(instance.pk, ()), key=str):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import OperationalError, router
 from django.utils import timezone
@@ -23,7 +24,14 @@ from ..conf import chat_settings
 from ..departures import appoint, tell_of_deletion, tell_of_erasure
 from ..errors import LOCK_NOT_AVAILABLE, Busy, Invalid, NotFound, sqlstate
 from ..events import MessageEdited, RoomUpdated
-from ..models import AbstractRoom, Membership, UserStream, get_model, members_changed
+from ..models import (
+    AbstractRoom,
+    Membership,
+    MessageCopy,
+    UserStream,
+    get_model,
+    members_changed,
+)
 from ..models.accounts import accounts, can_deactivate
 from ..models.deletions import told_by_operation
 from ..models.relations import load_messages, load_rooms
@@ -130,13 +138,15 @@ class Erasure:
     def _bar(self) -> None:
         """Let nothing more begin that the user does, and end the user's sockets.
 
-        Locked like this, the row waits for all transactions that refer to it. What is at work in a
-        room then waits for the lock of that room, and finds the account deactivated.
+        An operation of the user's that is at work in a room keeps others out of that room until it
+        commits. One that brings the user into a room holds the account (`operations.accounts`), and
+        this waits for it. Whatever comes later finds the account deactivated.
         """
-        account = accounts().filter(pk=self._user_id)
-        account.select_for_update().order_by().values_list("pk").first()
         if can_deactivate():
-            account.update(is_active=False)
+            model: Any = get_user_model()._meta.get_field("is_active").model
+            rows = model._base_manager.using(router.db_for_write(model)).filter(pk=self._user_id)
+            rows.select_for_update().order_by().values_list("pk").first()
+            rows.update(is_active=False)
         announce_sign_out(self._user_id)
 
     def _sweep(self) -> None:
@@ -192,7 +202,7 @@ class Erasure:
 
     def _erase_in_room(self, relation: Relation, room_id: Any, keys: list[Any]) -> None:
         room = self._enter(room_id)
-        _erase(relation, keys)
+        self._erase(relation, keys)
         if room is not None and relation.is_shown:
             self._tell_former(room)
 
@@ -256,6 +266,7 @@ class Erasure:
         """Delete messages as `message.delete` does. A hidden row keeps neither text nor name."""
         keys = [message.pk for message in messages]
         told = [message.pk for message in messages if not message.is_deleted]
+        streams.erase_messages(keys, copies=True)
         if chat_settings.MESSAGE_SOFT_DELETE and not room.rules.paired:
             self._blank(messages, is_deleted=True)
             _of_messages("ChatNotification", keys).delete()
@@ -308,8 +319,17 @@ class Erasure:
         """Erase what else refers to the user, a batch after the other."""
         rows = relation.of(self._user_id).order_by().values_list("pk", flat=True)
         while keys := list(rows[: self._batch]):
-            self._perform(partial(_erase, relation, keys))
+            self._perform(partial(self._erase, relation, keys))
             self._note(_plural(relation), len(keys))
+
+    def _erase(self, relation: Relation, keys: list[Any]) -> None:
+        rows = relation.rows(pk__in=keys)
+        # A forward goes on showing what it passes on, as the source itself is shown.
+        is_kept = relation.model is MessageCopy and self._fate == KEEP
+        if is_kept or relation.is_cleared:
+            rows.update(**{relation.field: None})
+        else:
+            rows.delete()
 
     def _erase_permissions(self) -> None:
         """Erase the user's object permissions on what the chat has."""
@@ -325,7 +345,7 @@ class Erasure:
         """Erase the log of the user's own stream. Its position, a number, stays."""
         log = streams.select_log().filter(stream=streams.user_stream(self._user_id))
         while keys := list(log.order_by("seq").values_list("pk", flat=True)[: self._batch]):
-            streams.select_log().filter(pk__in=keys).delete()
+            streams.delete_frames(streams.select_log().filter(pk__in=keys))
             self._note("frames of the own stream", len(keys))
 
     def _erase_log(self) -> None:
@@ -354,14 +374,6 @@ def _of_messages(name: str, keys: list[Any]) -> Any:
     model = get_model(name)
     rows = model._base_manager.using(router.db_for_write(model))
     return rows.filter(message_id__in=keys)
-
-
-def _erase(relation: Relation, keys: list[Any]) -> None:
-    rows = relation.rows(pk__in=keys)
-    if relation.is_cleared:
-        rows.update(**{relation.field: None})
-    else:
-        rows.delete()
 
 
 def _plural(relation: Relation) -> str:

@@ -26,6 +26,7 @@ class Deletion:
         is_told: whether an operation makes the events of it, so that the signals make none.
         users: the ids of the accounts that it deletes.
         names: the names of the accounts, by id.
+        told: the streams that tell of the accounts, besides those of the locked rooms.
         left_by: by account, the ids of the rooms that the user created and is not in.
         rooms: the ids of the rooms that it deletes.
         locked: the ids of the rooms that were locked for it.
@@ -38,6 +39,7 @@ class Deletion:
     is_told: bool = False
     users: set[Any] = field(default_factory=set)
     names: dict[Any, str] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
     left_by: dict[Any, set[Any]] = field(default_factory=dict)
     rooms: set[Any] = field(default_factory=set)
     locked: set[Any] = field(default_factory=set)

@@ -181,7 +181,8 @@ class MessageCopy(models.Model):
     Attributes:
         message: the forward.
         source: the id of the source, which may be gone.
-        sender: who wrote the source; with the account the copy goes. None if that user was erased.
+        sender: who wrote the source; with the account the copy goes. None if that user was erased
+            and the messages were kept.
         columns: the source and its attachments as JSON text (`gql_chat.models.copies`).
     """
 

@@ -101,7 +101,7 @@ def load_messages(
     users = {} if users is None else users
     if messages:
         senders = {source.sender_id for source in sources.values()}
-        _fill([*found, *messages], users, senders.union(wanted))
+        _fill([*found, *messages], users, senders.union(wanted) - {None})
     quotes = {message.pk: message for message in _linked(found, "sender", users)}
     shown = {source.pk for source in _linked(list(sources.values()), "sender", users)}
     messages = _linked(messages, "sender", users)

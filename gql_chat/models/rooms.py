@@ -22,6 +22,7 @@ from .links import LINK_LENGTH, check_link
 from .locks import lock, writing
 from .memberships import Membership
 from .positions import MarkField, PositionField
+from .quotations import lock_quoting_rooms, quoted_in
 from .registry import get_model
 from .rules import (
     DELETE_MESSAGES,
@@ -343,6 +344,7 @@ class AbstractRoom(models.Model):
             while ids := list(messages.values_list("pk", flat=True)[:_MESSAGES_AT_ONCE]):
                 if len(ids) < _MESSAGES_AT_ONCE:
                     break  # few enough to go with the room
+                lock_quoting_rooms(quoted_in(self.pk))
                 some = messages.filter(pk__in=ids)
                 told_by_operation(some)
                 some.delete()

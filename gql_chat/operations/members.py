@@ -27,11 +27,12 @@ from ..models.rules import (
     Role,
 )
 from ..permissions import grant, revoke
+from .accounts import AccountOperations
 from .base import operation
 from .quotas import QuotaOperations
 
 
-class MemberOperations(QuotaOperations):
+class MemberOperations(AccountOperations, QuotaOperations):
     """Members of rooms."""
 
     @operation
@@ -46,6 +47,7 @@ class MemberOperations(QuotaOperations):
             room = self.find_room(room_id, lock=True)
             user = self.user
             self._check_join(room)
+            self.hold_accounts([user])
             self.check_quotas("room_id", own="room_id")
             if not Membership.objects.add(room, [user.pk]):
                 raise Invalid("You are in this room already.")
@@ -88,6 +90,7 @@ class MemberOperations(QuotaOperations):
             if not self.permissions.can_add_members(membership):
                 raise PermissionDenied("You may not add members to this room.")
             self.check_contact(users, room_id)
+            self.hold_accounts(users.values())
             added = Membership.objects.add(room, users)
             self.check_quotas("members", [new.user_id for new in added], entered=True)
             load_rooms([room])

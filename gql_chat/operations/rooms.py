@@ -41,6 +41,7 @@ from ..sql.statements import (
     One,
     Statement,
 )
+from .accounts import AccountOperations
 from .base import (
     check_active,
     messages_by_id,
@@ -90,7 +91,7 @@ _peers: Statement[Membership] = Statement(
 )
 
 
-class RoomOperations(QuotaOperations):
+class RoomOperations(AccountOperations, QuotaOperations):
     """Rooms."""
 
     # Looking
@@ -173,6 +174,7 @@ class RoomOperations(QuotaOperations):
             users = self.find_users(rules.members, members, contact=True)
             user = self.user
             self.check_contact(users)
+            self.hold_accounts([user, *users.values()])
             if rules.paired:
                 room = self._pair_up(model, users)
                 # Two who have a chat are told so, however many rooms they are in.

@@ -7,7 +7,6 @@ import strawberry
 from .. import events
 from .context import Info
 from .inputs import COUNTED, RoomInput
-from .json_schema import keywords
 from .payloads import tells
 from .rooms import Room
 from .scalars import UserID
@@ -137,23 +136,9 @@ class MembersRemoved:
     removed_by: str
 
 
-@strawberry.type
-class UserErased:
-    """The account of a user is gone. Receipts, deliveries and reactions of the user are, too."""
-
-    is_type_of = tells(events.UserErased)
-    room_id: UUID
-    user_id: UserID
-    messages: str = strawberry.field(
-        description="What became of the user's messages: the kept ones show no name.",
-        metadata=keywords(enum=["keep", "blank", "delete"]),
-    )
-
-
 QUERIES: tuple[type, ...] = ()
 MUTATIONS: tuple[type, ...] = (MemberMutations,)
 EVENTS: tuple[type, ...] = (
     MembersAdded,
     MembersRemoved,
-    UserErased,
 )

@@ -22,6 +22,7 @@ from .envelopes import (
 from .erasure import Told, erase_edited, erase_messages, erase_room, erase_told, find_told
 from .log import (
     Range,
+    delete_frames,
     heads,
     missed,
     read_changes,
@@ -67,6 +68,7 @@ __all__ = [
     "capture",
     "commit_together",
     "current",
+    "delete_frames",
     "erase_edited",
     "erase_messages",
     "erase_names",

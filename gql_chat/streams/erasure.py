@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import connections, router
+from django.db.models import Q
 
 from ..conf import chat_settings
 from ..models import AbstractMessage, EventSubject, MessageCopy, StreamEvent, get_model
+from ..models.quotations import lock_quoting_rooms, quoted_in
 from .entitlements import name_of_room_stream
 from .envelopes import parse_payload, room_stream
 from .shown import ROOM, blank, blank_fields, copied, drop_copy, find_messages, room_of
@@ -68,6 +70,7 @@ def erase_messages(message_ids: Collection[Any], *, copies: bool = False) -> int
     if not message_ids or not erases():
         return 0
     connection = _connection()
+    lock_quoting_rooms(Q(parent_message__in=message_ids))
     wanted = {str(message_id) for message_id in message_ids}
     subjects, forwards = list(message_ids), list[Any]()
     if copies:
@@ -84,9 +87,13 @@ def erase_messages(message_ids: Collection[Any], *, copies: bool = False) -> int
 
 
 def find_told(message_ids: Collection[Any]) -> list[Told]:
-    """Return where the log tells of messages and of their replies, while their rows are there."""
+    """Return where the log tells of messages and of their replies, while their rows are there.
+
+    The rooms of the messages are locked by then; this locks the other rooms that quote them.
+    """
     if not message_ids or not erases():
         return []
+    lock_quoting_rooms(Q(parent_message__in=message_ids))
     model = get_model("Message")
     rows = model.objects.using(_connection().alias).order_by()
     columns = ("room_id", "stream_seq")
@@ -124,6 +131,7 @@ def erase_edited(message: AbstractMessage, names: Collection[str]) -> int:
     if not erases() or chat_settings.ERASE_LOG != "edited":
         return 0
     connection = _connection()
+    lock_quoting_rooms(Q(parent_message=message.pk))
     key, fields = str(message.pk), frozenset(names)
 
     def change(payload: Any) -> bool:
@@ -139,8 +147,8 @@ def erase_edited(message: AbstractMessage, names: Collection[str]) -> int:
 def erase_room(room_id: Any) -> int:
     """Take what the log holds of a room out of it, but for the frame that says that it is gone.
 
-    The frames of the room's own stream go. In the streams of users its messages are blanked, and
-    of the room itself only its id and its type stay.
+    The frames of the room's own stream go. In the streams of users, and of rooms that quote them,
+    its messages are blanked, and of the room itself only its id and its type stay.
 
     Call it in the transaction that deletes the room, after the event that closes the stream.
 
@@ -153,6 +161,7 @@ def erase_room(room_id: Any) -> int:
     if not erases():
         return 0
     connection = _connection()
+    lock_quoting_rooms(quoted_in(room_id))
     key = str(room_id)
     log = StreamEvent.objects.using(connection.alias)
     ours = log.filter(stream=room_stream(room_id))

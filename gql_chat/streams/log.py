@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from django.db import connections, router
 
-from ..models import Epoch, StreamEvent
+from ..models import Epoch, EventSubject, StreamEvent
 from .entitlements import members_of
 from .envelopes import Envelope
 
@@ -54,6 +54,13 @@ def heads(seqs: Mapping[str, int]) -> dict[str, int]:
 def select_log() -> QuerySet[StreamEvent]:
     """Return the rows of the log, from the primary database."""
     return StreamEvent.objects.using(router.db_for_write(StreamEvent))
+
+
+def delete_frames(rows: QuerySet[StreamEvent]) -> int:
+    """Delete rows of the log, with their subjects; return how many."""
+    subjects = EventSubject.objects.using(rows.db)
+    subjects.filter(event__in=rows.order_by().values("pk")).delete()
+    return rows.delete()[0]
 
 
 def _envelope(row: StreamEvent) -> Envelope:

@@ -24,7 +24,13 @@ from ..models import EventSubject, StreamEvent, locks
 from .envelopes import Envelope, refresh, room_stream, user_stream
 from .sequences import advance_users, count_up_room
 from .shown import hide_deleted
-from .subjects import find_subjects, insert_subjects, note_subjects, prepare_subjects
+from .subjects import (
+    find_subjects,
+    insert_subjects,
+    note_subjects,
+    prepare_subjects,
+    quotes_elsewhere,
+)
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -163,10 +169,12 @@ class Outbox:
         if activity is not None:
             room.last_activity = activity
         stream = room_stream(room.pk)
-        payload, subjects = render_with_subjects(event)
-        known = event.message.stream_seq if isinstance(event, MessageSent) else None
+        payload, subjects = render_with_subjects(event, stream)
+        known = None
+        if isinstance(event, MessageSent) and not quotes_elsewhere(event.message):
+            # Where a new message stands in the log, the message itself says.
+            known = event.message.stream_seq
         envelope = Envelope(stream, 0, type(event).__name__, payload, change or None)
-        # Where a new message stands in the log, the message itself says.
         ahead = () if known is not None else subjects()
         envelope = replace(envelope, seq=self._advance(room, envelope, activity, ahead))
         if known is not None and envelope.seq != known and (found := subjects()):
@@ -226,8 +234,8 @@ class Outbox:
         for user_id, seq in seqs.items():
             event, stream = events[user_id], user_stream(user_id)
             if id(event) not in rendered:
-                payload, subjects = render_with_subjects(event)
-                rendered[id(event)] = payload, subjects(rooms=True)
+                payload, subjects = render_with_subjects(event, stream)
+                rendered[id(event)] = payload, subjects()
             payload, found = rendered[id(event)]
             envelopes.append(Envelope(stream, seq, type(event).__name__, payload))
             noted += [(stream, seq, subject) for subject in found]
@@ -364,12 +372,12 @@ def _render(event: Event) -> Any:
     return _renderer(event)
 
 
-def render_with_subjects(event: Event) -> tuple[str, Callable[..., Collection[Any]]]:
+def render_with_subjects(event: Event, stream: str) -> tuple[str, Callable[[], Collection[Any]]]:
     """Return an event as JSON text, and what finds the ids by which a deletion finds its frame."""
     rendered = _render(event)
     if not isinstance(event, MessageSent):
         hide_deleted(rendered)
-    return orjson.dumps(rendered).decode(), partial(find_subjects, event, rendered)
+    return orjson.dumps(rendered).decode(), partial(find_subjects, rendered, stream)
 
 
 def running() -> Outbox | None:

@@ -10,10 +10,9 @@ import orjson
 from django.db import router
 
 from ..conf import chat_settings
-from ..events import Event
-from ..models import EventSubject, StreamEvent
+from ..models import AbstractMessage, EventSubject, StreamEvent
 from ..nouns import has_feature
-from .envelopes import user_stream
+from .envelopes import room_stream
 from .shown import find_messages, room_of
 
 if TYPE_CHECKING:
@@ -33,28 +32,25 @@ def erases() -> bool:
     return has_feature("erasure") and chat_settings.ERASE_LOG is not None
 
 
-def find_subjects(event: Event, rendered: Any, *, rooms: bool = False) -> Collection[Any]:
-    """Return the ids of the messages that an event shows.
+def find_subjects(rendered: Any, stream: str) -> Collection[Any]:
+    """Return the ids of what an event shows: messages, and rooms other than that of its stream.
 
     Args:
-        event: the event.
-        rendered: the same as plain objects.
-        rooms: whether the rooms are wanted as well: those of the messages, and the event's own.
+        rendered: the event as plain objects.
+        stream: the stream that it goes into.
     """
-    if not erases():
-        return ()
-    found: list[Any] = []
-    for message, _ in find_messages(rendered):
-        found.append(message["id"])
-        if rooms:
-            found.append(room_of(message))
-    if rooms and (room := getattr(event, "room", None)) is not None:
-        found.append(room.pk)
-    return _keys(found)
+    return _subjects_of(rendered, stream) if erases() else ()
 
 
-def _keys(values: Iterable[Any]) -> list[UUID]:
-    return [key for key in dict.fromkeys(map(_key, values)) if key is not None]
+def quotes_elsewhere(message: AbstractMessage) -> bool:
+    """Tell whether a message answers one of another room."""
+    quoted = getattr(getattr(message, "relations", None), "parent_message", None)
+    return quoted is not None and quoted.room_id != message.room_id
+
+
+def _keys(values: Iterable[Any], besides: str) -> list[UUID]:
+    keys = dict.fromkeys(map(_key, values))
+    return [key for key in keys if key is not None and str(key) != besides]
 
 
 def _key(value: Any) -> UUID | None:
@@ -122,16 +118,18 @@ def index_log(apps: Any, schema_editor: Any) -> None:
         rows = [
             subjects(event_id=key, subject=subject)
             for key, stream, payload in some
-            for subject in _subjects_of(stream, orjson.loads(payload))
+            for subject in _subjects_of(orjson.loads(payload), stream)
         ]
         subjects.objects.using(using).bulk_create(rows, batch_size=_FRAMES_AT_ONCE)
         last = some[-1][0]
 
 
-def _subjects_of(stream: str, payload: Any) -> Collection[Any]:
-    found = [message["id"] for message, _ in find_messages(payload)]
-    if stream.startswith(user_stream("")):
-        found += [room_of(message) for message, _ in find_messages(payload)]
-        room = payload.get("room") if isinstance(payload, dict) else None
-        found += [room.get("id")] if isinstance(room, dict) else []
-    return _keys(found)
+def _subjects_of(rendered: Any, stream: str) -> list[UUID]:
+    found = []
+    for message, _ in find_messages(rendered):
+        found += [message["id"], room_of(message)]
+    room = rendered.get("room") if isinstance(rendered, dict) else None
+    if isinstance(room, dict):
+        found.append(room.get("id"))
+    # By its own room a frame is found anyway.
+    return _keys(found, besides=stream.removeprefix(room_stream("")))

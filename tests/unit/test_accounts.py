@@ -1,151 +1,109 @@
-"""What is read of users: what frames show of them, and no more."""
+"""Accounts: who stands where an erased user was, and that whom one brings in stays active."""
 
-import re
-from collections.abc import Iterator
+import uuid
 from typing import Any
 
 import pytest
-import strawberry
-from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
-from django.test import override_settings
-from django.test.utils import CaptureQueriesContext
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from django.db import OperationalError, connection, models, transaction
 
-from gql_chat.models import GroupChat, Room
-from gql_chat.models.accounts import as_shown, hidden_columns
-from gql_chat.schema import derived, get_schema, types
-from gql_chat.schema.scalars import UserID
+from gql_chat import erase_user, streams
+from gql_chat.errors import Again
+from gql_chat.models import GroupChat, Message, Room, UserStream
+from gql_chat.models import accounts as module
+from gql_chat.models.accounts import accounts, nobody, nobody_key
+from gql_chat.operations import EventHandler
+from gql_chat.operations.accounts import AccountOperations
+from gql_chat.schema.rendering import show_nobody
 from tests.conftest import Users
-from tests.unit.making import perform
-from tests.unit.scenes import CASES, Scene, run
-
-NAMED = ("id", "username", "first_name", "last_name")
-BARE = ("id", "username")
+from tests.unit.making import race
 
 
-def chat(**values: Any) -> override_settings:
-    return override_settings(REALTIME_CHAT_MESSAGING=values)
+def test_nobody_has_no_name_and_is_no_row(db: None) -> None:
+    stand_in = nobody()
 
-
-@pytest.fixture(scope="module")
-def scene(committed_database: None) -> Iterator[Scene]:
-    """Rooms with some of everything in them, of which nothing is left."""
-    users = Users(lambda work, *args, **kwargs: work(*args, **kwargs))
-    with transaction.atomic():
-        ContentType.objects.get_for_model(Room)
-        yield Scene(users, 3)
-        transaction.set_rollback(True)
-
-
-def columns_read(scene: Scene, case: str) -> set[str]:
-    """The columns of users that an event asks for by name."""
-    with transaction.atomic():
-        with CaptureQueriesContext(connection) as captured:
-            run(scene, case)
-        transaction.set_rollback(True)
-    sql = " ".join(query["sql"] for query in captured.captured_queries)
-    return set(re.findall(r'"(email|first_name|last_name)"', sql))
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_no_event_reads_what_frames_do_not_show(case: str, scene: Scene) -> None:
-    with chat(USER_FIELDS=BARE):
-        assert columns_read(scene, case) == set()
-    with chat(USER_FIELDS=NAMED):
-        assert columns_read(scene, case) <= {"first_name", "last_name"}
-
-
-def test_a_change_of_the_setting_counts_for_statements_that_were_made_before(scene: Scene) -> None:
-    everything = {"email", "first_name", "last_name"}
-    assert columns_read(scene, "room.info") == everything
-    with chat(USER_FIELDS=BARE):
-        assert columns_read(scene, "room.info") == set()
-    assert columns_read(scene, "room.info") == everything
-
-
-def test_a_creator_who_has_left_is_read_like_others(scene: Scene) -> None:
-    with transaction.atomic():
-        scene.group.participants.remove(scene.owner)
-        room = {"room_id": str(scene.group.pk)}
-        with chat(USER_FIELDS=BARE), CaptureQueriesContext(connection) as captured:
-            shown, _ = perform(scene.reader, "room.info", room)
-        transaction.set_rollback(True)
-
-    assert shown["creator"] == {"id": scene.owner.pk, "username": scene.owner.username}
-    assert '"email"' not in " ".join(query["sql"] for query in captured.captured_queries)
-
-
-def test_a_column_that_is_not_read_is_there_for_who_asks(alice: Any) -> None:
-    with chat(USER_FIELDS=BARE):
-        (user,) = as_shown(type(alice)._default_manager.filter(pk=alice.pk))
-        assert user.get_deferred_fields() == {"email", "first_name", "last_name"}
-        assert user.email == alice.email
-
-
-@strawberry.type
-class Named(types.User):
-    """A user with a name that is made of others."""
-
-    name: str = derived(lambda user: user.get_full_name())
-
-
-@strawberry.type
-class Declared(Named):
-    """The same, which says what it reads."""
-
-    reads = ("first_name", "last_name")
-
-
-@strawberry.type
-class Stranger:
-    """A type of a project's own, with an address of its own."""
-
-    id: UserID = derived(lambda user: user.pk)
-    username: str = derived(lambda user: user.get_username())
-    email: str = derived(lambda user: user.email)
-
-    reads = ()
+    assert (stand_in.pk, stand_in.get_username(), stand_in.is_active) == (0, "", False)
+    assert not accounts().filter(pk=nobody_key()).exists()
+    assert show_nobody() == {
+        "id": 0,
+        "username": "",
+        "email": "",
+        "first_name": "",
+        "last_name": "",
+    }
 
 
 @pytest.mark.parametrize(
-    ("shown", "fields", "hidden"),
-    [
-        (types.User, types.User.__dataclass_fields__, ()),
-        (types.User, BARE, ("email", "first_name", "last_name")),
-        (types.User, [*BARE, "last_name"], ("email", "first_name")),
-        (Named, BARE, ()),
-        (Declared, BARE, ("email",)),
-        (Declared, [*BARE, "email"], ()),
-        (Stranger, BARE, ("first_name", "last_name")),
-    ],
+    ("model", "key"), [(Room, uuid.UUID(int=0)), (Session, ""), (UserStream, 0)]
 )
-def test_a_type_of_a_projects_own_says_what_it_reads(
-    shown: Any, fields: Any, hidden: tuple[str, ...]
+def test_the_key_of_nobody_is_of_the_kind_that_users_have(
+    monkeypatch: pytest.MonkeyPatch, model: Any, key: Any
 ) -> None:
-    with chat(USER_FIELDS=list(fields), SERIALIZERS={"User": shown}):
-        assert hidden_columns() == hidden
+    monkeypatch.setattr(module, "get_user_model", lambda: model)
+
+    assert nobody_key.__wrapped__() == key
 
 
-def test_the_name_by_which_users_log_in_is_always_read(alice: Any) -> None:
-    model: Any = type(alice)
-    with pytest.MonkeyPatch.context() as patch, chat(USER_FIELDS=BARE):
-        patch.setattr(model, "USERNAME_FIELD", "email")
-        assert hidden_columns() == ("first_name", "last_name")
+def test_a_message_without_a_sender_can_be_changed_by_the_system(
+    group: GroupChat, alice: Any, bob: Any
+) -> None:
+    message = Message.objects.create(room=group, sender=bob, content="kept")
+    erase_user(bob)
+
+    handler = EventHandler(alice.pk)
+    handler.as_system = True
+    handler.edit_message(message.pk, "changed")
+
+    message.refresh_from_db()
+    assert (message.sender_id, message.content) == (None, "changed")
 
 
-def test_the_schema_has_the_fields_that_are_shown() -> None:
-    def fields(name: str = "User") -> list[str]:
-        found: Any = get_schema()._schema.type_map[name]
-        return list(found.fields)
-
-    assert fields() == ["id", "username", "email", "first_name", "last_name"]
-    with chat(USER_FIELDS=["last_name", *BARE]):
-        assert fields() == ["id", "username", "last_name"]
-    with chat(USER_FIELDS=BARE, SERIALIZERS={"User": Declared}):
-        assert fields("Declared") == ["id", "username", "name"]
+needs_rows_locked = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite has one writer"
+)
 
 
-def test_a_wrong_setting_is_named_by_what_reads_it(group: GroupChat, alice: Any) -> None:
-    with chat(USER_FIELDS=["id"]), pytest.raises(ImproperlyConfigured, match="USER_FIELDS"):
-        perform(alice, "room.info", {"room_id": str(group.pk)})
+@needs_rows_locked
+@pytest.mark.django_db
+def test_whom_somebody_deactivates_meanwhile_is_brought_in_by_nobody(users: Users) -> None:
+    alice, bob = users.make("alice", "bob")
+    accounts().filter(pk=bob.pk).update(is_active=False)
+
+    with pytest.raises(Again):
+        AccountOperations.hold_accounts([alice, bob])
+
+    # Who was deactivated before is the business of others.
+    bob.refresh_from_db()
+    AccountOperations.hold_accounts([alice, bob])
+    AccountOperations.hold_accounts([])
+
+
+@needs_rows_locked
+def test_nobody_is_barred_while_an_operation_brings_them_in(
+    users: Users, committed_database: None
+) -> None:
+    alice, bob = users.make("alice", "bob")
+
+    def bar(_: int) -> None:
+        with transaction.atomic():
+            accounts().select_for_update(nowait=True).get(pk=bob.pk)
+
+    with streams.transaction():
+        AccountOperations.hold_accounts([alice, bob])
+        (refused,) = race(1, bar)
+    assert isinstance(refused, OperationalError)
+    assert race(1, bar) == [None]
+
+
+def test_an_account_is_found_whatever_a_manager_hides(
+    db: None, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = users("alice")
+    model = get_user_model()
+    hides = models.Manager.from_queryset(models.QuerySet)()
+    hides.model = model
+    monkeypatch.setattr(hides, "get_queryset", lambda: models.QuerySet(model).none())
+    monkeypatch.setattr(model._meta, "default_manager", hides)
+
+    assert accounts().get(pk=alice.pk) == alice

@@ -200,6 +200,49 @@ def test_who_has_led_the_longest_takes_the_place_of_a_creator_whose_account_goes
 
 
 @rooms
+def test_who_takes_over_can_log_in(room: Any, alice: Any, bob: Any, users: Users) -> None:
+    carol, dave = users.make("carol", "dave")
+    accessor(room, "members").add(carol, dave)
+    accessor(room, "leaders").add(bob)
+    get_user_model().objects.filter(pk__in=[bob.pk, carol.pk]).update(is_active=False)
+
+    alice.delete()
+
+    room = type(room).objects.get(pk=room.pk)
+    assert room.creator == dave
+    assert list(accessor(room, "leaders").all()) == [bob, dave]
+
+
+@rooms
+def test_a_room_that_its_creator_has_left_is_not_left_to_nobody(
+    room: Any, alice: Any, bob: Any
+) -> None:
+    EventHandler(alice.pk).leave_room(room.pk)
+    told = frames(room)
+
+    alice.delete()
+
+    room = type(room).objects.get(pk=room.pk)
+    assert room.creator == bob
+    assert list(accessor(room, "leaders").all()) == [bob]
+    assert held(room, bob) == set(room.rules.permissions)
+    assert frames(room) == [*told, "RoomUpdated"]
+
+
+def test_accounts_that_go_together_hand_over_once(users: Users, db: None) -> None:
+    first, second, third = users.make("first", "second", "third")
+    group = GroupChat.objects.create(name="g", creator=first)
+    group.participants.add(second, third)
+    EventHandler(first.pk).leave_room(group.pk)
+
+    get_user_model().objects.filter(pk__in=[first.pk, second.pk]).delete()
+
+    group = GroupChat.objects.get(pk=group.pk)
+    assert group.creator == third
+    assert list(group.admins.all()) == [third]
+
+
+@rooms
 def test_who_has_been_in_the_longest_takes_over_where_nobody_leads(
     room: Any, alice: Any, bob: Any, users: Users
 ) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from gql_chat import aexport_user, erase_user
 from gql_chat.models import Membership, StreamEvent, get_model
@@ -134,7 +136,12 @@ async def test_deleted_messages_are_told_as_message_modify_tells_them(
 
     frames = await taken_until_now(alice)
     assert data_of(frames, "messagemodification.dispatch") == [
-        {"status": "successful", "action": "delete", "message_ids": [own["id"]]}
+        {
+            "status": "successful",
+            "action": "delete",
+            "message_ids": [own["id"]],
+            "deleted_by": "system",
+        }
     ]
     newest, oldest = await messages_of(alice, room)
     assert oldest == other
@@ -267,10 +274,36 @@ async def test_what_was_quoted_of_the_user_shows_no_name_elsewhere(
 
     erase(orm, bob)
 
+    told = {"room_id": elsewhere["id"], "user_id": bob.id, "messages": "keep"}
+    assert await carol.expect("usererase.dispatch") == told
     (shown,) = await messages_of(carol, elsewhere)
+    assert shown["forwarded_from"]["sender"] == NOBODY
+    assert shown["forwarded_from"]["content"] == "quotable"
     assert bob.name not in json.dumps(shown)
     rows = StreamEvent.objects.filter(stream=of_room(elsewhere))
     assert bob.name not in "".join(orm(lambda: list(rows.values_list("payload", flat=True))))
+
+
+@pytest.mark.parametrize("messages", ["blank", "delete"])
+async def test_what_others_passed_on_goes_with_what_the_user_wrote(
+    connect: Connect, users: Users, orm: Orm, messages: str
+) -> None:
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    room, elsewhere = await group(alice, bob), await group(alice, carol)
+    media = {"extra_fields": {"media": [MEDIA]}}
+    own = await say(bob, room, "quotable", alice, **media)
+    passed = {"extra_fields": {"forwarded_from_id": own["id"]}}
+    await say(alice, elsewhere, "look", carol, **passed)
+
+    erase(orm, bob, messages)
+
+    await taken_until_now(carol)
+    (shown,) = await messages_of(carol, elsewhere)
+    rows = StreamEvent.objects.filter(stream=of_room(elsewhere))
+    text = json.dumps([shown, *orm(lambda: list(rows.values_list("payload", flat=True)))])
+    assert shown["content"] == "look"
+    for gone in (bob.name, "quotable", MEDIA["media_url"]):
+        assert gone not in text
 
 
 async def test_others_go_on_with_kept_messages(connect: Connect, users: Users, orm: Orm) -> None:
@@ -295,7 +328,7 @@ async def test_others_go_on_with_kept_messages(connect: Connect, users: Users, o
     forward = await say(alice, room, "", carol, extra_fields={"forwarded_from_id": own["id"]})
     assert forward["forwarded_from"]["sender"] == NOBODY
     for action in ({"action": "delete"}, {"action": "update", "extra_fields": {"content": "x"}}):
-        await alice.refused(4002, "message.modify", {**name, **action})
+        await carol.refused(4002, "message.modify", {**name, **action})
     (listed,) = await alice.ask("room.list")
     assert listed["unread_count"] == 0
     (listed,) = await carol.ask("room.list")
@@ -327,14 +360,11 @@ async def test_a_user_who_goes_on_sending_is_erased_all_the_same(
     alice, bob = await people(connect, users, "alice", "bob")
     room = await group(alice, bob)
 
-    async def go_on() -> int:
-        number = 0
-        try:
+    async def go_on() -> None:
+        # Until the socket is closed, or its answers end.
+        with suppress(AssertionError, ConnectionClosed):
             while True:
-                await say(bob, room, f"{number}", alice)
-                number += 1
-        except AssertionError:
-            return number
+                await say(bob, room, "more", alice)
 
     await say(bob, room, "first", alice)
     sending = asyncio.create_task(go_on())

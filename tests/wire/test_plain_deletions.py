@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
-from gql_chat.models import Membership, get_model
+from gql_chat.models import Membership, StreamEvent, get_model
 from tests.conftest import Connect, Orm, Users
 from tests.wire.resuming import brief, follow, of_room, of_user, resume
 from tests.wire.rooms import (
@@ -86,6 +86,30 @@ async def test_an_account_that_goes_leaves_its_rooms_to_the_others(
     # Who took over may manage it.
     await bob.send("room.modify", {"room_id": room["id"], "action": "delete"})
     await everybody_gets("roomdelete.dispatch", bob, carol)
+
+
+async def test_an_account_that_goes_takes_its_name_out_of_the_log(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    room, elsewhere = await group(alice, bob), await group(alice, carol)
+    own = await say(bob, room, "bob's own words", alice)
+    await say(alice, elsewhere, "", carol, extra_fields={"forwarded_from_id": own["id"]})
+    other = await say(alice, room, "from alice", bob)
+    await bob.send("message.acknowledged", {"message_id": other["id"]})
+    await alice.expect("messagedelivered.dispatch")
+
+    orm(delete_account, bob.user.pk)
+
+    def logged(*streams: str) -> str:
+        rows = StreamEvent.objects.filter(stream__in=streams)
+        return "\n".join(rows.values_list("payload", flat=True))
+
+    assert orm(logged, of_user(bob)) == ""
+    text = orm(logged, of_room(room), of_room(elsewhere), of_user(alice))
+    assert "from alice" in text
+    for gone in (bob.name, bob.user.email, "bob's own words"):
+        assert gone not in text
 
 
 async def test_who_resumes_hears_what_plain_code_deleted(

@@ -9,7 +9,7 @@ from gql_chat.streams import subjects
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gql_chat", "0009_erased_senders"),
+        ("gql_chat", "0008_allowances"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         migrations.swappable_dependency(settings.GQL_CHAT_MESSAGE_MODEL),
     ]
@@ -72,7 +72,6 @@ class Migration(migrations.Migration):
                 (
                     "sender",
                     models.ForeignKey(
-                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,

@@ -1,0 +1,37 @@
+"""Quotations: a message may be quoted in another room than its own, by a reply there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections, router
+from django.db.models import F, Q
+
+from .locks import lock
+from .registry import get_model
+
+
+def lock_quoting_rooms(quoted: Q) -> None:
+    """Lock the other rooms in which messages are quoted, whose own rooms are locked.
+
+    What happens there to a reply is told in frames that show the quote. Nobody else can quote these
+    messages meanwhile: that takes the locks of both rooms. A reply in another room is rare, so
+    these locks are taken out of order. Of two operations that wait for each other the database
+    breaks one off, and that runs again.
+
+    Args:
+        quoted: which messages, as a condition on their columns by `parent_message__…`.
+    """
+    model = get_model("Message")
+    connection = connections[router.db_for_write(model)]
+    if not connection.features.has_select_for_update:
+        return  # there is one writer at a time
+    replies = model.objects.using(connection.alias).filter(quoted, parent_message__isnull=False)
+    elsewhere = replies.exclude(room_id=F("parent_message__room_id")).order_by()
+    for room_id in sorted(elsewhere.values_list("room_id", flat=True).distinct(), key=str):
+        lock(room_id)
+
+
+def quoted_in(room_id: Any) -> Q:
+    """Return the condition that a reply quotes a message of a room."""
+    return Q(parent_message__room_id=room_id)
