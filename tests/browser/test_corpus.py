@@ -140,8 +140,11 @@ async def test_the_page_notices_what_vectors_do(shown: Shown) -> None:
     runs = await shown.runs()
 
     assert len(set(runs)) > 100
-    assert len({text for text in texts if "href" in text} & set(runs)) > 20
-    assert len({url for url in shown.asked if "evil.test" in url}) > 10
+    # A link that runs does so when the page has come to an end with all of them.
+    assert "later" in runs
+    links = [one["protocol"] for each in found for one in each["first"]]
+    assert links.count("javascript:") > 30
+    assert len({url for url in shown.asked if "evil.test" in url}) >= 8
     assert shown.left
     assert sum(not all(map(is_right, each["first"])) for each in found) > 200
 
@@ -159,40 +162,49 @@ async def test_what_people_send_does_nothing_where_it_is_shown(
         """Return what everybody gets, or None where the server takes no such text."""
         await alice.send(event, data)
         frame = await alice.next()
-        if frame["event_type"] == "error":
-            assert frame["data"]["code"] == 4003, frame
+        if "error" in frame:
+            assert frame["error"]["code"] == 4003, frame
             return None
-        assert frame["event_type"] == answer, frame
+        assert frame["eventType"] == answer, frame
         return frame["data"]
 
-    for vector in EVERY:
+    async def write(event: str, data: Any, extra: Any, answer: str) -> Any:
+        """Send a vector; of some nothing is left, and a message has to have content."""
+        for content in (vector, f"{vector}text", f"text {vector}"):
+            given = {"content": content, **extra}
+            given = {"extra_fields": given} if event == "message.modify" else given
+            found = await ask(event, {**data, **given}, answer)
+            if found is not None:
+                return found
+        raise AssertionError(f"refused: {vector}")
+
+    # No text may have a NUL in it: those vectors go to `clean` alone, below.
+    sendable = [vector for vector in EVERY if "\0" not in vector]
+    for vector in sendable:
         media = {
             "media_url": "https://files.test/a.png",
             "media_type": "image",
             "mime_type": "image/png",
             "caption": vector,
         }
-        data = {"room_id": room["id"], "content": vector}
-        sent = await ask("message.send", data, "message.dispatch")
-        contents += [sent["content"]] if sent else []
-        data = {"room_id": room["id"], "content": vector, "extra_fields": {"media": [media]}}
-        sent = await ask("message.send", data, "message.dispatch")
-        if sent:
+        data = {"room_id": room["id"]}
+        for extra in ({}, {"extra_fields": {"media": [media]}}):
+            sent = await write("message.send", data, extra, "message.dispatch")
             contents.append(sent["content"])
             texts += [each["caption"] for each in sent["attachments"]]
-        data = {"message_id": other["id"], "extra_fields": {"content": vector}}
-        edited = await ask(
-            "message.modify", {"action": "update", **data}, "messagemodification.dispatch"
-        )
-        contents += [edited["message"]["content"]] if edited else []
+        data = {"message_id": other["id"], "action": "update"}
+        edited = await write("message.modify", data, {}, "messagemodification.dispatch")
+        contents.append(edited["message"]["content"])
         for key in ("name", "description"):
             data = {"room_id": room["id"], "action": "update", "data": {key: vector}}
             changed = await ask("room.modify", data, "roomupdate.dispatch")
+            # Names are short.
+            assert changed or (key == "name" and len(vector) > 60), vector
             texts += [changed[key]] if changed else []
 
-    # Hardly any is refused, or this would have shown nothing.
-    assert len(contents) > 2.8 * len(EVERY)
-    assert len(texts) > 2.7 * len(EVERY)
+    assert len(sendable) > 0.95 * len(EVERY)
+    assert len(contents) == 3 * len(sendable)
+    assert len(texts) > 2.5 * len(sendable)
     await nothing_happens(shown, contents)
     for text, each in zip(texts, await shown.as_text(texts), strict=True):
         assert each == {"elements": 0, "text": text}
