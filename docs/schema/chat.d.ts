@@ -554,6 +554,9 @@ export interface Message {
   id: string;
   room: RoomReference;
   sender: User;
+  /**
+   * HTML, cleaned: a page shows it by `innerHTML`.
+   */
   content: string;
   is_deleted: boolean;
   is_edited: boolean;
@@ -578,9 +581,18 @@ export interface RoomReference {
  */
 export interface User {
   id: number | string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   username: string;
   email: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   first_name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   last_name: string;
 }
 /**
@@ -590,6 +602,9 @@ export interface QuotedMessage {
   id: string;
   room: RoomReference;
   sender: User;
+  /**
+   * HTML, cleaned: a page shows it by `innerHTML`.
+   */
   content: string;
   is_deleted: boolean;
   is_edited: boolean;
@@ -622,6 +637,9 @@ export interface ReadReceipt {
 export interface Reaction {
   id: string;
   user: User;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   reaction_content: string;
   created_at: string;
 }
@@ -661,6 +679,9 @@ export interface Attachment {
     | "application/vnd.ms-powerpoint"
     | "text/plain"
     | "text/csv";
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   caption: string | null;
   metadata: {};
 }
@@ -805,7 +826,13 @@ export interface GroupChat {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
   avatar: string | null;
   creator: User | null;
@@ -824,7 +851,13 @@ export interface Channel {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
   avatar: string | null;
   creator: User | null;
@@ -967,7 +1000,13 @@ export interface GroupChatSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
   avatar: string | null;
   creator: User | null;
@@ -985,7 +1024,13 @@ export interface ChannelSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
   avatar: string | null;
   creator: User | null;

@@ -39,6 +39,10 @@ ReactionRef = Annotated["Reaction", strawberry.lazy(_MODULE)]
 RoomPropertyRef = Annotated["RoomProperty", strawberry.lazy(_MODULE)]
 
 
+TEXT = "Plain text, as it was written: a page shows it by `textContent`, never as HTML."
+HTML = "HTML, cleaned: a page shows it by `innerHTML`."
+
+
 def _username(root: Any) -> str:
     name: str = root.get_username()
     return name
@@ -50,7 +54,7 @@ def _email(root: Any) -> str:
 
 def _text(name: str) -> Any:
     """Return a field for an attribute that a project's user model may not have."""
-    return derived(lambda root: getattr(root, name, None) or "")
+    return derived(lambda root: getattr(root, name, None) or "", TEXT)
 
 
 @strawberry.type
@@ -62,7 +66,7 @@ class User:
     """
 
     id: UserID = derived(lambda root: root.pk)
-    username: str = derived(_username)
+    username: str = derived(_username, TEXT)
     email: str = derived(_email)
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")
@@ -93,7 +97,7 @@ class Attachment:
     media_type: str = strawberry.field(metadata=keywords(enum=list(MEDIA_TYPES)))
     file_size: Bytes
     mime_type: str = strawberry.field(metadata=keywords(enum=list(MIME_TYPES)))
-    caption: str | None
+    caption: str | None = strawberry.field(description=TEXT)
     metadata: JSONObject
 
 
@@ -111,7 +115,7 @@ class Reaction:
 
     id: UUID
     user: UserRef
-    reaction_content: str
+    reaction_content: str = strawberry.field(description=TEXT)
     created_at: Timestamp
 
 
@@ -158,7 +162,7 @@ class QuotedMessage:
     id: UUID
     room: RoomReference = derived(_room_of)
     sender: UserRef
-    content: str = derived(_content)
+    content: str = derived(_content, HTML)
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
@@ -183,7 +187,7 @@ class Message:
     id: UUID
     room: RoomReference = derived(_room_of)
     sender: UserRef
-    content: str = derived(_content)
+    content: str = derived(_content, HTML)
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
@@ -276,8 +280,8 @@ class GroupChat(Room):
 
     is_type_of = is_of(GroupRules.name)
     type: str = named(GroupRules.name)
-    name: str
-    description: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
     avatar: str | None
     creator: Optional[UserRef]
     participants: list[UserRef] = derived(members)
@@ -293,8 +297,8 @@ class Channel(Room):
 
     is_type_of = is_of(ChannelRules.name)
     type: str = named(ChannelRules.name)
-    name: str
-    description: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
     avatar: str | None
     creator: Optional[UserRef]
     subscribers: list[UserRef] = derived(members)
@@ -330,8 +334,8 @@ class GroupChatSummary(RoomSummary):
 
     is_type_of = is_of(GroupRules.name)
     type: str = named(GroupRules.name)
-    name: str
-    description: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
     avatar: str | None
     creator: Optional[UserRef]
     max_participants: int
@@ -345,8 +349,8 @@ class ChannelSummary(RoomSummary):
 
     is_type_of = is_of(ChannelRules.name)
     type: str = named(ChannelRules.name)
-    name: str
-    description: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
     avatar: str | None
     creator: Optional[UserRef]
     max_subscribers: int
