@@ -21,15 +21,18 @@ PYTHON = sys.executable
 #: Tests that a channel layer or several processes can make a difference to.
 WIRE = ("tests/wire", "tests/processes")
 GENERATED = "tests/wire/test_generated.py"
-#: Tests that neither a database nor a channel layer can make a difference to: npm's tools, texts,
-#: figures, parsing, the settings and their checks, and processes that choose both by themselves.
+#: Tests that neither a database nor a channel layer can make a difference to: npm's tools, the
+#: browser, texts, figures, parsing, the settings and their checks, and processes that choose both
+#: by themselves.
 INDEPENDENT = (
+    "tests/browser",
     "tests/node",
     "tests/benchmarks/test_quota.py",
     "tests/benchmarks/test_report.py",
     "tests/docs/test_pages.py",
     "tests/projects/test_wrong_settings.py",
     "tests/unit/test_example_site.py",
+    "tests/unit/test_attributes.py",
     "tests/unit/test_exports.py",
     "tests/unit/test_needs.py",
     "tests/unit/test_protocol.py",
@@ -43,6 +46,7 @@ STRESS = "tests/stress"
 #: time that a test takes.
 UNMEASURED = (
     "tests/benchmarks",
+    "tests/browser",
     "tests/node",
     GENERATED,
     "tests/wire/test_history.py",

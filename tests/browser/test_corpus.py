@@ -107,7 +107,7 @@ def is_right(element: dict[str, Any], *, relative: bool = False) -> bool:
     leads_away = element["host"] != "chat.test"
     return (
         given.keys() <= {"class", "id", "title", "target", "href", "rel"}
-        and given["rel"] == REL
+        and given.get("rel") == REL
         and given.get("target", "_blank") == "_blank"
         and element["protocol"] in ("http:", "https:", "mailto:")
         and (leads_away or relative)
