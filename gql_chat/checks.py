@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from . import models
+from . import ammonia, models
 from .conf import ROOM_TYPES, SETTING, chat_settings, is_swapped
 from .setting import declared
 
@@ -32,7 +32,7 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
                 id="gql_chat.E001",
             )
         ]
-    problems = _check_values()
+    problems = _check_values() + _check_sanitizer()
     if apps.is_installed("guardian"):  # nothing else can be imported without
         problems += _check_models()
         problems += [problem for name in _CLASSES for problem in check_class(name)]
@@ -89,6 +89,16 @@ def _check_values() -> list[CheckMessage]:
         for name, setting in declared(type(chat_settings)).items()
         if setting.kind is not None and not setting.kind.holds(value := chat_settings.read(name))
     ]
+
+
+def _check_sanitizer() -> list[CheckMessage]:
+    if chat_settings.SANITIZER != "nh3":
+        return []
+    try:
+        ammonia.load()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="Install it, or name 'bleach'.", id="gql_chat.E003")]
+    return []
 
 
 # Models

@@ -39,6 +39,7 @@ T = TypeVar("T")
 SETTING = "REALTIME_CHAT_MESSAGING"
 
 _LABEL = re.compile(r"\w+\.\w+")
+_PREFIX = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]{0,31})?")
 
 ROOM_TYPES = ("OneToOneChat", "GroupChat", "Channel")
 """The keys of `MODELS` that name proxies of the room model, not tables."""
@@ -89,11 +90,21 @@ def _is_rate(value: Any) -> bool:
     )
 
 
+def _is_prefix(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and _PREFIX.fullmatch(value) is not None)
+
+
 _PATH = Kind(_is_path, "Use a path that ends with a slash, as 'messaging/', without a query.")
 _RATE = Kind(
     _is_rate,
     "Use a dict such as {'events': 100, 'seconds': 10}, with numbers above 0, or None for no "
     "limit.",
+)
+_SANITIZER = Kind(lambda value: value in ("bleach", "nh3"), "Use 'bleach' or 'nh3'.")
+_NAME_PREFIX = Kind(
+    _is_prefix,
+    "Use a letter and up to 31 letters, digits, '-' or '_' more, as 'chat-'; '' to leave `id` and "
+    "`class` as they are, or None to drop them.",
 )
 
 
@@ -149,6 +160,24 @@ class ChatSettings:
     MODELS = NamesSetting(MODELS, "gql_chat.", "The models in use")
     SERIALIZERS = NamesSetting(
         SERIALIZERS, "gql_chat.schema.types.", "What frames show of each object"
+    )
+
+    SANITIZER: Setting[str] = Setting(
+        "bleach",
+        'What cleans the HTML of messages: `"bleach"`, or the faster `"nh3"`, which the extra '
+        "`nh3` installs. [Both](markup.md#bleach-or-nh3) let the same through",
+        _SANITIZER,
+    )
+    RELATIVE_LINKS = flag(
+        False,
+        "Links in messages may lead to a path, a query or a fragment of the page's own site. "
+        "Otherwise those without a scheme go",
+    )
+    ID_AND_CLASS_PREFIX: Setting[str | None] = Setting(
+        "",
+        'What each `id` and `class` in messages begins with, as `"chat-"`; `""` leaves them as '
+        "they are, `None` drops them. [Why](markup.md#id-and-class)",
+        _NAME_PREFIX,
     )
 
     MAX_MESSAGE_LENGTH = limit(

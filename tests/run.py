@@ -23,16 +23,19 @@ WIRE = ("tests/wire", "tests/processes")
 GENERATED = "tests/wire/generated"
 #: The clients of the documentation against servers that follow a script: no chat runs there.
 CLIENTS = "tests/wire/clients"
-#: Tests that neither a database nor a channel layer can make a difference to: npm's tools, texts,
-#: figures, parsing, the settings and their checks, and processes that choose both by themselves.
+#: Tests that neither a database nor a channel layer can make a difference to: npm's tools, the
+#: browser, texts, figures, parsing, the settings and their checks, and processes that choose both
+#: by themselves.
 INDEPENDENT = (
     CLIENTS,
+    "tests/browser",
     "tests/node",
     "tests/benchmarks/test_quota.py",
     "tests/benchmarks/test_report.py",
     "tests/docs/test_pages.py",
     "tests/projects/test_wrong_settings.py",
     "tests/unit/test_example_site.py",
+    "tests/unit/test_attributes.py",
     "tests/unit/test_exports.py",
     "tests/unit/test_needs.py",
     "tests/unit/test_protocol.py",
@@ -47,6 +50,7 @@ STRESS = "tests/stress"
 UNMEASURED = (
     CLIENTS,
     "tests/benchmarks",
+    "tests/browser",
     "tests/node",
     GENERATED,
     "tests/wire/test_history.py",

@@ -554,12 +554,18 @@ export interface Message {
   id: string;
   room: RoomReference;
   sender: User;
+  /**
+   * HTML, cleaned: a page shows it by `innerHTML`.
+   */
   content: string;
   is_deleted: boolean;
   is_edited: boolean;
   is_forwarded: boolean;
   forwarded_from: QuotedMessage | null;
   parent_message: QuotedMessage | null;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   delivered_to: string[];
   read_receipts: ReadReceipt[];
   reactions: Reaction[];
@@ -578,9 +584,21 @@ export interface RoomReference {
  */
 export interface User {
   id: number | string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   username: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   email: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   first_name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   last_name: string;
 }
 /**
@@ -590,6 +608,9 @@ export interface QuotedMessage {
   id: string;
   room: RoomReference;
   sender: User;
+  /**
+   * HTML, cleaned: a page shows it by `innerHTML`.
+   */
   content: string;
   is_deleted: boolean;
   is_edited: boolean;
@@ -602,6 +623,9 @@ export interface QuotedMessage {
    * Always null: quotes nest one level.
    */
   parent_message: null;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   delivered_to: string[];
   read_receipts: ReadReceipt[];
   reactions: Reaction[];
@@ -622,6 +646,9 @@ export interface ReadReceipt {
 export interface Reaction {
   id: string;
   user: User;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   reaction_content: string;
   created_at: string;
 }
@@ -630,6 +657,9 @@ export interface Reaction {
  */
 export interface Attachment {
   id: string;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   media_url: string;
   media_type: "image" | "video" | "audio" | "file";
   file_size: number;
@@ -661,7 +691,13 @@ export interface Attachment {
     | "application/vnd.ms-powerpoint"
     | "text/plain"
     | "text/csv";
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   caption: string | null;
+  /**
+   * JSON, as a client wrote it: a page shows its texts by `textContent`, never as HTML.
+   */
   metadata: {};
 }
 /**
@@ -706,6 +742,9 @@ export interface MessagetypingDispatch {
  * A member types, or has stopped.
  */
 export interface Typing {
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   username: string;
   user_id: number | string;
   room_id: string;
@@ -794,6 +833,9 @@ export interface OneToOneChat {
  * What the members of a room agreed on for it.
  */
 export interface RoomProperty {
+  /**
+   * JSON, as a client wrote it: a page shows its texts by `textContent`, never as HTML.
+   */
   preferences: {};
 }
 /**
@@ -805,8 +847,17 @@ export interface GroupChat {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   participants: User[];
@@ -824,8 +875,17 @@ export interface Channel {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   subscribers: User[];
@@ -889,6 +949,9 @@ export interface RoomexitDispatch {
  */
 export interface RoomExited {
   room: Room;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   message: string;
 }
 /**
@@ -911,7 +974,13 @@ export interface RoomaddmembersDispatch {
  */
 export interface MembersAdded {
   room: Room;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   new_members: string[];
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   added_by: string;
 }
 /**
@@ -934,7 +1003,13 @@ export interface RoomremovemembersDispatch {
  */
 export interface MembersRemoved {
   room: Room;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   removed_members: string[];
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   removed_by: string;
 }
 /**
@@ -1000,8 +1075,17 @@ export interface GroupChatSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   max_participants: number;
@@ -1018,8 +1102,17 @@ export interface ChannelSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   max_subscribers: number;

@@ -7,6 +7,7 @@ import strawberry
 from ..models import AbstractRoom, Membership
 from ..models.relations import members_of
 from ..prepared.fields import derived
+from .descriptions import TEXT
 from .references import UserRef
 from .scalars import UserID
 
@@ -22,7 +23,7 @@ def _email(root: Any) -> str:
 
 def _text(name: str) -> Any:
     """Return a field for an attribute that a project's user model may not have."""
-    return derived(lambda root: getattr(root, name, None) or "")
+    return derived(lambda root: getattr(root, name, None) or "", TEXT)
 
 
 @strawberry.type
@@ -34,8 +35,8 @@ class User:
     """
 
     id: UserID = derived(lambda root: root.pk)
-    username: str = derived(_username)
-    email: str = derived(_email)
+    username: str = derived(_username, TEXT)
+    email: str = derived(_email, TEXT)
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")
 

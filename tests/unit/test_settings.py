@@ -31,6 +31,7 @@ from gql_chat.errors import ExceptionHandler, Invalid
 from gql_chat.models import GroupChat, Message, Reaction, get_model, registry
 from gql_chat.operations import EventHandler
 from gql_chat.permissions import PermissionHandler
+from gql_chat.sanitize import clean
 from gql_chat.schema import get_schema
 from gql_chat.schema.rendering import find_document
 from gql_chat.schema.types import User
@@ -306,8 +307,15 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
     [
         *(
             (flag, (None, 0, 1, "True", []))
-            for flag in ("MESSAGE_SOFT_DELETE", "ENABLE_NOTIFICATION", "GRAPHQL_INTROSPECTION")
+            for flag in (
+                "MESSAGE_SOFT_DELETE",
+                "ENABLE_NOTIFICATION",
+                "GRAPHQL_INTROSPECTION",
+                "RELATIVE_LINKS",
+            )
         ),
+        ("SANITIZER", (None, "", "NH3", "lxml", 1, ["bleach"])),
+        ("ID_AND_CLASS_PREFIX", (0, False, "1-", "a b", "-", 'x"', "x" * 33, b"chat-")),
         *(
             (limit, ("ten", 0, -1, 1.5, True, [], {}))
             for limit in (
@@ -357,6 +365,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: A
         ("MESSAGE_SOFT_DELETE", (True,)),
         ("INACTIVITY_THRESHOLD", (1, 0.5)),
         ("WEBSOCKET_PATH", ("/", "/ws/chat/", "v1.0/")),
+        ("SANITIZER", ("bleach", "nh3")),
+        ("ID_AND_CLASS_PREFIX", (None, "", "chat-", "X")),
         ("MAX_PAGE_SIZE", (1, None)),
         ("MAX_NOTIFICATIONS", (1, None)),
         ("MAX_IDS", (1, None)),
@@ -461,6 +471,18 @@ def test_the_check_reports_what_reading_would_raise(given: Any) -> None:
         (problem,) = problems()
 
     assert "REALTIME_CHAT_MESSAGING" in problem.msg
+
+
+def test_a_sanitizer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nh3", None)  # as Python notes what is not there
+
+    with chat(SANITIZER="nh3"):
+        problem = the_problem("SANITIZER", "nh3")
+        assert "django-realtime-chat-messaging[nh3]" in problem.msg
+        with pytest.raises(ImproperlyConfigured, match="not installed"):
+            clean("<b>x</b>")
+    with chat(SANITIZER="bleach"):
+        assert problems() == []
 
 
 def test_all_wrong_values_are_named_at_once() -> None:
