@@ -178,8 +178,10 @@ def _keep(rules: Rules, tag: str, attributes: _Attributes) -> _Attributes:
         value = _read(written)
         keep = rules.keep(name, value)
         if keep is not None:
-            # An unchanged value stays as it was written, entities and all.
-            kept[namespace, name] = written if keep == value else keep.replace("&", "&amp;")
+            # An unchanged value stays as it was written, entities and all. Around a value with `"`
+            # bleach writes `'`, and then escapes each `&` in it, also that of an entity.
+            given = written if keep == value else keep.replace("&", "&amp;")
+            kept[namespace, name] = given.replace('"', "&quot;")
     if tag in LINKS and (None, "href") in kept:
         kept.pop((None, "rel"), None)
         kept[None, "rel"] = REL

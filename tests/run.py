@@ -23,12 +23,14 @@ WIRE = ("tests/wire", "tests/processes")
 GENERATED = "tests/wire/generated"
 #: The clients of the documentation against servers that follow a script: no chat runs there.
 CLIENTS = "tests/wire/clients"
+#: What a Chromium shows of what people send. Has a step of its own.
+BROWSER = "tests/browser"
 #: Tests that neither a database nor a channel layer can make a difference to: npm's tools, the
 #: browser, texts, figures, parsing, the settings and their checks, and processes that choose both
 #: by themselves.
 INDEPENDENT = (
     CLIENTS,
-    "tests/browser",
+    BROWSER,
     "tests/node",
     "tests/benchmarks/test_quota.py",
     "tests/benchmarks/test_report.py",
@@ -50,7 +52,6 @@ STRESS = "tests/stress"
 UNMEASURED = (
     CLIENTS,
     "tests/benchmarks",
-    "tests/browser",
     "tests/node",
     GENERATED,
     "tests/wire/test_history.py",
@@ -172,10 +173,11 @@ STEPS: dict[str, Step] = {
         "sqlite",
         "memory",
         "tests",
-        *_without("tests/projects", "tests/processes", STRESS, *UNMEASURED),
+        *_without("tests/projects", "tests/processes", STRESS, BROWSER, *UNMEASURED),
         measured=True,
     ),
     "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
+    "browser": _suite("sqlite", "memory", BROWSER),
     "postgres-redis": _suite("postgres", "redis", "tests", *_without(STRESS, *INDEPENDENT)),
     # Generated input asks nothing of a layer that the other suites do not ask.
     "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(CLIENTS, GENERATED)),
@@ -213,6 +215,7 @@ STAGES = (
         "projects",
         "sqlite-unmeasured",
         "custom",
+        "browser",
     ),
     # By themselves, so that what they find is their own.
     ("stress-postgres", "stress-sqlite"),

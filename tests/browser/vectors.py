@@ -7,6 +7,7 @@ of DOMPurify. None of their texts is here.
 What runs calls `ran()`. What loads or navigates goes to `evil.test`.
 """
 
+import random
 from itertools import product
 
 RUN = "ran()"
@@ -212,6 +213,19 @@ def _addresses() -> list[str]:
         ":javascript",
         "https//evil.test",
         "chat.test:80/logout",
+        'https&#58;//x"',
+        '&#104;ttps://x"&amp;',
+        "https://",
+        "http://[",
+        "https://x.test:99999/",
+        "https:/\\evil.test%0a/",
+        "https://chat.test@evil.test/",
+        "https://chat.test%2f@evil.test",
+        "mailto:",
+        "mailto://x y@z",
+        "\u2002https://evil.test",
+        "\u3000//evil.test",
+        "\ufeff/logout",
     ]
     found = [f"<a href='{link}'>x</a>" for link in links]
     return [
@@ -453,6 +467,18 @@ def _names() -> list[str]:
         "<a accesskey=x autofocus tabindex=0>x</a>",
         "<output name=ran></output><object name=ran></object>",
     ]
+
+
+def spliced(count: int, seed: int) -> list[str]:
+    """Return texts that each begin as one vector and go on within another."""
+    choose = random.Random(seed)
+    every = [vector for vectors in VECTORS.values() for vector in vectors]
+    found = []
+    for _ in range(count):
+        first, second = choose.choices(every, k=2)
+        end, begin = choose.randint(0, len(first)), choose.randint(0, len(second))
+        found.append(first[:end] + second[begin:])
+    return found
 
 
 VECTORS: dict[str, list[str]] = {

@@ -1,5 +1,8 @@
 """What attributes may hold: where links lead, and what names begin with."""
 
+import html
+import re
+
 import pytest
 from django.test import override_settings
 
@@ -81,6 +84,18 @@ def test_a_link_that_is_none_goes_and_the_rest_stays(link: str, sanitizer: str) 
 
 
 @pytest.mark.parametrize("sanitizer", ["bleach", "nh3"])
+@pytest.mark.parametrize("link", ["https&#58;//x.test/", "&#104;ttps://x.test/", "https://x.test/"])
+def test_a_quote_in_a_link_hides_no_scheme(link: str, sanitizer: str) -> None:
+    with override_settings(REALTIME_CHAT_MESSAGING={"SANITIZER": sanitizer}):
+        once = clean(f"<a href='{link}\"' title='\" &amp; &lt; b'>x</a>")
+        href = re.search('href="([^"]*)"', once)
+        assert href is not None
+        assert html.unescape(href[1]) == 'https://x.test/"'
+        assert 'title="&quot; &amp; &lt; b"' in once
+        assert clean(once) == once
+
+
+@pytest.mark.parametrize("sanitizer", ["bleach", "nh3"])
 def test_relative_links_are_a_setting(sanitizer: str) -> None:
     given = {"SANITIZER": sanitizer, "RELATIVE_LINKS": True}
     with override_settings(REALTIME_CHAT_MESSAGING=given):
@@ -119,3 +134,6 @@ def test_what_a_browser_would_load_has_a_scheme_that_is_allowed() -> None:
     assert rules.keep("src", "https://x.test/smile.png") == "https://x.test/smile.png"
     assert rules.keep("src", "javascript:`0800 1`") is None
     assert rules.keep("src", "data:image/svg+xml,x") is None
+    for name in ("srcset", "imagesrcset"):
+        assert rules.keep(name, "/a.png 1x, https://x.test/b.png 2x") is not None
+        assert rules.keep(name, "/a.png 1x, javascript:1 2x") is None

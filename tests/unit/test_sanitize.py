@@ -434,6 +434,21 @@ def test_ammonia_makes_no_more_than_was_reckoned(pieces: list[str], times: int) 
     assert sum(map(len, re.findall(r'(?:title|id)="([^"]*)"', made))) <= characters
 
 
+def test_an_attribute_that_cannot_be_judged_is_no_reason_to_leave_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*given: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Rules, "keep", fail)
+    for sanitizer in ("bleach", "nh3"):
+        with (
+            override_settings(REALTIME_CHAT_MESSAGING={"SANITIZER": sanitizer}),
+            pytest.raises(MemoryError),
+        ):
+            clean('<a href="https://x.test">x</a>')
+
+
 def test_only_what_ammonia_is_known_to_read_is_for_it() -> None:
     def find(tags: Any, attributes: Any) -> Any:
         return ammonia.find_attributes(Rules(frozenset(tags), attributes, PROTOCOLS))

@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 import strawberry
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.test import modify_settings, override_settings
+from django.test import override_settings
 from django.utils.module_loading import import_string
-from guardian.backends import ObjectPermissionBackend
 
 from event_bridge.operations import Operation, events
 from event_bridge.routing import get_websocket_urlpatterns
@@ -31,7 +29,6 @@ from gql_chat.errors import ExceptionHandler, Invalid
 from gql_chat.models import GroupChat, Message, Reaction, get_model, registry
 from gql_chat.operations import EventHandler
 from gql_chat.permissions import PermissionHandler
-from gql_chat.sanitize import clean
 from gql_chat.schema import get_schema
 from gql_chat.schema.rendering import find_document
 from gql_chat.schema.types import User
@@ -473,18 +470,6 @@ def test_the_check_reports_what_reading_would_raise(given: Any) -> None:
     assert "REALTIME_CHAT_MESSAGING" in problem.msg
 
 
-def test_a_sanitizer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nh3", None)  # as Python notes what is not there
-
-    with chat(SANITIZER="nh3"):
-        problem = the_problem("SANITIZER", "nh3")
-        assert "django-realtime-chat-messaging[nh3]" in problem.msg
-        with pytest.raises(ImproperlyConfigured, match="not installed"):
-            clean("<b>x</b>")
-    with chat(SANITIZER="bleach"):
-        assert problems() == []
-
-
 def test_all_wrong_values_are_named_at_once() -> None:
     with chat(
         **dict.fromkeys(PATHS, "nowhere.Nothing"),
@@ -505,58 +490,6 @@ def test_all_wrong_values_are_named_at_once() -> None:
 def test_a_mapper_that_returns_no_operations_is_named(mapper: Any) -> None:
     with chat(EVENT_MAPPER=mapper):
         the_problem("EVENT_MAPPER", mapper)
-
-
-# Integration
-
-
-def without_guardian(name: str) -> list[str]:
-    return [entry for entry in getattr(settings, name) if not entry.startswith("guardian")]
-
-
-def test_a_missing_backend_of_guardians_is_a_warning() -> None:
-    backends = without_guardian("AUTHENTICATION_BACKENDS")
-    with override_settings(AUTHENTICATION_BACKENDS=backends):
-        (problem,) = problems()
-
-    assert problem.id == "gql_chat.W001"
-    assert repr(backends) in problem.msg
-    assert "guardian.backends.ObjectPermissionBackend" in str(problem.hint)
-
-
-def test_a_subclass_of_guardians_backend_will_do() -> None:
-    with override_settings(
-        AUTHENTICATION_BACKENDS=["nowhere.Backend", f"{__name__}.{OwnBackend.__name__}"]
-    ):
-        assert problems() == []
-
-
-class OwnBackend(ObjectPermissionBackend):
-    """A project's own."""
-
-
-@pytest.mark.parametrize("layers", [{}, {"other": {}}])
-def test_a_missing_channel_layer_is_a_warning(layers: Any) -> None:
-    with override_settings(CHANNEL_LAYERS=layers):
-        (problem,) = problems()
-
-    assert problem.id == "gql_chat.W002"
-    assert "CHANNEL_LAYERS" in problem.msg
-    assert problem.hint
-
-
-def test_times_without_a_zone_are_an_error() -> None:
-    with override_settings(USE_TZ=False):
-        (problem,) = problems()
-
-    assert (problem.id, problem.msg) == ("gql_chat.E006", "USE_TZ is False.")
-
-
-def test_without_guardian_the_project_is_told_so() -> None:
-    with modify_settings(INSTALLED_APPS={"remove": ["guardian"]}):
-        ids = [problem.id for problem in problems()]
-
-    assert ids == ["gql_chat.E005"]
 
 
 # None switches a limit off
