@@ -256,7 +256,8 @@ def check_integration(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
                 id="gql_chat.W001",
             )
         )
-    if "default" not in getattr(settings, "CHANNEL_LAYERS", {}):
+    layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default")
+    if layer is None:
         problems.append(
             Warning(
                 "CHANNEL_LAYERS has no 'default', so other processes hear of events late.",
@@ -265,7 +266,25 @@ def check_integration(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
                 id="gql_chat.W002",
             )
         )
+    else:
+        problems += _check_layer(layer)
     return problems
+
+
+def _check_layer(layer: Any) -> list[CheckMessage]:
+    # CONFIG, which may hold a password, is not shown.
+    path: Any = layer.get("BACKEND") if isinstance(layer, dict) else layer
+    try:
+        import_string(path)
+    except (ImportError, AttributeError) as error:  # the latter if it is no text
+        return [
+            Error(
+                f"CHANNEL_LAYERS['default'] names {path!r}, which does not import: {error}.",
+                hint="Name the layer's class in BACKEND, and install its package.",
+                id="gql_chat.E007",
+            )
+        ]
+    return []
 
 
 def _is_guardians(path: str) -> bool:

@@ -9,7 +9,7 @@ to happen before any model of the package loads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from threading import RLock
@@ -39,6 +39,7 @@ T = TypeVar("T")
 SETTING = "REALTIME_CHAT_MESSAGING"
 
 _LABEL = re.compile(r"\w+\.\w+")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]*")
 _PREFIX = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]{0,31})?")
 
 ROOM_TYPES = ("OneToOneChat", "GroupChat", "Channel")
@@ -94,11 +95,23 @@ def _is_prefix(value: Any) -> bool:
     return value is None or (isinstance(value, str) and _PREFIX.fullmatch(value) is not None)
 
 
+def _are_origins(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(
+        isinstance(each, str) and (each in ("*", "null") or _ORIGIN.fullmatch(each) is not None)
+        for each in value
+    )
+
+
 _PATH = Kind(_is_path, "Use a path that ends with a slash, as 'messaging/', without a query.")
 _RATE = Kind(
     _is_rate,
     "Use a dict such as {'events': 100, 'seconds': 10}, with numbers above 0, or None for no "
     "limit.",
+)
+_ORIGINS = Kind(
+    _are_origins,
+    "Use a list of origins as browsers send them, such as ['capacitor://localhost'], or ['*'] to "
+    "let every page in.",
 )
 _SANITIZER = Kind(lambda value: value in ("bleach", "nh3"), "Use 'bleach' or 'nh3'.")
 _NAME_PREFIX = Kind(
@@ -160,6 +173,14 @@ class ChatSettings:
     MODELS = NamesSetting(MODELS, "gql_chat.", "The models in use")
     SERIALIZERS = NamesSetting(
         SERIALIZERS, "gql_chat.schema.types.", "What frames show of each object"
+    )
+
+    ALLOWED_ORIGINS: Setting[Sequence[str]] = Setting(
+        (),
+        "Origins whose pages may open sockets with cookies, besides those of `ALLOWED_HOSTS` and "
+        '`CSRF_TRUSTED_ORIGINS`: those of apps, as `["capacitor://localhost"]`. `["*"]` lets '
+        "[every page](deployment.md#origins) in",
+        _ORIGINS,
     )
 
     SANITIZER: Setting[str] = Setting(
