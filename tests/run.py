@@ -116,6 +116,8 @@ def _suite(
 #: What is tried on each ASGI server; no test of these reaches into the server's process.
 ON_SERVERS = (
     "tests/wire/test_servers.py",
+    "tests/wire/test_compression.py",
+    "tests/wire/test_origins.py",
     "tests/wire/test_connection.py",
     "tests/wire/test_order.py",
     "tests/wire/test_resume.py",
