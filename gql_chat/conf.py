@@ -97,7 +97,9 @@ def _is_prefix(value: Any) -> bool:
 
 def _are_origins(value: Any) -> bool:
     return isinstance(value, list | tuple | set | frozenset) and all(
-        isinstance(each, str) and (each in ("*", "null") or _ORIGIN.fullmatch(each) is not None)
+        isinstance(each, str)
+        and (each in ("*", "null") or _ORIGIN.fullmatch(each) is not None)
+        and each == each.lower()
         for each in value
     )
 

@@ -98,6 +98,21 @@ def test_a_layer_that_does_not_import_is_named_without_its_passwords() -> None:
         assert "secret" not in f"{problem.msg} {problem.hint}"
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["*", None, {}, [1], ["chat.test"], ["https://chat.test/"], ["https://Chat.test"], ["https:"]],
+)
+def test_an_origin_is_as_browsers_send_it(value: Any) -> None:
+    with chat(ALLOWED_ORIGINS=value):
+        (problem,) = problems()
+
+    assert problem.id == "gql_chat.E004"
+    assert "'ALLOWED_ORIGINS'" in problem.msg
+    right = ["*", "null", "file://", "capacitor://localhost", "https://chat.test:8443"]
+    with chat(ALLOWED_ORIGINS=right):
+        assert problems() == []
+
+
 # Deployment
 
 
