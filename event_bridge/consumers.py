@@ -11,7 +11,7 @@ from typing import Any
 
 from guardian.conf import settings as guardian_settings
 
-from gql_chat import rates, sessions
+from gql_chat import origins, rates, sessions
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
 from gql_chat.guards import get_guard
@@ -109,6 +109,9 @@ class ChatConsumer:
     async def run(self) -> None:
         """Serve the connection until it ends."""
         await self._receive()  # websocket.connect
+        if not origins.may_open(self.scope):
+            await self._send({"type": "websocket.close"})  # refuses the handshake with 403
+            return
         subprotocol = self.choose_subprotocol(self.scope.get("subprotocols", ()))
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
         self._send = self.outbox.send = with_brake(self._send)

@@ -9,6 +9,7 @@ from typing import Any
 from gql_chat import streams
 from gql_chat.schema import Context
 from gql_chat.sql.threads import DatabaseThreads
+from gql_chat.tables import report_missing
 
 from .operations import lifecycle
 
@@ -71,7 +72,8 @@ class Session:
             await self._close()
         except Exception as error:
             # The row stays until its lease has expired.
-            logger.warning("A session could not be closed: %r", error)
+            if not report_missing(error):
+                logger.warning("A session could not be closed: %r", error)
 
     def _close_unseen(self, _: Any) -> None:
         # asyncio would log an error that nobody looks at.

@@ -19,11 +19,13 @@ class GqlChatConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the signals."""
-        from . import checks  # noqa: F401 (importing the checks registers them)
+        # Importing the checks registers them.
+        from . import checks  # noqa: F401
 
         if not apps.is_installed("guardian"):
             return  # which a check reports; without it, what connects signals does not import
         from . import (
+            deployment,  # noqa: F401 (as above)
             dumps,  # noqa: F401 (importing it connects its receivers)
             signals,
             streams,

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from . import models
+from . import ammonia, models
 from .conf import ROOM_TYPES, SETTING, chat_settings, is_swapped
 from .setting import declared
 
@@ -32,7 +32,7 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
                 id="gql_chat.E001",
             )
         ]
-    problems = _check_values()
+    problems = _check_values() + _check_sanitizer()
     if apps.is_installed("guardian"):  # nothing else can be imported without
         problems += _check_models()
         problems += [problem for name in _CLASSES for problem in check_class(name)]
@@ -89,6 +89,16 @@ def _check_values() -> list[CheckMessage]:
         for name, setting in declared(type(chat_settings)).items()
         if setting.kind is not None and not setting.kind.holds(value := chat_settings.read(name))
     ]
+
+
+def _check_sanitizer() -> list[CheckMessage]:
+    if chat_settings.SANITIZER != "nh3":
+        return []
+    try:
+        ammonia.load()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="Install it, or name 'bleach'.", id="gql_chat.E003")]
+    return []
 
 
 # Models
@@ -246,7 +256,8 @@ def check_integration(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
                 id="gql_chat.W001",
             )
         )
-    if "default" not in getattr(settings, "CHANNEL_LAYERS", {}):
+    layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default")
+    if layer is None:
         problems.append(
             Warning(
                 "CHANNEL_LAYERS has no 'default', so other processes hear of events late.",
@@ -255,7 +266,25 @@ def check_integration(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
                 id="gql_chat.W002",
             )
         )
+    else:
+        problems += _check_layer(layer)
     return problems
+
+
+def _check_layer(layer: Any) -> list[CheckMessage]:
+    # CONFIG, which may hold a password, is not shown.
+    path: Any = layer.get("BACKEND") if isinstance(layer, dict) else layer
+    try:
+        import_string(path)
+    except (ImportError, AttributeError) as error:  # the latter if it is no text
+        return [
+            Error(
+                f"CHANNEL_LAYERS['default'] names {path!r}, which does not import: {error}.",
+                hint="Name the layer's class in BACKEND, and install its package.",
+                id="gql_chat.E007",
+            )
+        ]
+    return []
 
 
 def _is_guardians(path: str) -> bool:

@@ -40,6 +40,8 @@ T = TypeVar("T")
 SETTING = "REALTIME_CHAT_MESSAGING"
 
 _LABEL = re.compile(r"\w+\.\w+")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]*")
+_PREFIX = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]{0,31})?")
 
 ROOM_TYPES = ("OneToOneChat", "GroupChat", "Channel")
 """The keys of `MODELS` that name proxies of the room model, not tables."""
@@ -105,11 +107,35 @@ def _are_user_fields(value: Any) -> bool:
     )
 
 
+def _is_prefix(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and _PREFIX.fullmatch(value) is not None)
+
+
+def _are_origins(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(
+        isinstance(each, str)
+        and (each in ("*", "null") or _ORIGIN.fullmatch(each) is not None)
+        and each == each.lower()
+        for each in value
+    )
+
+
 _PATH = Kind(_is_path, "Use a path that ends with a slash, as 'messaging/', without a query.")
 _USER_FIELDS = Kind(
     _are_user_fields,
     f"Use a list with 'id', 'username' and whichever of {', '.join(USER_FIELDS[2:])} frames shall "
     "show. Other fields are those of a type of your own: SERIALIZERS['User'].",
+)
+_ORIGINS = Kind(
+    _are_origins,
+    "Use a list of origins as browsers send them, such as ['capacitor://localhost'], or ['*'] to "
+    "let every page in.",
+)
+_SANITIZER = Kind(lambda value: value in ("bleach", "nh3"), "Use 'bleach' or 'nh3'.")
+_NAME_PREFIX = Kind(
+    _is_prefix,
+    "Use a letter and up to 31 letters, digits, '-' or '_' more, as 'chat-'; '' to leave `id` and "
+    "`class` as they are, or None to drop them.",
 )
 
 
@@ -185,6 +211,31 @@ class ChatSettings(Limits):
         "what a message said before an edit as well; None, nothing. Needs the feature `erasure`",
         "edited",
         None,
+    )
+    ALLOWED_ORIGINS: Setting[Sequence[str]] = Setting(
+        (),
+        "Origins whose pages may open sockets with cookies, besides those of `ALLOWED_HOSTS` and "
+        '`CSRF_TRUSTED_ORIGINS`: those of apps, as `["capacitor://localhost"]`. `["*"]` lets '
+        "[every page](deployment.md#origins) in",
+        _ORIGINS,
+    )
+
+    SANITIZER: Setting[str] = Setting(
+        "bleach",
+        'What cleans the HTML of messages: `"bleach"`, or the faster `"nh3"`, which the extra '
+        "`nh3` installs. [Both](markup.md#bleach-or-nh3) let the same through",
+        _SANITIZER,
+    )
+    RELATIVE_LINKS = flag(
+        False,
+        "Links in messages may lead to a path, a query or a fragment of the page's own site. "
+        "Otherwise those without a scheme go",
+    )
+    ID_AND_CLASS_PREFIX: Setting[str | None] = Setting(
+        "",
+        'What each `id` and `class` in messages begins with, as `"chat-"`; `""` leaves them as '
+        "they are, `None` drops them. [Why](markup.md#id-and-class)",
+        _NAME_PREFIX,
     )
 
     MAX_MESSAGE_LENGTH = limit(

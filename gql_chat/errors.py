@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 
+from .tables import report_missing
+
 logger = logging.getLogger("gql_chat")
 
 Detail = str | list[Any] | dict[str, Any]
@@ -192,6 +194,10 @@ class ExceptionHandler:
             return Conflict("This exists already.")
         if isinstance(error, OperationalError) and sqlstate(error) == LOCK_NOT_AVAILABLE:
             return Busy()
+        if report_missing(error):
+            return Unavailable(
+                {"message": "The server is not ready yet.", "retry_after": RETRY_AFTER}
+            )
         if isinstance(error, OperationalError | InterfaceError):
             logger.warning("The database did not answer: %s", error)
             return Unavailable(

@@ -6,18 +6,25 @@ here counts its work, and refuses a text that makes more than any honest text wo
 
 Each text gets a new cleaner. A `bleach.Cleaner` is not for two threads at once; a new one costs
 less than a tenth of a millisecond, and keeps nothing of a refused text.
+
+Where `SANITIZER` is "nh3", texts that make little work go to ammonia instead (`ammonia`). Both
+have the same rules for attributes (`attributes`).
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import bleach
 from bleach import html5lib_shim
 
+from . import ammonia
+from .attributes import LINKS, REL, Rules
+from .conf import chat_settings
 from .errors import Invalid
 
 TAGS = frozenset(["b", "i", "strong", "em", "a", "span", "p", "ul", "ol", "li", "br"])
@@ -44,6 +51,10 @@ WORK = 200
 ELEMENT_WORK = 600
 """The work of making an element. To compare two attributes, or to copy a character of one, is 1."""
 
+ROUNDS = 5
+"""How often ammonia may read its own output, until nothing changes. It also reads tags that do not
+stay, so the rest may read otherwise: the second of `<p><table><p>` was within the first."""
+
 # The cleaner changes nothing in a text without markup and control characters.
 _SUSPECT = re.compile(r"[<>&\x00-\x08\x0b-\x1f]")
 
@@ -66,6 +77,9 @@ def clean(
 ) -> str:
     """Return `content` with the allowed tags only; other tags go, their text stays.
 
+    Links lead to `protocols` only, by the scheme that a browser would see, and have a `rel`. The
+    settings `SANITIZER`, `RELATIVE_LINKS` and `ID_AND_CLASS_PREFIX` say the rest.
+
     Args:
         content: the text as the user wrote it.
         tags: the tags that stay.
@@ -74,6 +88,7 @@ def clean(
 
     Raises:
         Invalid: the markup would take too much work; the detail names `content`.
+        ImproperlyConfigured: `SANITIZER` names a package that is not installed.
     """
     if not needs_cleaning(content):
         return content
@@ -81,16 +96,100 @@ def clean(
         raise Invalid(
             {"content": f"At most {MARKUP_LIMIT} characters are allowed of a text with markup."}
         )
-    cleaner = bleach.Cleaner(tags=tags, attributes=attributes, protocols=protocols, strip=True)
+    rules = Rules(
+        frozenset(tags),
+        attributes,
+        frozenset(protocols),
+        relative=chat_settings.RELATIVE_LINKS,
+        prefix=chat_settings.ID_AND_CLASS_PREFIX,
+    )
+    if chat_settings.SANITIZER == "nh3":
+        named = ammonia.find_attributes(rules)
+        if named is not None:
+            return _clean_by_ammonia(content, rules, named)
+    return _clean_by_bleach(content, rules)
+
+
+def _clean_by_ammonia(content: str, rules: Rules, attributes: dict[str, set[str]]) -> str:
+    for _ in range(ROUNDS):
+        cleaned = ammonia.clean(content, rules, attributes, max_depth=MAX_DEPTH)
+        if cleaned is None:
+            cleaned = _clean_by_bleach(content, rules)
+            if not ammonia.takes(cleaned):
+                return cleaned
+        if cleaned == content or not needs_cleaning(cleaned):
+            return cleaned
+        content = cleaned
+    raise Invalid({"content": "The markup is too complex."})
+
+
+def _clean_by_bleach(content: str, rules: Rules) -> str:
+    # A filter is called with the tokens and yields them: it need not be html5lib's class.
+    filters: list[Any] = [partial(_filter_attributes, rules)]
+    cleaner = bleach.Cleaner(
+        tags=rules.tags,
+        attributes=rules.attributes,
+        protocols=rules.protocols,
+        strip=True,
+        filters=filters,
+    )
     # Private API of bleach: it parses with `Cleaner.parser`, which only its type stubs name.
     # tests/unit/test_sanitize.py fails if bleach does not use it any more.
-    cleaner.parser = _Parser(tags, len(content))
+    cleaner.parser = _Parser(rules.tags, len(content))
     cleaned: str = cleaner.clean(_NO_CHARACTER.sub("&amp;", content))
     return cleaned
 
 
-# html5lib and bleach fill dicts on first use, which threads would share meanwhile: so fill them
-# here, on import.
+def _read(value: str) -> str:
+    """Return an attribute's value as a browser reads it from bleach's output.
+
+    bleach keeps entities as they were written, and escapes each `&` that begins none. Its
+    `match_entity` and `convert_entity` say which do. A browser reads some numbers otherwise
+    (`&#x80;` is a euro sign).
+    """
+    if "&" not in value:
+        return value
+    parts = []
+    for part in html5lib_shim.next_possible_entity(value):
+        entity = html5lib_shim.match_entity(part) if part.startswith("&") else None
+        character = None if entity is None else html5lib_shim.convert_entity(entity)
+        if entity is None or character is None:
+            parts.append(part)
+        else:
+            # Python makes nothing of the number of a control character, a browser the character.
+            parts += html.unescape(f"&{entity};") or character, part[len(entity) + 2 :]
+    return "".join(parts)
+
+
+def _filter_attributes(rules: Rules, source: Iterable[Any]) -> Iterator[Any]:
+    """Yield the tokens of bleach's own filter, with the attributes that the rules keep."""
+    for token in source:
+        if token["type"] in ("StartTag", "EmptyTag") and token["data"]:
+            token["data"] = _keep(rules, token["name"], token["data"])
+        yield token
+
+
+_Attributes = dict[tuple[str | None, str], str]
+
+
+def _keep(rules: Rules, tag: str, attributes: _Attributes) -> _Attributes:
+    kept: _Attributes = {}
+    for (namespace, name), written in attributes.items():
+        value = _read(written)
+        keep = rules.keep(name, value)
+        if keep is not None:
+            # An unchanged value stays as it was written, entities and all. Around a value with `"`
+            # bleach writes `'`, and then escapes each `&` in it, also that of an entity.
+            given = written if keep == value else keep.replace("&", "&amp;")
+            kept[namespace, name] = given.replace('"', "&quot;")
+    if tag in LINKS and (None, "href") in kept:
+        kept.pop((None, "rel"), None)
+        kept[None, "rel"] = REL
+    return kept
+
+
+# html5lib and bleach keep what they make at first in dicts that threads would share while they are
+# filled: they are filled here, on import.
 _Element: Any = bleach.Cleaner().parser.tree.elementClass
 
 

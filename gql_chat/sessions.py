@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -78,6 +78,21 @@ def connected(users: QuerySet[Any]) -> QuerySet[Any]:
 def chat_sockets(found: QuerySet[Any]) -> QuerySet[Any]:
     """Return the sessions among these that are sockets of chat, and no tools of the endpoint."""
     return found.exclude(channel_name__startswith=TOOL_PREFIX)
+
+
+def are_elsewhere(hubs: Iterable[str], since: datetime) -> bool:
+    """Return whether a process with none of these hubs has renewed a session since then.
+
+    Args:
+        hubs: the names of hubs, with which the channel names of their sockets begin.
+        since: the time.
+    """
+    found = get_model("Session").objects.filter(
+        alive_at__gte=since, channel_name__regex=r"^[0-9a-f]{32}\."
+    )
+    for hub in hubs:
+        found = found.exclude(channel_name__startswith=f"{hub}.")
+    return bool(found.exists())
 
 
 def find_dead() -> Any:

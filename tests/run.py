@@ -23,16 +23,21 @@ WIRE = ("tests/wire", "tests/processes")
 GENERATED = "tests/wire/generated"
 #: The clients of the documentation against servers that follow a script: no chat runs there.
 CLIENTS = "tests/wire/clients"
-#: Tests that neither a database nor a channel layer can make a difference to: npm's tools, texts,
-#: figures, parsing, the settings and their checks, and processes that choose both by themselves.
+#: What a Chromium shows of what people send. Has a step of its own.
+BROWSER = "tests/browser"
+#: Tests that neither a database nor a channel layer can make a difference to: npm's tools, the
+#: browser, texts, figures, parsing, the settings and their checks, and processes that choose both
+#: by themselves.
 INDEPENDENT = (
     CLIENTS,
+    BROWSER,
     "tests/node",
     "tests/benchmarks/test_quota.py",
     "tests/benchmarks/test_report.py",
     "tests/docs/test_pages.py",
     "tests/projects/test_wrong_settings.py",
     "tests/unit/test_example_site.py",
+    "tests/unit/test_attributes.py",
     "tests/unit/test_exports.py",
     "tests/unit/test_needs.py",
     "tests/unit/test_protocol.py",
@@ -111,6 +116,8 @@ def _suite(
 #: What is tried on each ASGI server; no test of these reaches into the server's process.
 ON_SERVERS = (
     "tests/wire/test_servers.py",
+    "tests/wire/test_compression.py",
+    "tests/wire/test_origins.py",
     "tests/wire/test_connection.py",
     "tests/wire/test_order.py",
     "tests/wire/test_resume.py",
@@ -168,10 +175,11 @@ STEPS: dict[str, Step] = {
         "sqlite",
         "memory",
         "tests",
-        *_without("tests/projects", "tests/processes", STRESS, *UNMEASURED),
+        *_without("tests/projects", "tests/processes", STRESS, BROWSER, *UNMEASURED),
         measured=True,
     ),
     "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
+    "browser": _suite("sqlite", "memory", BROWSER),
     "postgres-redis": _suite("postgres", "redis", "tests", *_without(STRESS, *INDEPENDENT)),
     # Generated input asks nothing of a layer that the other suites do not ask.
     "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(CLIENTS, GENERATED)),
@@ -212,6 +220,7 @@ STAGES = (
         "projects",
         "sqlite-unmeasured",
         "custom",
+        "browser",
     ),
     # By themselves, so that what they find is their own.
     ("stress-postgres", "stress-sqlite"),

@@ -387,7 +387,8 @@ class Kind:
 
 def _uvicorn(ws: str) -> Kind:
     command = ("uvicorn", "{application}", "--no-use-colors", "--host", HOST, "--port", "{port}")
-    return Kind((*command, "--ws", ws, "--ws-max-size", str(WS_MAX_SIZE)), "Uvicorn running on")
+    bounds = ("--ws-max-size", str(WS_MAX_SIZE), "--ws-per-message-deflate", "false")
+    return Kind((*command, "--ws", ws, *bounds), "Uvicorn running on")
 
 
 #: The servers that docs/deployment.md promises, with the commands it shows.

@@ -555,12 +555,18 @@ export interface Message {
   id: string;
   room: RoomReference;
   sender: User;
+  /**
+   * HTML, cleaned: a page shows it by `innerHTML`.
+   */
   content: string;
   is_deleted: boolean;
   is_edited: boolean;
   is_forwarded: boolean;
   forwarded_from: QuotedMessage | null;
   parent_message: QuotedMessage | null;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   delivered_to: string[];
   read_receipts: ReadReceipt[];
   reactions: Reaction[];
@@ -579,9 +585,21 @@ export interface RoomReference {
  */
 export interface User {
   id: number | string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   username: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   email: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   first_name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   last_name: string;
 }
 /**
@@ -591,6 +609,9 @@ export interface QuotedMessage {
   id: string;
   room: QuotedRoom;
   sender: User;
+  /**
+   * HTML, cleaned: a page shows it by `innerHTML`.
+   */
   content: string;
   is_deleted: boolean;
   is_edited: boolean;
@@ -603,6 +624,9 @@ export interface QuotedMessage {
    * Always null: quotes nest one level.
    */
   parent_message: null;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   delivered_to: string[];
   read_receipts: ReadReceipt[];
   reactions: Reaction[];
@@ -629,6 +653,9 @@ export interface ReadReceipt {
 export interface Reaction {
   id: string;
   user: User;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   reaction_content: string;
   created_at: string;
 }
@@ -637,6 +664,9 @@ export interface Reaction {
  */
 export interface Attachment {
   id: string;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   media_url: string;
   media_type: "image" | "video" | "audio" | "file";
   file_size: number;
@@ -668,7 +698,13 @@ export interface Attachment {
     | "application/vnd.ms-powerpoint"
     | "text/plain"
     | "text/csv";
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   caption: string | null;
+  /**
+   * JSON, as a client wrote it: a page shows its texts by `textContent`, never as HTML.
+   */
   metadata: {};
 }
 /**
@@ -717,6 +753,9 @@ export interface MessagetypingDispatch {
  * A member types, or has stopped.
  */
 export interface Typing {
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   username: string;
   user_id: number | string;
   room_id: string;
@@ -805,6 +844,9 @@ export interface OneToOneChat {
  * What the members of a room agreed on for it.
  */
 export interface RoomProperty {
+  /**
+   * JSON, as a client wrote it: a page shows its texts by `textContent`, never as HTML.
+   */
   preferences: {};
 }
 /**
@@ -816,8 +858,17 @@ export interface GroupChat {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   participants: User[];
@@ -835,8 +886,17 @@ export interface Channel {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   subscribers: User[];
@@ -900,6 +960,9 @@ export interface RoomexitDispatch {
  */
 export interface RoomExited {
   room: Room;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   message: string;
 }
 /**
@@ -922,7 +985,13 @@ export interface RoomaddmembersDispatch {
  */
 export interface MembersAdded {
   room: Room;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   new_members: string[];
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   added_by: string;
 }
 /**
@@ -945,7 +1014,13 @@ export interface RoomremovemembersDispatch {
  */
 export interface MembersRemoved {
   room: Room;
+  /**
+   * Plain texts, as they were written: a page shows them by `textContent`, never as HTML.
+   */
   removed_members: string[];
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   removed_by: string;
 }
 /**
@@ -1037,8 +1112,17 @@ export interface GroupChatSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   max_participants: number;
@@ -1055,8 +1139,17 @@ export interface ChannelSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   name: string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
   description: string | null;
+  /**
+   * A link, `http` or `https`, as a client wrote it.
+   */
   avatar: string | null;
   creator: User | null;
   max_subscribers: number;

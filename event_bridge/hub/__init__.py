@@ -2,7 +2,7 @@
 
 `hub` holds the parts together. Each part is a module of one noun, and imports only from those
 before it: `stream`, `registry`, `layer`, `tasks`, `readings`, `dispatcher`, `sequencer`,
-`catch_up`, `admission`, `memberships`, `epoch`, `upkeep`.
+`catch_up`, `admission`, `memberships`, `epoch`, `neighbours`, `upkeep`.
 """
 
 from .hub import Hub, get_hub

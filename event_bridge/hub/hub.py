@@ -28,6 +28,7 @@ from .dispatcher import Dispatcher
 from .epoch import EpochWatch
 from .layer import LayerLink
 from .memberships import Memberships
+from .neighbours import Neighbours
 from .readings import Readings
 from .registry import Registry
 from .sequencer import Sequencer
@@ -95,6 +96,7 @@ class Hub:
             self.epoch,
             self.catch_up,
             self.memberships,
+            Neighbours(self.threads, lambda: [hub.name for hub in list(_hubs.values())]),
         )
 
     # Sockets come and go

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Any, TypeVar
 
+from gql_chat.tables import report_missing
+
 logger = logging.getLogger("event_bridge")
 
 T = TypeVar("T")
@@ -43,7 +45,8 @@ class Tasks:
             try:
                 return await ask()
             except Exception as error:
-                logger.warning("The hub could not ask the database: %r", error)
+                if not report_missing(error):
+                    logger.warning("The hub could not ask the database: %r", error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     def cancel(self) -> None:

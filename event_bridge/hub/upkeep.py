@@ -8,11 +8,13 @@ import logging
 from gql_chat import sessions
 from gql_chat.conf import chat_settings
 from gql_chat.sql.threads import DatabaseThreads
+from gql_chat.tables import report_missing
 
 from .catch_up import CatchUp
 from .dispatcher import Dispatcher
 from .epoch import EpochWatch
 from .memberships import Memberships
+from .neighbours import Neighbours
 from .registry import Registry
 
 logger = logging.getLogger("event_bridge")
@@ -32,6 +34,7 @@ class Upkeep:
         epoch: checks the epoch.
         catch_up: reads what streams lack.
         memberships: finds joins.
+        neighbours: looks for other processes.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Upkeep:
         epoch: EpochWatch,
         catch_up: CatchUp,
         memberships: Memberships,
+        neighbours: Neighbours,
     ) -> None:
         self._loop = loop
         self._threads = threads
@@ -51,6 +55,7 @@ class Upkeep:
         self._epoch = epoch
         self._catch_up = catch_up
         self._memberships = memberships
+        self._neighbours = neighbours
         self._renew_at = 0.0
 
     async def run(self) -> None:
@@ -63,6 +68,8 @@ class Upkeep:
                 await self._memberships.find_joins()
                 await self.keep_alive()
             except Exception as error:
+                if report_missing(error):
+                    continue
                 logger.warning("The hub could not catch up: %r", error)
 
     async def keep_alive(self) -> None:
@@ -84,3 +91,4 @@ class Upkeep:
             ]
             await self._threads.run(sessions.keep_alive, names)
             await self._threads.run(sessions.delete_dead)
+            await self._neighbours.look()

@@ -11,18 +11,15 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from django.conf import settings
-from django.utils.http import is_same_domain
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived
-from strawberry.http.websocket_origin import is_same_origin
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
 )
 from strawberry.types.unset import UNSET
 
-from .. import rates
+from .. import origins, rates
 from ..conf import chat_settings
 from ..errors import ChatError, NotAuthenticated, RateLimited, Unavailable, excerpt
 from ..guards import get_guard
@@ -94,7 +91,7 @@ class ChatGraphQLSocket:
     async def run(self) -> None:
         """Serve the connection until it ends."""
         await self._receive()  # websocket.connect
-        if not self._is_origin_allowed():
+        if not origins.may_post(self._scope):
             await self._send({"type": "websocket.close"})  # refuses the handshake with 403
             return
         if GRAPHQL_TRANSPORT_WS_PROTOCOL not in self._scope.get("subprotocols", ()):
@@ -144,25 +141,6 @@ class ChatGraphQLSocket:
             await self.close(CLOSE_TOO_SLOW, "Too slow: reconnect and go on from the last seq.")
         elif not serving.cancelled():
             serving.result()
-
-    def _is_origin_allowed(self) -> bool:
-        """Return whether a page of this origin may open the socket, as Django judges a POST.
-
-        A client without an `Origin` header is no browser, so it carries no other user's cookies.
-        """
-        headers = {
-            name.decode("latin1").lower(): value.decode("latin1")
-            for name, value in self._scope.get("headers", ())
-        }
-        origin = headers.get("origin")
-        if origin is None or is_same_origin(origin, headers.get("host")):
-            return True
-        scheme, _, host = origin.partition("://")
-        for trusted in settings.CSRF_TRUSTED_ORIGINS:
-            trusted_scheme, _, pattern = trusted.partition("://")
-            if scheme == trusted_scheme and is_same_domain(host, pattern.removeprefix("*")):
-                return True
-        return False
 
     # Strawberry's handler calls these
 

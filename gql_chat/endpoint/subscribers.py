@@ -33,6 +33,7 @@ from ..models import Membership, UserStream
 from ..schema import Context
 from ..sql.threads import DatabaseThreads
 from ..streams import Envelope
+from ..tables import report_missing
 from .access import Caller
 
 logger = logging.getLogger("gql_chat")
@@ -306,7 +307,8 @@ class Notifier:
             try:
                 await self._check()
             except Exception as error:
-                logger.warning("Streams could not be checked: %r", error)
+                if not report_missing(error):
+                    logger.warning("Streams could not be checked: %r", error)
             if checks % REJOIN_CHECKS == 0:
                 await self._join(list(self._subscribers))
 

@@ -7,6 +7,12 @@ from typing import Any
 
 from graphql import GraphQLSchema, is_introspection_type
 
+TEXT = "Plain text, as it was written: a page shows it by `textContent`, never as HTML."
+TEXTS = "Plain texts, as they were written: a page shows them by `textContent`, never as HTML."
+HTML = "HTML, cleaned: a page shows it by `innerHTML`."
+JSON = "JSON, as a client wrote it: a page shows its texts by `textContent`, never as HTML."
+URL = "A link, `http` or `https`, as a client wrote it."
+
 
 def describe(schema: GraphQLSchema) -> None:
     """Give every type and field without a description the first paragraph of its docstring."""

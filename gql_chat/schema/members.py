@@ -6,6 +6,7 @@ import strawberry
 
 from .. import events
 from .context import Info
+from .descriptions import TEXT, TEXTS
 from .inputs import COUNTED, RoomInput
 from .payloads import tells
 from .rooms import Room
@@ -122,8 +123,8 @@ class MembersAdded:
 
     is_type_of = tells(events.MembersAdded)
     room: Room
-    new_members: list[str]
-    added_by: str
+    new_members: list[str] = strawberry.field(description=TEXTS)
+    added_by: str = strawberry.field(description=TEXT)
 
 
 @strawberry.type
@@ -132,8 +133,8 @@ class MembersRemoved:
 
     is_type_of = tells(events.MembersRemoved)
     room: Room
-    removed_members: list[str]
-    removed_by: str
+    removed_members: list[str] = strawberry.field(description=TEXTS)
+    removed_by: str = strawberry.field(description=TEXT)
 
 
 QUERIES: tuple[type, ...] = ()

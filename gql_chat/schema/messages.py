@@ -13,6 +13,7 @@ from ..models.relations import relations_of
 from ..prepared.counts import counted
 from ..prepared.fields import derived
 from .context import Info
+from .descriptions import HTML, JSON, TEXT, TEXTS, URL
 from .inputs import (
     COUNTED,
     FROM_ONE,
@@ -60,12 +61,12 @@ class Attachment:
     """A link to a file that hangs on a message."""
 
     id: UUID
-    media_url: str
+    media_url: str = strawberry.field(description=URL)
     media_type: str = strawberry.field(metadata=keywords(enum=list(MEDIA_TYPES)))
     file_size: Bytes
     mime_type: str = strawberry.field(metadata=keywords(enum=list(MIME_TYPES)))
-    caption: str | None
-    metadata: JSONObject
+    caption: str | None = strawberry.field(description=TEXT)
+    metadata: JSONObject = strawberry.field(description=JSON)
 
 
 def _room_of(root: AbstractMessage) -> RoomReference:
@@ -122,7 +123,7 @@ class QuotedMessage:
     id: UUID
     room: QuotedRoom = derived(_quoted_room)
     sender: UserRef = derived(sender)
-    content: str = derived(_content)
+    content: str = derived(_content, HTML)
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
@@ -132,7 +133,7 @@ class QuotedMessage:
     parent_message: Optional[QuotedMessageRef] = derived(
         _nothing, "Always null: quotes nest one level.", keywords(type="null")
     )
-    delivered_to: list[str] = derived(_delivered_to, metadata=brought_by("receipts"))
+    delivered_to: list[str] = derived(_delivered_to, TEXTS, metadata=brought_by("receipts"))
     read_receipts: list[ReadReceiptRef] = derived(_read_receipts, metadata=brought_by("receipts"))
     reactions: list[ReactionRef] = derived(_reactions, metadata=brought_by("reactions"))
     attachments: list[AttachmentRef] = derived(_attachments)
@@ -147,13 +148,13 @@ class Message:
     id: UUID
     room: RoomReference = derived(_room_of)
     sender: UserRef = derived(sender)
-    content: str = derived(_content)
+    content: str = derived(_content, HTML)
     is_deleted: bool
     is_edited: bool
     is_forwarded: bool
     forwarded_from: Optional[QuotedMessageRef] = derived(_forwarded_from)
     parent_message: Optional[QuotedMessageRef] = derived(_parent_message)
-    delivered_to: list[str] = derived(_delivered_to, metadata=brought_by("receipts"))
+    delivered_to: list[str] = derived(_delivered_to, TEXTS, metadata=brought_by("receipts"))
     read_receipts: list[ReadReceiptRef] = derived(_read_receipts, metadata=brought_by("receipts"))
     reactions: list[ReactionRef] = derived(_reactions, metadata=brought_by("reactions"))
     attachments: list[AttachmentRef] = derived(_attachments)
@@ -391,7 +392,7 @@ class Typing:
     """A member types, or has stopped."""
 
     is_type_of = tells(events.Typing)
-    username: str
+    username: str = strawberry.field(description=TEXT)
     user_id: UserID
     room_id: UUID
     is_typing: bool

@@ -7,6 +7,7 @@ import strawberry
 from .. import events
 from ..models.receipts import REACTION_LENGTH
 from .context import Info
+from .descriptions import TEXT
 from .json_schema import keywords
 from .payloads import always, tells
 from .references import MessageRef, UserRef
@@ -19,7 +20,7 @@ class Reaction:
 
     id: UUID
     user: UserRef
-    reaction_content: str
+    reaction_content: str = strawberry.field(description=TEXT)
     created_at: Timestamp
 
 

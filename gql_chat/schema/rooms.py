@@ -10,6 +10,7 @@ from ..errors import ECHO_LENGTH, Invalid, shorten
 from ..models.rules import MEMBERS, ChannelRules, GroupRules, OneToOneRules, room_model, room_types
 from ..prepared.fields import derived
 from .context import Info
+from .descriptions import JSON, TEXT, URL
 from .inputs import (
     CAP,
     COUNTED,
@@ -33,7 +34,7 @@ from .users import leaders, members
 class RoomProperty:
     """What the members of a room agreed on for it."""
 
-    preferences: JSONObject
+    preferences: JSONObject = strawberry.field(description=JSON)
 
 
 def is_of(name: str) -> Any:
@@ -76,9 +77,9 @@ class GroupChat(Room):
 
     is_type_of = is_of(GroupRules.name)
     type: str = named(GroupRules.name)
-    name: str
-    description: str | None
-    avatar: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
+    avatar: str | None = strawberry.field(description=URL)
     creator: Optional[UserRef]
     participants: list[UserRef] = derived(members)
     admins: list[UserRef] = derived(leaders)
@@ -93,9 +94,9 @@ class Channel(Room):
 
     is_type_of = is_of(ChannelRules.name)
     type: str = named(ChannelRules.name)
-    name: str
-    description: str | None
-    avatar: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
+    avatar: str | None = strawberry.field(description=URL)
     creator: Optional[UserRef]
     subscribers: list[UserRef] = derived(members)
     moderators: list[UserRef] = derived(leaders)
@@ -130,9 +131,9 @@ class GroupChatSummary(RoomSummary):
 
     is_type_of = is_of(GroupRules.name)
     type: str = named(GroupRules.name)
-    name: str
-    description: str | None
-    avatar: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
+    avatar: str | None = strawberry.field(description=URL)
     creator: Optional[UserRef]
     max_participants: int
     join_approval_required: bool
@@ -145,9 +146,9 @@ class ChannelSummary(RoomSummary):
 
     is_type_of = is_of(ChannelRules.name)
     type: str = named(ChannelRules.name)
-    name: str
-    description: str | None
-    avatar: str | None
+    name: str = strawberry.field(description=TEXT)
+    description: str | None = strawberry.field(description=TEXT)
+    avatar: str | None = strawberry.field(description=URL)
     creator: Optional[UserRef]
     max_subscribers: int
     is_public: bool
@@ -306,7 +307,7 @@ class RoomExited:
 
     is_type_of = tells(events.RoomExited)
     room: Room
-    message: str
+    message: str = strawberry.field(description=TEXT)
 
 
 QUERIES: tuple[type, ...] = (RoomQueries,)

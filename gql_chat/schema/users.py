@@ -10,6 +10,7 @@ from ..models import AbstractMessage, AbstractRoom, Membership
 from ..models.accounts import OF_USERS, nobody
 from ..models.relations import members_of
 from ..prepared.fields import derived
+from .descriptions import TEXT
 from .references import UserRef
 from .scalars import UserID
 
@@ -25,7 +26,7 @@ def _email(root: Any) -> str:
 
 def _text(name: str) -> Any:
     """Return a field for an attribute that a project's user model may not have."""
-    return derived(lambda root: getattr(root, name, None) or "", metadata={OF_USERS: name})
+    return derived(lambda root: getattr(root, name, None) or "", TEXT, metadata={OF_USERS: name})
 
 
 def is_shown(field: StrawberryField) -> bool:
@@ -53,8 +54,8 @@ class User:
     reads = ()
 
     id: UserID = derived(lambda root: root.pk)
-    username: str = derived(_username)
-    email: str = derived(_email, metadata={OF_USERS: "email"})
+    username: str = derived(_username, TEXT)
+    email: str = derived(_email, TEXT, metadata={OF_USERS: "email"})
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")
 

@@ -65,5 +65,10 @@ application = ProtocolTypeRouter(
     }
 )
 
+#: Leaves the origin to chat itself.
+unguarded_application = ProtocolTypeRouter(
+    {"http": http_application, "websocket": AuthMiddlewareStack(BelieveQuery(URLRouter(routes)))}
+)
+
 #: Asks nobody for an Origin: clients that are no browsers send none.
 open_application = ProtocolTypeRouter({"websocket": BelieveQuery(URLRouter(routes))})

@@ -1,17 +1,23 @@
-"""Content is cleaned by bleach; the way around it changes nothing."""
+"""Content is cleaned by bleach, or by ammonia, and with what comes out a page is safe."""
 
+import re
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from html.parser import HTMLParser
 from typing import Any
 
 import bleach
 import pytest
+from django.test import override_settings
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.cleaning import COUNTS, HOSTILE, build
+from gql_chat import ammonia
+from gql_chat.attributes import REL, Rules
 from gql_chat.errors import Invalid
 from gql_chat.sanitize import (
     ATTRIBUTES,
@@ -25,9 +31,27 @@ from gql_chat.sanitize import (
 )
 from tests.timing import PATIENCE
 
+SANITIZERS = ("bleach", "nh3")
+
+
+def chat(**values: Any) -> override_settings:
+    return override_settings(REALTIME_CHAT_MESSAGING=values)
+
+
+@pytest.fixture(params=SANITIZERS)
+def sanitizer(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The test runs with each of them."""
+    with chat(SANITIZER=request.param):
+        yield request.param
+
 
 def by_bleach(content: str) -> str:
-    return bleach.clean(content, tags=TAGS, attributes=ATTRIBUTES, protocols=PROTOCOLS, strip=True)
+    """What bleach leaves; of links, those that it is asked for here lead to https, or are empty."""
+    cleaned = bleach.clean(
+        content, tags=TAGS, attributes=ATTRIBUTES, protocols=PROTOCOLS, strip=True
+    )
+    cleaned = re.sub(r'(<a\b[^>]*?) href="(?!https:)[^"]*"', r"\1", cleaned)
+    return re.sub(r'(<a href="https:[^>]*)>', rf'\1 rel="{REL}">', cleaned)
 
 
 MARKUP = st.lists(
@@ -73,10 +97,105 @@ def test_what_bleach_makes_of_it_is_what_is_stored(content: str) -> None:
     assert clean(content) == by_bleach(content)
 
 
-@given(content=MARKUP)
+ATTRIBUTE = st.sampled_from(
+    [
+        "href='https://x.test'",
+        "href=x",
+        "href='&#106;avascript:x'",
+        "href=https&colon;//x&Tab;",
+        "href",
+        "class='a &#32; b&NewLine;c'",
+        "class",
+        "id='a b'",
+        "id=&amp;lt;",
+        "id=&lt",
+        "target=_BLANK",
+        "target=x",
+        "title='<b>&quot;'",
+        "rel=x",
+        "onclick=x",
+    ]
+)
+HARD = st.lists(
+    ATTRIBUTE.map(lambda attribute: f"<a {attribute}>")
+    | st.lists(ATTRIBUTE, max_size=3).map(lambda each: f"<A {' '.join(each)}>x")
+    | st.sampled_from(["<table>", "<td>", "<tr>", "<select>", "<svg>", "<math>", "<template>"])
+    | st.sampled_from(["<style>", "<title>", "<textarea>", "<p>", "</p>", "</table>", "</svg>"])
+    | st.sampled_from(["<b class=x>", "</b>", "<ul>", "<li>", "<mtext>", "<!--", "-->", "\xa0"])
+    | MARKUP
+).map("".join)
+PREFIXES = st.sampled_from(["", "chat-", None])
+
+
+@pytest.mark.parametrize("name", SANITIZERS)
+@given(content=MARKUP | HARD, prefix=PREFIXES, relative=st.booleans())
+@example("<p><table><p>", "", False)
+@example("<a id='x' id=y href=//x>&eacute;&#13;&#x80;", "chat-", True)
 @settings(deadline=None)
-def test_cleaning_twice_changes_nothing_more(content: str) -> None:
-    assert clean(clean(content)) == clean(content)
+def test_cleaning_twice_changes_nothing_more(
+    name: str, content: str, prefix: str | None, relative: bool
+) -> None:
+    with chat(SANITIZER=name, ID_AND_CLASS_PREFIX=prefix, RELATIVE_LINKS=relative):
+        try:
+            cleaned = clean(content)
+        except Invalid:
+            return
+        assert clean(cleaned) == cleaned
+
+
+LINK = ("href", "title", "target", "rel")
+
+
+class Reader(HTMLParser):
+    """Reads what was cleaned, by another parser, and says of each tag whether it may stand there.
+
+    Attributes:
+        wrong: the tags that may not.
+    """
+
+    def __init__(self, prefix: str | None) -> None:
+        super().__init__()
+        self.wrong: list[Any] = []
+        self._prefix = prefix
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        link = given.get("href")
+        right = (
+            tag in TAGS
+            and given.keys()
+            <= {"class", "id"} | ({"href", "title", "target", "rel"} & given.keys())
+            and (tag == "a" or given.keys() <= {"class", "id"})
+            and (link is None or re.match(r"\s*(https?://|mailto:)", link) is not None)
+            and given.get("rel") == (None if link is None else REL)
+            and given.get("target", "_blank") == "_blank"
+            and (self._prefix is not None or not given.keys() & {"class", "id"})
+            and all(
+                each.startswith(self._prefix or "")
+                for name in ("class", "id")
+                for each in (given.get(name) or "").split()[: None if name == "class" else 1]
+            )
+        )
+        if not right:
+            self.wrong.append((tag, attrs))
+
+    def handle_comment(self, data: str) -> None:
+        self.wrong.append(data)
+
+
+@pytest.mark.parametrize("name", SANITIZERS)
+@given(content=MARKUP | HARD, prefix=PREFIXES)
+@settings(deadline=None)
+def test_nothing_but_what_is_allowed_comes_out(name: str, content: str, prefix: str | None) -> None:
+    with chat(SANITIZER=name, ID_AND_CLASS_PREFIX=prefix):
+        reader = Reader(prefix)
+        try:
+            reader.feed(clean(content))
+        except Invalid:
+            return
+        reader.close()
+
+    assert reader.wrong == []
 
 
 @pytest.mark.parametrize(
@@ -86,8 +205,11 @@ def test_cleaning_twice_changes_nothing_more(content: str) -> None:
         ("<b>bold</b> <i>i</i> <strong>s</strong> <em>e</em>", None),
         ("<p>p</p><ul><li>u</li></ul><ol><li>o</li></ol>", None),
         ("a<br>b", None),
-        ('<a href="https://x.test" title="t" target="_blank">x</a>', None),
-        ('<a href="mailto:a@x.test">x</a>', None),
+        (f'<a href="https://x.test" title="t" target="_blank" rel="{REL}">x</a>', None),
+        (f'<a href="mailto:a@x.test" rel="{REL}">x</a>', None),
+        ('<a href="https://x.test">x</a>', f'<a href="https://x.test" rel="{REL}">x</a>'),
+        ('<a rel="x" href="https://x.test">x</a>', f'<a href="https://x.test" rel="{REL}">x</a>'),
+        ('<a rel="x" target="_top" title=" href=&lt;">x</a>', '<a title=" href=&lt;">x</a>'),
         ('<span class="c" id="i">x</span>', None),
         ("<script>alert(1)</script>", "alert(1)"),
         ("<div>text</div>", "text"),
@@ -99,19 +221,22 @@ def test_cleaning_twice_changes_nothing_more(content: str) -> None:
         ("<!-- comment -->x", "x"),
     ],
 )
-def test_the_allowed_markup_stays_and_the_rest_goes(content: str, cleaned: str | None) -> None:
+def test_the_allowed_markup_stays_and_the_rest_goes(
+    content: str, cleaned: str | None, sanitizer: str
+) -> None:
     assert clean(content) == (content if cleaned is None else cleaned)
 
 
 # Threads
 
 
-def test_threads_that_clean_at_the_same_time_have_each_its_own_text() -> None:
+def test_threads_that_clean_at_the_same_time_have_each_its_own_text(sanitizer: str) -> None:
     texts = [
         "".join(f"<p>{name * 40} <b>{number}</b> & so on</p>" for number in range(25))
         for name in ("ann", "bea", "cid", "dan", "eve", "fay", "gus", "hal")
     ]
     expected = [by_bleach(text) for text in texts]
+    assert [clean(text) for text in texts] == expected
     assert min(map(len, texts)) > 3000
     begin = threading.Barrier(len(texts))
 
@@ -251,12 +376,13 @@ def test_a_number_that_no_character_has_is_text(reference: str) -> None:
 
 
 def test_a_scheme_is_not_hidden_behind_zeros() -> None:
-    hidden = clean("<a href='&#" + "0" * 40 + "106;avascript:alert(1)'>x</a>")
+    hiding = "&#" + "0" * 40 + "106;avascript:alert(1)"
 
-    assert "&amp;#000" in hidden
+    assert clean(f"<a href='{hiding}'>x</a>") == "<a>x</a>"
+    assert "&amp;#000" in clean(f"<a title='{hiding}'>x</a>")
 
 
-def test_a_project_may_have_tags_of_its_own() -> None:
+def test_a_project_may_have_tags_of_its_own(sanitizer: str) -> None:
     own: dict[str, Any] = {"tags": {"pre", "code"}, "attributes": {"code": ["class"]}}
 
     assert clean("<pre><code class=py id=x>1</code> <b>2</b>", **own) == (
@@ -264,6 +390,75 @@ def test_a_project_may_have_tags_of_its_own() -> None:
     )
     with pytest.raises(Invalid, match="deep"):
         clean("<code>" * 1000, **own)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_ammonia_gets_nothing_that_is_much_work(name: str) -> None:
+    content = build(name, 10_000)
+
+    assert not ammonia.takes(content) or content.count("<") < 100
+
+
+RULES = Rules(TAGS, ATTRIBUTES, PROTOCOLS)
+NAMED = ammonia.find_attributes(RULES)
+REPEATED = PIECE | st.sampled_from(
+    [
+        "<table>",
+        "<td>",
+        "<font x=1>",
+        "<nobr>",
+        "<u>",
+        "<svg>",
+        "<marquee>",
+        "</br>",
+        "<a title={n}>",
+    ]
+)
+
+
+@given(pieces=st.lists(REPEATED, min_size=1, max_size=12), times=st.integers(1, 60))
+@example(["<p>", "<b id={n}>", "x"], 24)
+@example(["<b>", "<p>", "</b>"], 60)
+@example(["<a title={n}>", "<marquee>"], 30)
+@settings(deadline=None)
+def test_ammonia_makes_no_more_than_was_reckoned(pieces: list[str], times: int) -> None:
+    content = "".join("".join(pieces).replace("{n}", str(number)) for number in range(times))
+    assert NAMED is not None
+    # Every element that it makes, also those that do not stay.
+    every = {**NAMED, "*": {"class", "id"}}
+    known = TAGS | {"table", "tbody", "tr", "td", "font", "nobr", "u", "svg", "marquee", "div", "x"}
+    made = ammonia.load().clean(content, tags=known, clean_content_tags=set(), attributes=every)
+    elements, characters = ammonia.most_work(content)
+
+    assert len(re.findall("<[a-z]", made)) <= elements + 3
+    assert sum(map(len, re.findall(r'(?:title|id)="([^"]*)"', made))) <= characters
+
+
+def test_an_attribute_that_cannot_be_judged_is_no_reason_to_leave_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*given: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Rules, "keep", fail)
+    for sanitizer in ("bleach", "nh3"):
+        with (
+            override_settings(REALTIME_CHAT_MESSAGING={"SANITIZER": sanitizer}),
+            pytest.raises(MemoryError),
+        ):
+            clean('<a href="https://x.test">x</a>')
+
+
+def test_only_what_ammonia_is_known_to_read_is_for_it() -> None:
+    def find(tags: Any, attributes: Any) -> Any:
+        return ammonia.find_attributes(Rules(frozenset(tags), attributes, PROTOCOLS))
+
+    assert find(["b", "code"], ["class"]) == {"*": {"class"}}
+    assert find(["b"], {}) == {}
+    assert find(["b", "table"], {}) is None
+    assert find(["b"], {"b": ["style"]}) is None
+    assert find(["b"], lambda tag, name, value: True) is None
+    assert find(["b"], {"b": lambda tag, name, value: True}) is None
 
 
 # Plain text

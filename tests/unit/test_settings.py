@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 import strawberry
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.test import modify_settings, override_settings
+from django.test import override_settings
 from django.utils.module_loading import import_string
-from guardian.backends import ObjectPermissionBackend
 
 from event_bridge.operations import Operation, events
 from event_bridge.routing import get_websocket_urlpatterns
@@ -309,8 +307,15 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
     [
         *(
             (flag, (None, 0, 1, "True", []))
-            for flag in ("MESSAGE_SOFT_DELETE", "ENABLE_NOTIFICATION", "GRAPHQL_INTROSPECTION")
+            for flag in (
+                "MESSAGE_SOFT_DELETE",
+                "ENABLE_NOTIFICATION",
+                "GRAPHQL_INTROSPECTION",
+                "RELATIVE_LINKS",
+            )
         ),
+        ("SANITIZER", (None, "", "NH3", "lxml", 1, ["bleach"])),
+        ("ID_AND_CLASS_PREFIX", (0, False, "1-", "a b", "-", 'x"', "x" * 33, b"chat-")),
         *(
             (limit, ("ten", 0, -1, 1.5, True, [], {}))
             for limit in (
@@ -359,6 +364,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: A
         ("MESSAGE_SOFT_DELETE", (True,)),
         ("INACTIVITY_THRESHOLD", (1, 0.5)),
         ("WEBSOCKET_PATH", ("/", "/ws/chat/", "v1.0/")),
+        ("SANITIZER", ("bleach", "nh3")),
+        ("ID_AND_CLASS_PREFIX", (None, "", "chat-", "X")),
         *((name, (1, None)) for name in ("MAX_PAGE_SIZE", "MAX_NOTIFICATIONS", "MAX_IDS")),
         ("MAX_MEDIA_ITEMS", (0, None)),
         ("RATE_LIMIT", ({"events": 1, "seconds": 0.5},)),
@@ -485,58 +492,6 @@ def test_all_wrong_values_are_named_at_once() -> None:
 def test_a_mapper_that_returns_no_operations_is_named(mapper: Any) -> None:
     with chat(EVENT_MAPPER=mapper):
         the_problem("EVENT_MAPPER", mapper)
-
-
-# Integration
-
-
-def without_guardian(name: str) -> list[str]:
-    return [entry for entry in getattr(settings, name) if not entry.startswith("guardian")]
-
-
-def test_a_missing_backend_of_guardians_is_a_warning() -> None:
-    backends = without_guardian("AUTHENTICATION_BACKENDS")
-    with override_settings(AUTHENTICATION_BACKENDS=backends):
-        (problem,) = problems()
-
-    assert problem.id == "gql_chat.W001"
-    assert repr(backends) in problem.msg
-    assert "guardian.backends.ObjectPermissionBackend" in str(problem.hint)
-
-
-def test_a_subclass_of_guardians_backend_will_do() -> None:
-    with override_settings(
-        AUTHENTICATION_BACKENDS=["nowhere.Backend", f"{__name__}.{OwnBackend.__name__}"]
-    ):
-        assert problems() == []
-
-
-class OwnBackend(ObjectPermissionBackend):
-    """A project's own."""
-
-
-@pytest.mark.parametrize("layers", [{}, {"other": {}}])
-def test_a_missing_channel_layer_is_a_warning(layers: Any) -> None:
-    with override_settings(CHANNEL_LAYERS=layers):
-        (problem,) = problems()
-
-    assert problem.id == "gql_chat.W002"
-    assert "CHANNEL_LAYERS" in problem.msg
-    assert problem.hint
-
-
-def test_times_without_a_zone_are_an_error() -> None:
-    with override_settings(USE_TZ=False):
-        (problem,) = problems()
-
-    assert (problem.id, problem.msg) == ("gql_chat.E006", "USE_TZ is False.")
-
-
-def test_without_guardian_the_project_is_told_so() -> None:
-    with modify_settings(INSTALLED_APPS={"remove": ["guardian"]}):
-        ids = [problem.id for problem in problems()]
-
-    assert ids == ["gql_chat.E005"]
 
 
 # None switches a limit off

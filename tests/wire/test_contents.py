@@ -25,13 +25,21 @@ FORBIDDEN_LINKS = (
     "ftp://example.com/",
     "file:///etc/passwd",
     "tel:+49-123",
+    "tel:112",
+    "sms:112",
+    "javascript:`0800 1`",
+    "&#x6a;avascript&colon;0800",
+    "//example.com",
+    "/path",
+    "example.com",
 )
+REL = 'rel="noopener noreferrer nofollow"'
 WITH_ATTRIBUTES = [
-    '<a href="https://example.com" title="there" target="_blank">text</a>',
+    f'<a href="https://example.com" title="there" target="_blank" {REL}>text</a>',
     *(f'<{tag} class="c" id="i">text</{tag}>' for tag in ALLOWED_TAGS),
 ]
 LINKS = [
-    f'<a href="{link}">text</a>'
+    f'<a href="{link}" {REL}>text</a>'
     for link in ("http://example.com/a?b=c", "https://example.com", "mailto:a@example.com")
 ]
 OTHER_TEXTS = [
@@ -67,7 +75,13 @@ CLEANED: dict[str, dict[str, str]] = {
         for tag in ("b", "p", "span", "li")
         for name in ("onmouseover", "style", "href", "title", "target")
     },
-    "allowed links": {text: text for text in LINKS},
+    "allowed links": {
+        **{text: text for text in LINKS},
+        **{text.replace(f" {REL}", ""): text for text in LINKS},
+        f'<a href="https://example.com" target="_top" {REL}>text</a>': (
+            f'<a href="https://example.com" {REL}>text</a>'
+        ),
+    },
     "other links": {f'<a href="{link}">text</a>': "<a>text</a>" for link in FORBIDDEN_LINKS},
     "text": {
         **{text: text for text in OTHER_TEXTS},

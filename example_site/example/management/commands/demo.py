@@ -15,6 +15,8 @@ from example.demo_users import DEMO_USERS, PASSWORD
 # This machine alone: the passwords are public.
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+# A little more than chat's own MAX_FRAME_BYTES, so that chat says what is too large.
+MAX_FRAME_BYTES = 1_114_112
 # Seconds an open socket gets to say goodbye after Ctrl-C.
 SHUTDOWN_SECONDS = 3
 
@@ -54,6 +56,9 @@ class Command(BaseCommand):
             log_level="warning",
             # Channels' router has no route for it.
             lifespan="off",
+            # A small compressed frame could become large.
+            ws_per_message_deflate=False,
+            ws_max_size=MAX_FRAME_BYTES,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])

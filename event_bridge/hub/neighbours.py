@@ -1,0 +1,48 @@
+"""Neighbours: other processes that serve sockets, and that no wake-up of this one reaches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from gql_chat import sessions, streams
+from gql_chat.conf import chat_settings
+from gql_chat.sql.threads import DatabaseThreads
+
+logger = logging.getLogger("event_bridge")
+
+
+class Neighbours:
+    """Looks for other processes where the channel layer ends at this one, and logs that once.
+
+    Args:
+        threads: the database threads.
+        names: returns the names of this process's hubs.
+
+    Attributes:
+        since: a session that was renewed after it belongs to a process that serves beside this
+            one, and not to one that this one took the place of.
+    """
+
+    def __init__(self, threads: DatabaseThreads, names: Callable[[], Iterable[str]]) -> None:
+        self._threads = threads
+        self._names = names
+        self.since = timezone.now() + timedelta(seconds=chat_settings.INACTIVITY_THRESHOLD)
+        self._found = False
+
+    async def look(self) -> None:
+        """Look once: one query, and none where there is nothing to find."""
+        if self._found or timezone.now() < self.since or streams.reaches_other_processes():
+            return
+        names = list(self._names())
+        self._found = await self._threads.run(sessions.are_elsewhere, names, self.since)
+        if self._found:
+            logger.warning(
+                "Another process serves sockets of this database, and the channel layer ends at "
+                "this process: events reach the other's sockets late, typing never. Name a layer "
+                "between processes in CHANNEL_LAYERS, such as "
+                "'channels_redis.pubsub.RedisPubSubChannelLayer', or serve from one process."
+            )
