@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from gql_chat import streams
+from gql_chat.failures import outline
 from gql_chat.schema import Context
 from gql_chat.sql.threads import DatabaseThreads
 
@@ -71,7 +72,7 @@ class Session:
             await self._close()
         except Exception as error:
             # The row stays until its lease has expired.
-            logger.warning("A session could not be closed: %r", error)
+            logger.warning("A session could not be closed: %s", outline(error))
 
     def _close_unseen(self, _: Any) -> None:
         # asyncio would log an error that nobody looks at.

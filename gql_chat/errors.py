@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 
+from .failures import bare, outline
+from .failures import sqlstate as sqlstate
+
 logger = logging.getLogger("gql_chat")
 
 Detail = str | list[Any] | dict[str, Any]
@@ -114,7 +117,7 @@ class Conflict(ChatError):
 
 
 class Bug(ChatError):
-    """Something of ours failed; the log has the traceback, the client none of it."""
+    """Something of ours failed; the log has the traceback without texts, the client none of it."""
 
     code = 4006
 
@@ -162,7 +165,10 @@ class ExceptionHandler:
     """
 
     def handle(self, error: BaseException) -> ChatError:
-        """Return the `ChatError` for `error`; log it unless it is the client's fault."""
+        """Return the `ChatError` for `error`; log it unless it is the client's fault.
+
+        The log gets no text of an exception that may quote a message: see `failures`.
+        """
         if isinstance(error, ChatError):
             return error
         if isinstance(error, DjangoValidationError):
@@ -176,11 +182,11 @@ class ExceptionHandler:
         if isinstance(error, OperationalError) and sqlstate(error) == LOCK_NOT_AVAILABLE:
             return Busy()
         if isinstance(error, OperationalError | InterfaceError):
-            logger.warning("The database did not answer: %s", error)
+            logger.warning("The database did not answer: %s", outline(error))
             return Unavailable(
                 {"message": "The server cannot store this now.", "retry_after": RETRY_AFTER}
             )
-        logger.error("An operation failed.", exc_info=error)
+        logger.error("An operation failed.", exc_info=bare(error))
         return Bug("Something went wrong on our side.")
 
 
@@ -195,13 +201,3 @@ def refers_to_nothing(error: BaseException) -> bool:
         return False
     # SQLSTATE 23503 of PostgreSQL, or the text of SQLite's error.
     return sqlstate(error) == "23503" or "FOREIGN KEY" in str(error)
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """Return PostgreSQL's code for the cause of a Django error; None if there is none.
-
-    psycopg calls it `sqlstate`, psycopg2 `pgcode`.
-    """
-    cause = error.__cause__
-    state: str | None = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state

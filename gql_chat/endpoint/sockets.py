@@ -24,6 +24,7 @@ from strawberry.types.unset import UNSET
 
 from ..conf import chat_settings
 from ..errors import ChatError, NotAuthenticated, Unavailable
+from ..failures import outline
 from ..guards import get_guard
 from ..logins import Login, ended
 from .access import Caller
@@ -190,7 +191,7 @@ class ChatGraphQLSocket:
             self._closed = True  # the client is gone; `iter_json` is about to read that
         except Exception as error:
             # It may be daphne's own error for a client that is gone. Otherwise tell the client.
-            logger.warning("A message could not be sent; the socket is closed: %r", error)
+            logger.warning("A message could not be sent; the socket is closed: %s", outline(error))
             await self.close(CLOSE_ERROR, "Connect again.")
         self._is_refused = self._is_refused or _refuses_login(message)
         if self._is_refused and message["type"] != "next":  # the operation has ended, too

@@ -425,7 +425,7 @@ def test_acknowledging_shortens_the_search_and_hides_nothing_that_waits(
 def test_rows_say_what_they_are(group: GroupChat, message: Message, bob: Any) -> None:
     membership = group.get_member(bob)
     assert str(membership) == f"{bob.pk} in {group.pk} ({Role.MEMBER})"
-    assert str(message) == "hello"
+    assert str(message) == f"message {message.pk}"
     assert str(StreamEvent(stream="room:x", seq=1, kind="Typing")) == "room:x 1 Typing"
     for row in (
         RoomProperty.objects.get(room=group),
