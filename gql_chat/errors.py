@@ -117,7 +117,7 @@ class Conflict(ChatError):
 
 
 class Bug(ChatError):
-    """Something of ours failed; the log has the traceback without texts, the client none of it."""
+    """Something of ours failed; the log has the traceback, the client none of it."""
 
     code = 4006
 
