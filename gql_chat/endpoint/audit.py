@@ -93,8 +93,8 @@ def note(
     text, fields = describe(schema, query or "", variables or {}, operation_name)
     logger.info(
         "User %s acts as user %s: %s",
-        quote(context.actor_id),
-        quote(context.user_id),
+        _write_key(context.actor_id),
+        _write_key(context.user_id),
         text,
         extra={
             "actor_id": str(context.actor_id),
@@ -102,6 +102,12 @@ def note(
             "fields": fields,
         },
     )
+
+
+def _write_key(key: Any) -> str:
+    """Return the primary key of a user, which may be a text of any kind."""
+    text = str(key)
+    return text if _KEY.fullmatch(text) is not None else quote(text)
 
 
 def describe(
