@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from contextvars import copy_context
 
+from gql_chat.failures import outline
+
 from . import protocol
 from .daphne import says_gone
 from .outbox import Outbox
@@ -69,7 +71,7 @@ class Closing:
             loop = asyncio.get_running_loop()
             self._doubt = loop.call_later(GONE_SECONDS, self._close, protocol.CLOSE_ERROR)
         else:
-            logger.warning("A frame could not be sent; the socket is closed: %r", error)
+            logger.warning("A frame could not be sent; the socket is closed: %s", outline(error))
             self._close(protocol.CLOSE_ERROR)
 
     def forget(self) -> None:
@@ -83,7 +85,7 @@ class Closing:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._send(code)
         except Exception as error:
-            logger.debug("A socket could not be closed with %s: %r", code, error)
+            logger.debug("A socket could not be closed with %s: %s", code, outline(error))
             self._end(0)
         else:
             self._end(CLOSE_SECONDS)

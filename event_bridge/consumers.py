@@ -14,6 +14,7 @@ from guardian.conf import settings as guardian_settings
 from gql_chat import origins, rates, sessions
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError, NotAuthenticated
+from gql_chat.failures import bare
 from gql_chat.guards import get_guard
 from gql_chat.logins import Login, unknown
 from gql_chat.schema import Context
@@ -207,8 +208,9 @@ class ChatConsumer:
         try:
             async with asyncio.timeout(closing.CLOSE_SECONDS):
                 await self.disconnected()
-        except Exception:
-            logger.exception("A hook failed that is called when a socket has closed.")
+        except Exception as error:
+            said = "A hook failed that is called when a socket has closed."
+            logger.error(said, exc_info=bare(error))
 
     async def close(self, code: int) -> None:
         """Send the frames that wait, then close the socket with a code. Never raises."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -51,7 +51,7 @@ class Frame:
     """A client's frame: `{"event_type": …, "data": {…}}`, and perhaps a `request_id`."""
 
     event_type: str
-    data: Any
+    data: Any = field(repr=False)
     request_id: RequestId
 
 

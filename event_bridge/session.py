@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from gql_chat import streams
+from gql_chat.failures import outline
 from gql_chat.schema import Context
 from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.tables import report_missing
@@ -73,7 +74,7 @@ class Session:
         except Exception as error:
             # The row stays until its lease has expired.
             if not report_missing(error):
-                logger.warning("A session could not be closed: %r", error)
+                logger.warning("A session could not be closed: %s", outline(error))
 
     def _close_unseen(self, _: Any) -> None:
         # asyncio would log an error that nobody looks at.

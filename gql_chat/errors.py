@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 
+from .failures import bare, outline
+from .failures import sqlstate as sqlstate
 from .tables import report_missing
 
 logger = logging.getLogger("gql_chat")
@@ -176,7 +178,10 @@ class ExceptionHandler:
     """
 
     def handle(self, error: BaseException) -> ChatError:
-        """Return the `ChatError` for `error`; log it unless it is the client's fault."""
+        """Return the `ChatError` for `error`; log it unless it is the client's fault.
+
+        The log gets no text of an exception that may quote a message: see `failures`.
+        """
         if isinstance(error, ChatError):
             return error
         if isinstance(error, DjangoValidationError):
@@ -199,11 +204,11 @@ class ExceptionHandler:
                 {"message": "The server is not ready yet.", "retry_after": RETRY_AFTER}
             )
         if isinstance(error, OperationalError | InterfaceError):
-            logger.warning("The database did not answer: %s", error)
+            logger.warning("The database did not answer: %s", outline(error))
             return Unavailable(
                 {"message": "The server cannot store this now.", "retry_after": RETRY_AFTER}
             )
-        logger.error("An operation failed.", exc_info=error)
+        logger.error("An operation failed.", exc_info=bare(error))
         return Bug("Something went wrong on our side.")
 
 
@@ -239,13 +244,3 @@ def refers_to_nothing(error: BaseException) -> bool:
         return False
     # SQLSTATE 23503 of PostgreSQL, or the text of SQLite's error.
     return sqlstate(error) == "23503" or "FOREIGN KEY" in str(error)
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """Return PostgreSQL's code for the cause of a Django error; None if there is none.
-
-    psycopg calls it `sqlstate`, psycopg2 `pgcode`.
-    """
-    cause = error.__cause__
-    state: str | None = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state

@@ -16,6 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .errors import ChatError
+from .failures import bare, outline
 from .logins import (
     Judgement,
     Login,
@@ -189,8 +190,8 @@ class Guard:
             await asyncio.sleep(CHECK_SECONDS)
             try:
                 await self._check_due()
-            except Exception:
-                logger.exception("Logins could not be checked.")
+            except Exception as error:
+                logger.error("Logins could not be checked.", exc_info=bare(error))
 
     async def _check_due(self) -> None:
         """Judge the logins that are due."""
@@ -212,7 +213,7 @@ class Guard:
         try:
             judgement = await self._threads.run(judge, logins)
         except Exception as error:
-            logger.exception("Logins could not be judged.")
+            logger.error("Logins could not be judged.", exc_info=bare(error))
             judgement = Judgement(set(), set(logins), error)
         self._note(judgement.problem)
         due = self._loop.time() + EVERY_SECONDS
@@ -224,7 +225,8 @@ class Guard:
     def _note(self, problem: Exception | None) -> None:
         """Log when logins cannot be judged any more, and when they can again."""
         if problem is not None and not self._is_away:
-            logger.warning("Logins cannot be judged: %r. Until they can, none ends.", problem)
+            said = outline(problem)
+            logger.warning("Logins cannot be judged: %s. Until they can, none ends.", said)
         elif problem is None and self._is_away:
             logger.warning("Logins are judged again.")
         self._is_away = problem is not None

@@ -61,6 +61,7 @@ from .models.relations import load_messages, load_rooms
 from .models.rules import Role, registered, room_types
 from .permissions import grant, revoke, revoke_all
 from .sessions import announce_sign_out, connected
+from .streams.hooks import send_to_each
 
 _OWN_APPS = {"gql_chat", "guardian"}
 """The apps in whose tables the package writes rows that refer to accounts."""
@@ -171,7 +172,8 @@ def _tell_of(notification: AbstractChatNotification, event: Event) -> None:
 
 def _send_created(notification: AbstractChatNotification, event: Event) -> None:
     recipients = notification.recipients
-    notification_created.send_robust(
+    send_to_each(
+        notification_created,
         sender=type(notification),
         notification=notification,
         recipients=recipients,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from gql_chat.failures import bare
 from gql_chat.streams import Envelope
 
 from ..delivery import Delivered, Subscriber
@@ -34,8 +35,10 @@ class Dispatcher:
         ]
         try:
             frame = Delivered(envelope)
-        except Exception:
-            logger.exception("An event cannot be shown: %r", envelope)
+        except Exception as error:
+            place = envelope.kind, envelope.stream, envelope.seq
+            said = "An event cannot be shown: %s, in %s at %s."
+            logger.error(said, *place, exc_info=bare(error))
             return
         for subscriber in audience:
             try:
@@ -63,9 +66,8 @@ class Dispatcher:
 
         It is offered nothing more: its client resumes from before that frame.
         """
-        logger.error(
-            "A socket could not take a frame. It is closed, so that it resumes.", exc_info=error
-        )
+        said = "A socket could not take a frame. It is closed, so that it resumes."
+        logger.error(said, exc_info=bare(error))
         self._registry.mute(subscriber)
         self._interrupt(subscriber)
 
@@ -77,8 +79,8 @@ class Dispatcher:
     def _interrupt(self, subscriber: Subscriber) -> None:
         try:
             subscriber.interrupt()
-        except Exception:
-            logger.exception("A socket could not be closed.")
+        except Exception as error:
+            logger.error("A socket could not be closed.", exc_info=bare(error))
 
     def dismiss(self, user: str, login: str | None = None) -> None:
         """Close a user's sockets as not authenticated any more.

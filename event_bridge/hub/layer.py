@@ -11,6 +11,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 
 from gql_chat import streams
+from gql_chat.failures import bare, outline
 from gql_chat.streams import Envelope, group_name
 
 logger = logging.getLogger("event_bridge")
@@ -135,7 +136,7 @@ class LayerLink:
                 channel = await layer.new_channel("chat.hub")
                 break
             except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
+                logger.warning("The channel layer is away: %s", outline(error))
                 await asyncio.sleep(PAUSE_SECONDS)
         else:
             return
@@ -148,13 +149,14 @@ class LayerLink:
             try:
                 message = await layer.receive(channel)
             except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
+                logger.warning("The channel layer is away: %s", outline(error))
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             try:
                 self._take_message(message)
-            except Exception:
-                logger.exception("A message of the channel layer could not be taken.")
+            except Exception as error:
+                said = "A message of the channel layer could not be taken."
+                logger.error(said, exc_info=bare(error))
 
     def _take_message(self, message: dict[str, Any]) -> None:
         if message["type"] == PROBE_TYPE:
@@ -175,7 +177,7 @@ class LayerLink:
                     self._lost_probes += 1
                     await layer.group_send(group, {"type": PROBE_TYPE})
             except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
+                logger.warning("The channel layer is away: %s", outline(error))
             await asyncio.sleep(PROBE_SECONDS)
 
     def _renew(self) -> None:
@@ -196,7 +198,7 @@ class LayerLink:
                 if joined:
                     await self._catch_up()
             except Exception as error:
-                logger.warning("Groups could not be settled: %r", error)
+                logger.warning("Groups could not be settled: %s", outline(error))
                 self._changed.update(dict.fromkeys(names))
                 await asyncio.sleep(PAUSE_SECONDS)
                 self._wake.set()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Any, TypeVar
 
+from gql_chat.failures import outline
 from gql_chat.tables import report_missing
 
 logger = logging.getLogger("event_bridge")
@@ -46,7 +47,7 @@ class Tasks:
                 return await ask()
             except Exception as error:
                 if not report_missing(error):
-                    logger.warning("The hub could not ask the database: %r", error)
+                    logger.warning("The hub could not ask the database: %s", outline(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
     def cancel(self) -> None:
@@ -57,4 +58,4 @@ class Tasks:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.warning("A task of the hub ended: %r", error)
+            logger.warning("A task of the hub ended: %s", outline(error))

@@ -7,6 +7,7 @@ import logging
 
 from gql_chat import sessions
 from gql_chat.conf import chat_settings
+from gql_chat.failures import outline
 from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.tables import report_missing
 
@@ -68,9 +69,8 @@ class Upkeep:
                 await self._memberships.find_joins()
                 await self.keep_alive()
             except Exception as error:
-                if report_missing(error):
-                    continue
-                logger.warning("The hub could not catch up: %r", error)
+                if not report_missing(error):
+                    logger.warning("The hub could not catch up: %s", outline(error))
 
     async def keep_alive(self) -> None:
         """Dismiss users whose accounts are inactive; renew the leases of the sessions here.

@@ -34,6 +34,9 @@ AUTHENTICATION_BACKENDS = [
 # Chat: in memory is enough for one process; more than one needs channels_redis here.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
+# Chat: what members of a room see of each other. By default the email address, too.
+REALTIME_CHAT_MESSAGING = {"USER_FIELDS": ["id", "username", "first_name", "last_name"]}
+
 ASGI_APPLICATION = "example.asgi.application"
 ROOT_URLCONF = "example.urls"
 

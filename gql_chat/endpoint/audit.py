@@ -10,10 +10,12 @@ wrote to somebody, or a secret. What an argument is, its type in the schema says
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -46,7 +48,7 @@ from ..schema import Context
 
 logger = logging.getLogger("gql_chat.audit")
 
-SHOWN_SCALARS = frozenset({"ID", "Int", "Float", "Boolean", "UUID", "UserID", "Timestamp", "Bytes"})
+SHOWN_SCALARS = frozenset({"Int", "Float", "Boolean", "UUID", "UserID", "Timestamp", "Bytes"})
 """Scalars whose values are shown, where they are valid: they hold nothing that a person wrote."""
 
 SHOWN_TEXTS = frozenset(
@@ -54,12 +56,18 @@ SHOWN_TEXTS = frozenset(
 )
 """Arguments whose texts are shown: they say what is dealt with."""
 
+_KEY = re.compile(r"[\w.@+:-]{1,64}")
+"""The form of a user's primary key where that is text: others may be sentences."""
+
 _NAME_LENGTH = 100
 _ITEMS = 20
 """How many items of a list, or fields of an object, are shown."""
 
 _FIELDS = 200
 """How many fields inside one field of an operation are shown."""
+
+_FIELDS_IN_ALL = 1000
+"""How many fields inside those of an operation are shown in all."""
 
 _DEEPEST = 12
 
@@ -85,8 +93,8 @@ def note(
     text, fields = describe(schema, query or "", variables or {}, operation_name)
     logger.info(
         "User %s acts as user %s: %s",
-        quote(context.actor_id),
-        quote(context.user_id),
+        _write_key(context.actor_id),
+        _write_key(context.user_id),
         text,
         extra={
             "actor_id": str(context.actor_id),
@@ -94,6 +102,12 @@ def note(
             "fields": fields,
         },
     )
+
+
+def _write_key(key: Any) -> str:
+    """Return the primary key of a user, which may be a text of any kind."""
+    text = str(key)
+    return text if _KEY.fullmatch(text) is not None else quote(text)
 
 
 def describe(
@@ -166,12 +180,13 @@ class _Description:
         """Return the line, and the names of the operation's fields."""
         operation = self._operation
         root = self._schema.get_root_type(operation.operation)
-        texts, names = [], []
+        texts, names, in_all = [], [], _FIELDS_IN_ALL
         for name, asked in self._collect(root, [operation.selection_set]):
             # Each of these has a bound of its own: none hides those behind it.
-            self._left = _FIELDS
+            given = self._left = min(_FIELDS, in_all)
             names.append(name)
             texts.append(name + asked.arguments + self._write_inside(root, name, asked, 1))
+            in_all -= given - max(self._left, 0)
         title = operation.operation.value
         if operation.name is not None:
             title += f" {shorten(operation.name.value, _NAME_LENGTH)}"
@@ -196,15 +211,16 @@ class _Description:
     def _collect(
         self, parent: Any, selections: Iterable[SelectionSetNode]
     ) -> list[tuple[str, _Asked]]:
-        """Return the fields that are selected, those with the same arguments once."""
-        found: dict[tuple[str, str], _Asked] = {}
+        """Return the fields that are selected, those of one name in the result once."""
+        found: dict[tuple[str, str, str], _Asked] = {}
         for kind, node in self._select(parent, selections, set()):
             name = shorten(node.name.value, _NAME_LENGTH)
             arguments = self._write_arguments(kind, node)
-            asked = found.setdefault((name, arguments), _Asked(arguments))
+            alias = node.alias.value if node.alias is not None else name
+            asked = found.setdefault((alias, name, arguments), _Asked(arguments))
             if node.selection_set is not None:
                 asked.inside.append(node.selection_set)
-        return [(name, asked) for (name, _), asked in found.items()]
+        return [(name, asked) for (_, name, _), asked in found.items()]
 
     def _select(
         self, parent: Any, selections: Iterable[SelectionSetNode], spread: set[str]
@@ -307,6 +323,9 @@ def _is_shown(name: str, kind: Any, value: Any) -> bool:
         return False
     try:
         kind.coerce_input_value(value)
+        if kind.name == "UserID" and isinstance(value, str):
+            get_user_model()._meta.pk.to_python(value)
+            return _KEY.fullmatch(value) is not None
     except Exception:
         return False
     return True

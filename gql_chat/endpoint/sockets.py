@@ -22,6 +22,7 @@ from strawberry.types.unset import UNSET
 from .. import origins, rates
 from ..conf import chat_settings
 from ..errors import ChatError, NotAuthenticated, RateLimited, Unavailable, excerpt
+from ..failures import outline
 from ..guards import get_guard
 from ..json_values import has_too_many
 from ..logins import Login, ended
@@ -202,7 +203,7 @@ class ChatGraphQLSocket:
             self._closed = True  # the client is gone; `iter_json` is about to read that
         except Exception as error:
             # It may be daphne's own error for a client that is gone. Otherwise tell the client.
-            logger.warning("A message could not be sent; the socket is closed: %r", error)
+            logger.warning("A message could not be sent; the socket is closed: %s", outline(error))
             await self.close(CLOSE_ERROR, "Connect again.")
         self._is_refused = self._is_refused or _has_code(message, NotAuthenticated.code)
         if self._is_refused and message["type"] != "next":  # the operation has ended, too

@@ -28,6 +28,7 @@ from ..errors import (
     NotFound,
     PermissionDenied,
 )
+from ..failures import outline
 from ..logins import judge
 from ..models import Membership, UserStream
 from ..schema import Context
@@ -153,7 +154,7 @@ class Subscriber:
                 try:
                     frames, ended = await self._threads.run(self._read, entitled)
                 except (OperationalError, InterfaceError) as error:
-                    logger.warning("A subscriber could not ask the database: %r", error)
+                    logger.warning("A subscriber could not ask the database: %s", outline(error))
                     await asyncio.sleep(CATCH_UP_SECONDS)
                     continue
                 for frame in frames:
@@ -286,7 +287,9 @@ class Notifier:
                 for name in names:
                     await self._layer.group_add(streams.group_name(name), self._channel)
         except Exception as error:
-            logger.warning("The channel layer is away; the log serves until it is back: %r", error)
+            logger.warning(
+                "The channel layer is away; the log serves until it is back: %s", outline(error)
+            )
 
     async def _receive(self) -> None:
         while True:
@@ -294,7 +297,7 @@ class Notifier:
                 message = await self._layer.receive(self._channel)
                 self._wake({message["stream"]})
             except Exception as error:
-                logger.warning("The channel layer is away: %r", error)
+                logger.warning("The channel layer is away: %s", outline(error))
                 await asyncio.sleep(CATCH_UP_SECONDS)
 
     # Lost wake-ups
@@ -308,7 +311,7 @@ class Notifier:
                 await self._check()
             except Exception as error:
                 if not report_missing(error):
-                    logger.warning("Streams could not be checked: %r", error)
+                    logger.warning("Streams could not be checked: %s", outline(error))
             if checks % REJOIN_CHECKS == 0:
                 await self._join(list(self._subscribers))
 

@@ -163,7 +163,7 @@ class AbstractMessageMediaAsset(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.media_url
+        return f"attachment {self.pk}"
 
 
 class MessageMediaAsset(AbstractMessageMediaAsset):

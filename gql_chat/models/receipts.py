@@ -76,7 +76,7 @@ class AbstractReaction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reaction_content} by {self.user_id}"
+        return f"reaction by {self.user_id}"
 
 
 class Reaction(AbstractReaction):

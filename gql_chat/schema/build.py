@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
+from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
@@ -33,6 +34,18 @@ class ChatSchema(strawberry.Schema):
         """
         fields = super().get_fields(type_definition)
         return [field for field in fields if is_brought(field) and is_shown(field)]
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Log the errors that are nobody's fault but ours, without their texts.
+
+        Strawberry would log each with its text, and with the document's text around it.
+        """
+        explain = chat_settings.load("EXCEPTION_HANDLER_CLASS")().handle
+        for error in errors:
+            if error.original_error is not None:
+                explain(error.original_error)
 
 
 SchemaT = TypeVar("SchemaT", bound=ChatSchema)

@@ -20,7 +20,7 @@ class Call:
             other call sees the variables that it sets.
     """
 
-    function: Callable[[], Any]
+    function: Callable[[], Any] = field(repr=False)
     context: Context = field(default_factory=copy_context)
 
     def __call__(self) -> Any:
@@ -41,8 +41,8 @@ class Outcome:
         error: the error that it raised, or that kept it from being run or committed.
     """
 
-    result: Any = None
-    error: BaseException | None = None
+    result: Any = field(default=None, repr=False)
+    error: BaseException | None = field(default=None, repr=False)
 
 
 def attempt(call: Callable[[], Any]) -> Outcome:

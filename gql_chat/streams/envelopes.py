@@ -7,7 +7,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -60,7 +60,7 @@ class Envelope:
     stream: str
     seq: int
     kind: str
-    payload: str
+    payload: str = field(repr=False)
     change: Mapping[str, Any] | None = None
 
     def to_message(self) -> dict[str, Any]:

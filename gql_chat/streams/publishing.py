@@ -18,8 +18,10 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import router
 from django.db import transaction as db_transaction
 
+from ..failures import outline
 from ..models import StreamEvent
 from .envelopes import Envelope, refresh, room_stream
+from .hooks import LoneHook
 from .outbox import running
 
 logger = logging.getLogger("gql_chat")
@@ -76,7 +78,8 @@ def hand_over_after_commit(envelopes: list[Envelope], using: str) -> None:
     # Read the variable now: a shared commit comes when the operation has left `capture()`.
     captured = _captured.get()
     hand_over = publish if captured is None or captured.is_lost else captured.extend
-    db_transaction.on_commit(lambda: hand_over(envelopes), using=using, robust=True)
+    hook = LoneHook(lambda: hand_over(envelopes))
+    db_transaction.on_commit(hook, using=using, robust=True)
 
 
 def touch(room_id: Any, user_ids: Iterable[Any] = ()) -> None:
@@ -151,6 +154,6 @@ async def send_to_layer(envelopes: list[Envelope]) -> bool:
                 for group in envelope.groups():
                     await layer.group_send(group, message)
     except Exception as error:
-        logger.warning("The channel layer did not take an event: %r", error)
+        logger.warning("The channel layer did not take an event: %s", outline(error))
         return False
     return True

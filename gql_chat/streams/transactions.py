@@ -19,6 +19,7 @@ from ..errors import Again, refers_to_nothing, sqlstate
 from ..models import Delivery, MessageCopy, StreamEvent, get_model, locks
 from ..models.locks import take_write_lock
 from ..sql.carriers import carrying
+from .hooks import LoneHook
 from .outbox import Outbox, running
 from .publishing import hand_over_after_commit
 
@@ -200,7 +201,7 @@ def _let_hooks_fail(connection: BaseDatabaseWrapper) -> None:
     registered. `tests/unit/test_races.py` notices when the list changes.
     """
     hooks: list[Any] = list(connection.run_on_commit)
-    connection.run_on_commit = [(savepoints, hook, True) for savepoints, hook, _ in hooks]  # type: ignore[misc]
+    connection.run_on_commit = [(savepoints, LoneHook(hook), True) for savepoints, hook, _ in hooks]  # type: ignore[misc]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from channels.routing import URLRouter
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import AsyncClient, override_settings
 from django.test import Client as Browser
@@ -147,6 +148,26 @@ async def test_staff_may_post_anywhere_and_look_nowhere(
     for person in (bob, carol):
         await person.refused(4002, "message.send", {**data, "client_id": "other"})
     await nobody_gets_anything(alice, bob, carol, sam)
+
+
+async def test_people_contact_those_of_their_organisation(
+    connect: Connect, users: Users, chat_with: Callable[..., None], orm: Orm
+) -> None:
+    chat_with(PERMISSION_HANDLER_CLASS="shop.organisations.PermissionHandler")
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    (firm,) = orm(Group.objects.bulk_create, [Group(name="the firm")])
+    orm(firm.user_set.add, alice.user, bob.user)
+    room = await group(alice, bob)
+
+    pair = {"type": "OneToOneChat", "participants": [carol.id]}
+    await alice.refused(4002, "room.create", pair)
+    addition = {"room_id": room["id"], "members": [carol.id]}
+    await alice.refused(4002, "room.add_members", addition)
+
+    orm(firm.user_set.add, carol.user)
+    await alice.send("room.add_members", addition)
+    await everybody_gets("roomaddmembers.dispatch", alice, bob, carol)
+    await nobody_gets_anything(alice, bob, carol)
 
 
 async def test_leaders_may_delete_what_others_wrote(

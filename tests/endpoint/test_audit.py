@@ -1,6 +1,7 @@
 """The audit log: what is told of an operation, and what is not."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from graphql import GraphQLSchema
@@ -106,8 +107,7 @@ def test_what_people_write_is_told_by_its_length_alone(written: str, schema: Gra
 @pytest.mark.parametrize(
     "query",
     [
-        'mutation {{ edit_message(input: {{message_id: "{0}", extra_fields: {{content: "{0}"}} }})'
-        " }}",
+        'mutation {{ edit_message(input: {{message_id: "{0}", extra_fields: {{a: "{0}"}}}}) }}',
         'mutation {{ add_reaction(input: {{message_id: "{0}", reaction_content: "{0}"}}) }}',
         'query {{ message_records(filters: {{text: "{0}", sender: "{0}", room: "{0}"}}) {{ a }} }}',
         'query {{ room_records(after: "{0}", filters: {{active_after: "{0}"}}) {{ a }} }}',
@@ -162,6 +162,20 @@ def test_what_does_not_run_is_told_as_such(
     query: str, name: str | None, text: str, schema: GraphQLSchema
 ) -> None:
     assert told(schema, query, name) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [(7, "7"), (UUID(ROOM), ROOM), ("a@b.example", "a@b.example"), ("a\nb c", "'a\\nb c'")],
+)
+def test_keys_of_any_kind_stand_on_one_line(
+    key: Any, text: str, schema: GraphQLSchema, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "gql_chat.audit")
+
+    note(Context(key, actor_id=key), schema, "{ rooms { id } }", None, None)
+    (record,) = caplog.records
+    assert record.getMessage() == f"User {text} acts as user {text}: query: rooms {{id}}"
 
 
 def test_who_acts_for_themselves_is_not_told_of(

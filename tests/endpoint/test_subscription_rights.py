@@ -12,9 +12,10 @@ from gql_chat.operations import EventHandler
 from tests.conftest import Orm, Users
 from tests.endpoint.conftest import MakeGroup, OpenSocket
 from tests.endpoint.test_http import allow_everybody
-from tests.endpoint.tools import FOLLOW_ROOM, FOLLOW_USER, contents, is_followed
+from tests.endpoint.tools import FOLLOW_ROOM, FOLLOW_USER, SEND, contents, is_followed
 from tests.servers import ChatThread
 from tests.timing import eventually
+from tests.wire.rooms import NOBODY, NOWHERE
 
 
 @pytest.fixture
@@ -46,6 +47,27 @@ async def test_who_is_no_staff_follows_own_rooms_from_the_join_on_alone(
 
     assert (await socket.frame("3"))["seq"] == 2  # that bob was added
     assert contents(await socket.frame("3")) == "for bob"
+
+
+async def test_where_what_is_forbidden_is_hidden_nobody_learns_what_is_there(
+    open_socket: OpenSocket, settings: Any, users: Users, make_group: MakeGroup
+) -> None:
+    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_ACCESS": allow_everybody, "HIDE_FORBIDDEN": True}
+    alice, bob = users.make("alice", "bob")
+    gone = users("gone", is_active=False)
+    room = make_group(alice)
+    socket = await (await open_socket(bob)).init()
+    sent = {"content": "x"}
+
+    for number, (query, variables) in enumerate(
+        [
+            *((FOLLOW_ROOM, {"room": id}) for id in (str(room.pk), NOWHERE)),
+            *((FOLLOW_USER, {"user": id}) for id in (alice.pk, gone.pk, NOBODY)),
+            *((SEND, {"input": {**sent, "room_id": id}}) for id in (str(room.pk), NOWHERE)),
+        ]
+    ):
+        await socket.start(f"{number}", query, **variables)
+        assert await socket.error(f"{number}") == 4004
 
 
 async def test_a_member_who_is_removed_hears_what_came_before_and_nothing_after(

@@ -114,6 +114,7 @@ match os.environ.get("CHAT_TEST_PROJECT", "plain"):
             "tests.site.marks",
             "docs.examples.swapped_models",
             "docs.examples.support_queue",
+            "docs.examples.contacts",
         ]
         AUTH_USER_MODEL = "people.Person"
         REALTIME_CHAT_MESSAGING = {

@@ -336,6 +336,20 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
         ("INACTIVITY_THRESHOLD", (None, "60", 0, -1, True, float("inf"), float("nan"))),
         ("LOCK_TIMEOUT", ("2 s", 0, -1, True, float("nan"), float("inf"), 2_147_484)),
         ("EVENT_LOG_RETENTION", ("7 days", 0, -1, True, timedelta(days=7))),
+        (
+            "USER_FIELDS",
+            (
+                None,
+                "id",
+                [],
+                ["id"],
+                ["username", "email"],
+                ["id", "username", "phone"],
+                ["id", "username", 5],
+                {"id", "username"},
+            ),
+        ),
+        ("HIDE_FORBIDDEN", (None, 1, "yes")),
         ("WEBSOCKET_PATH", (None, 5, "messaging", "", "messaging/?a=/", "a b/", b"messaging/")),
         *(
             (
@@ -364,6 +378,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_remedy(name: str, values: A
         ("MESSAGE_SOFT_DELETE", (True,)),
         ("INACTIVITY_THRESHOLD", (1, 0.5)),
         ("WEBSOCKET_PATH", ("/", "/ws/chat/", "v1.0/")),
+        ("USER_FIELDS", (["id", "username"], ("email", "username", "id"), DEFAULTS["USER_FIELDS"])),
+        ("HIDE_FORBIDDEN", (True,)),
         ("SANITIZER", ("bleach", "nh3")),
         ("ID_AND_CLASS_PREFIX", (None, "", "chat-", "X")),
         *((name, (1, None)) for name in ("MAX_PAGE_SIZE", "MAX_NOTIFICATIONS", "MAX_IDS")),

@@ -15,6 +15,8 @@ class User:
     username: str = derived(lambda user: user.get_username())
     avatar: str = derived(lambda user: f"https://shop.example/{user.pk}.png")
 
+    reads = ()  # no column besides the key and the username
+
 
 @strawberry.type
 class Message(types.Message):

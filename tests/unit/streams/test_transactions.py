@@ -47,7 +47,8 @@ def test_a_hook_that_raises_leaves_what_is_stored_answered_and_published(
     assert Message.objects.filter(pk=sent.message_id).exists()
     assert [envelope.seq for envelope in published] == [sent.seq]
     assert later == ["stored"]
-    assert "the push service is away" in caplog.text
+    assert "test_transactions.test_a_hook_that_raises" in caplog.text
+    assert "LookupError" in caplog.text
 
 
 def test_what_is_broken_off_is_run_again_a_bounded_number_of_times(world: World) -> None:
