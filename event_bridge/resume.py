@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gql_chat import streams
 from gql_chat.errors import Invalid
-from gql_chat.streams import STREAM_LENGTH
+from gql_chat.sizes import cut
+from gql_chat.streams import STREAM_LENGTH, Envelope, Missed
 
-from .delivery import Delivered
+from .delivery import Delivered, Held
 
 REPLAY_LIMIT = 5000
 """How many missed frames are replayed at most. A client that missed more fetches afresh."""
 
 REPLAY_SIZE_LIMIT = 32 * 1024 * 1024
-"""How large they may be together. A frame may have a megabyte, and all are in memory at once."""
+"""How large they may be together. A client that missed more fetches afresh."""
 
-UNWEIGHED = 100
-"""So many frames are replayed without looking at their size first."""
+SLICE = 1024 * 1024
+"""How much of it is in memory at once: the next frames are read when a client has taken these."""
+
+UNWEIGHED = 10
+"""So many frames are read at once without looking at their size first."""
 
 MAX_STREAMS = 10_000
 """How many streams a client may name: far more than a user is in."""
@@ -36,15 +41,36 @@ class Replay:
 
     Attributes:
         epoch: the history that the sequence numbers belong to.
-        frames: the missed frames, in order.
+        frames: the next of the missed frames, in order; none at the end.
         answer: what `session.resumed` says of each stream.
         reached: where each stream stands for the client; live frames go on from there.
+        left: the missed frames that are not read yet, in order.
     """
 
     epoch: str
     frames: list[Delivered]
     answer: dict[str, dict[str, Any]]
     reached: dict[str, int]
+    left: list[Missed] = field(default_factory=list)
+
+    def read_on(self) -> None:
+        """Read the next frames. Runs on a database thread.
+
+        Of a stream whose frames went out of the log meanwhile, `answer` says so.
+        """
+        count = cut((missed.size for missed in self.left), SLICE)
+        some, self.left = self.left[:count], self.left[count:]
+        found = streams.read_missed(some)
+        absent: set[str] = set()
+        if len(found) < len(some):
+            there = {(envelope.stream, envelope.seq) for envelope in found}
+            absent = {each.stream for each in some if (each.stream, each.seq) not in there}
+        for name in absent:
+            self.answer[name]["recovered"] = False
+        self.left = [missed for missed in self.left if missed.stream not in absent]
+        self.frames = [Delivered(each) for each in found if each.stream not in absent]
+        if self.left and not self.frames:
+            self.read_on()
 
 
 @dataclass(slots=True)
@@ -61,7 +87,7 @@ class Resumption:
     wanted: Mapping[str, int]
     delivered: Mapping[str, int]
     epoch: str | None = None
-    held: list[Delivered] = field(default_factory=list)
+    held: Held = field(default_factory=Held)
 
     @classmethod
     def parse(cls, data: Any, delivered: Mapping[str, int]) -> Resumption:
@@ -108,21 +134,32 @@ class Resumption:
                 if after < seq:
                     ranges[name] = (after, seq)
         count = sum(until - after for after, until in ranges.values())
-        is_heavy = count > UNWEIGHED and streams.weigh_missed(ranges) > REPLAY_SIZE_LIMIT
-        envelopes = [] if is_heavy else streams.missed(ranges, REPLAY_LIMIT + 1)
-        counts = dict.fromkeys(ranges, 0)
-        for envelope in envelopes:
-            counts[envelope.stream] += 1
+        envelopes: list[Envelope] = []
+        left: list[Missed] = []
+        if count <= UNWEIGHED:
+            envelopes = streams.missed(ranges, UNWEIGHED)
+        else:
+            left = streams.list_missed(ranges, REPLAY_LIMIT + 1)
+        is_too_much = (
+            len(left) > REPLAY_LIMIT or sum(each.size for each in left) > REPLAY_SIZE_LIMIT
+        )
+        counts = Counter(
+            [*(envelope.stream for envelope in envelopes), *(each.stream for each in left)]
+        )
         whole = {
             name
             for name, (after, until) in ranges.items()
-            if counts[name] == until - after and len(envelopes) <= REPLAY_LIMIT
+            if counts[name] == until - after and not is_too_much
         }
         for name in ranges.keys() - whole:
             answer[name]["recovered"] = False
         frames = [Delivered(envelope) for envelope in envelopes if envelope.stream in whole]
         reached = {name: found["seq"] for name, found in answer.items() if "seq" in found}
-        return Replay(positions.epoch, frames, answer, reached)
+        left = [each for each in left if each.stream in whole]
+        replay = Replay(positions.epoch, frames, answer, reached, left)
+        if left:
+            replay.read_on()
+        return replay
 
     def _last_seq(self, name: str, joined_seq: int) -> int | None:
         """Return the sequence number after which a stream is replayed; None where it is not."""

@@ -164,6 +164,14 @@ class ChatSettings:
         none="only the server's own limit",
         shown="`1024 * 1024`",
     )
+    MAX_ANSWER_BYTES = limit(
+        1024 * 1024,
+        "Bytes of an answer, and of a frame that tells of several messages: a page ends early, "
+        "more frames tell, and lists [show less](protocol.md#sizes). A message that alone has "
+        "more is sent",
+        least=4096,
+        shown="`1024 * 1024`",
+    )
     MAX_PAGE_SIZE = limit(
         100,
         "Messages or notifications of a page; larger sizes are cut down",

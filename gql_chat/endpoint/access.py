@@ -19,6 +19,7 @@ from ..logins import Login
 from ..models import Membership
 from ..operations import Operations
 from ..schema import Context
+from ..sizes import SharedBudget
 
 logger = logging.getLogger("gql_chat.audit")
 
@@ -89,8 +90,8 @@ class Caller:
         if not chat_settings.load("GRAPHQL_ACCESS")(caller.user):
             raise PermissionDenied("You may not use this endpoint.")
         if self.act_as is None:
-            return Context(self.user_id)
-        return Context(self._find_other(caller), actor_id=self.user_id)
+            return Context(self.user_id, budget=SharedBudget())
+        return Context(self._find_other(caller), actor_id=self.user_id, budget=SharedBudget())
 
     def _find_other(self, caller: Operations) -> Any:
         if not caller.user.has_perm(ACT_AS):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Left
 
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT, own_columns
@@ -26,17 +27,26 @@ from ..events import (
 )
 from ..models import AbstractRoom, Membership, get_model
 from ..models.links import LINK_LENGTH, check_link
-from ..models.relations import load_messages, load_rooms, members_of
+from ..models.relations import (
+    MessageRelations,
+    load_first,
+    load_messages,
+    load_rooms,
+    members_of,
+)
 from ..models.rules import (
     NAME_LENGTH,
     room_model,
     room_types,
 )
+from ..models.weights import EXCERPT, ROOM, may_be_long, weigh, weigh_room
+from ..sizes import SEARCHED, count_fitting, cut, excerpt, find_share
 from ..sql.statements import (
     Among,
     Many,
     One,
     Statement,
+    find_among,
 )
 from .base import (
     Operations,
@@ -75,6 +85,15 @@ def _select_listed_rooms(user_id: Any) -> Any:
 _listed_rooms: Statement[Any] = Statement(
     _select_listed_rooms, lambda: [One(get_user_model()._meta.pk)]
 )
+_excerpts: Statement[Any] = find_among(
+    lambda: (
+        get_model("Message")
+        .objects.select_related("sender")
+        .defer("content")
+        .annotate(beginning=Left("content", SEARCHED + 1))
+    ),
+    "id",
+)
 _peers: Statement[Membership] = Statement(
     lambda room_ids, user_id: (
         Membership.objects.select_related("user")
@@ -95,12 +114,23 @@ class RoomOperations(Operations):
 
         Each has `last_message` (the newest that is not deleted, or None), `peer` (the other
         user of a one-to-one chat, or None) and `unread_count`.
+
+        Where the list would be larger than `MAX_ANSWER_BYTES`, the largest of these messages are
+        excerpts. Where even that is too much, the rooms at the end of the list show none; and
+        where there are too many rooms, those at the end are left out.
         """
         check_active(self.user)
+        limit = self.budget.find_limit()
         # Nothing is known of rooms whose type is no longer declared.
-        rooms = [room for room in _listed_rooms.all(self.user_id) if room.rules.name]
+        rooms = [room for room in self._find_listed(limit) if room.rules.name]
+        left = limit
+        if limit is not None:
+            weights = [weigh_room(room) for room in rooms]
+            rooms = rooms[: cut(weights, limit)]
+            left = limit - sum(weights[: len(rooms)])
+            self.budget.spend(limit - left)
         ids = [room.last_message_id for room in rooms if room.last_message_id is not None]
-        messages = {message.pk: message for message in load_messages(messages_by_id.all(ids))}
+        messages = {message.pk: message for message in self._load_newest(ids, left)}
         paired = [room.pk for room in rooms if room.rules.paired]
         peers = {
             membership.room_id: membership.user for membership in _peers.all(paired, self.user_id)
@@ -109,6 +139,44 @@ class RoomOperations(Operations):
             room.last_message = messages.get(room.last_message_id)
             room.peer = peers.get(room.pk)
         return rooms
+
+    def _find_listed(self, limit: int | None) -> list[Any]:
+        if limit is None:
+            return _listed_rooms.all(self.user_id)
+        return _listed_rooms.slice(0, limit // ROOM + 1, self.user_id)
+
+    def _load_newest(self, ids: list[Any], limit: int | None) -> list[Any]:
+        """Return messages with what frames show of them; of the largest excerpts, if need be.
+
+        Args:
+            ids: the messages, the most wanted first.
+            limit: how many bytes they may have together; None for any number.
+        """
+        if limit is None:
+            return load_messages(messages_by_id.all(ids))
+        if not may_be_long(len(ids), limit):
+            found = messages_by_id.all(ids)
+            first = load_first(found, limit)
+            if first.count == len(found) and first.weight <= limit:
+                self.budget.spend(first.weight)
+                return first.messages
+        weights = weigh(ids)
+        whole = find_share(weights.values(), limit)
+        shown = {
+            message_id: min(weights[message_id], max(whole, EXCERPT))
+            for message_id in ids
+            if message_id in weights
+        }
+        shown = dict(islice(shown.items(), count_fitting(shown.values(), limit)))
+        self.budget.spend(sum(shown.values()))
+        small = [
+            message_id for message_id, weight in shown.items() if weights[message_id] <= weight
+        ]
+        excerpts = _excerpts.all(shown.keys() - set(small))
+        for message in excerpts:
+            message.content = excerpt(message.beginning)
+            message.relations = MessageRelations()
+        return [*load_messages(messages_by_id.all(small)), *excerpts]
 
     def room_info(self, room_id: Any) -> AbstractRoom:
         """Return a room of the user's with its members.

@@ -308,11 +308,16 @@ class Statement(_Prepared, Generic[ModelT]):
             return list(self._anew(values)[start : start + size])
         return self._read(*found, values, " LIMIT %s OFFSET %s", (size, start))
 
-    def text(self, *values: Any) -> tuple[str, Sequence[Any]]:
-        """Return the SQL and its parameters for these values, for a cursor of Django's."""
+    def text(self, *values: Any, size: int | None = None) -> tuple[str, Sequence[Any]]:
+        """Return the SQL and its parameters for these values, for a cursor of Django's.
+
+        Args:
+            values: the values.
+            size: how many rows at most; None for all.
+        """
         found = self._find()
         if found is None:
-            rows = self._anew(values)
+            rows = self._anew(values)[:size]
             try:
                 # As a queryset compiles itself.
                 sql, parameters = rows.query.get_compiler(using=rows.db).as_sql()
@@ -320,7 +325,10 @@ class Statement(_Prepared, Generic[ModelT]):
                 return "SELECT NULL WHERE FALSE", ()
             return sql, parameters
         connection, kept = found
-        return kept.sql, self._prepare(connection, kept, values)
+        parameters = self._prepare(connection, kept, values)
+        if size is None:
+            return kept.sql, parameters
+        return f"{kept.sql} LIMIT %s", [*parameters, size]
 
     def _build_query(self, *placeholders: Placeholder) -> Any:
         self._queryset = self._select(*placeholders)
@@ -403,13 +411,14 @@ class Update(_Prepared):
         return kept.sql, self._prepare(connection, kept, values)
 
 
-def all_together(*asked: tuple[Statement[Any], Any]) -> list[list[Any]]:
-    """Return the rows of several statements, each of one value, in one round trip if that can be.
+def all_together(*asked: tuple[Any, ...], size: int | None = None) -> list[list[Any]]:
+    """Return the rows of several statements in one round trip if that can be.
 
     Args:
-        asked: each statement with its value.
+        asked: each statement with its values.
+        size: how many rows of each at most; None for all.
     """
-    found = [statement._find() for statement, _ in asked]
+    found = [statement._find() for statement, *_ in asked]
     # By alias: a statement that is not kept has a connection that is not known here.
     used = {each[0].alias: each[0] for each in found if each is not None}
     connection = next(iter(used.values()), None)
@@ -420,11 +429,14 @@ def all_together(*asked: tuple[Statement[Any], Any]) -> list[list[Any]]:
         or None in found
         or not can_send_several(connection)
     ):
-        return [statement.all(value) for statement, value in asked]
-    rows = fetch_together(connection, [statement.text(value) for statement, value in asked])
+        if size is None:
+            return [statement.all(*values) for statement, *values in asked]
+        return [statement.slice(0, size, *values) for statement, *values in asked]
+    texts = [statement.text(*values, size=size) for statement, *values in asked]
+    rows = fetch_together(connection, texts)
     return [
         statement.make_of(connection, each)
-        for (statement, _), each in zip(asked, rows, strict=True)
+        for (statement, *_), each in zip(asked, rows, strict=True)
     ]
 
 

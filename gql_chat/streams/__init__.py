@@ -19,7 +19,18 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
-from .log import heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
+from .log import (
+    Missed,
+    heads,
+    list_missed,
+    missed,
+    reaches_end,
+    read_changes,
+    read_epoch,
+    read_log,
+    read_missed,
+    read_on,
+)
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
     LAYER_SECONDS,
@@ -43,6 +54,7 @@ __all__ = [
     "STREAM_LENGTH",
     "Again",
     "Envelope",
+    "Missed",
     "Outbox",
     "Position",
     "Positions",
@@ -55,6 +67,7 @@ __all__ = [
     "heads",
     "hold",
     "is_running",
+    "list_missed",
     "lock",
     "members_of",
     "missed",
@@ -62,10 +75,12 @@ __all__ = [
     "positions",
     "process_name",
     "publish",
+    "reaches_end",
     "reaches_other_processes",
     "read_changes",
     "read_epoch",
     "read_log",
+    "read_missed",
     "read_on",
     "render",
     "render_with",
@@ -79,6 +94,5 @@ __all__ = [
     "transaction",
     "unsubscribe",
     "user_stream",
-    "weigh_missed",
     "writing",
 ]

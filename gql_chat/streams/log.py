@@ -5,12 +5,13 @@ It is always read from the primary database: the log of a replica may be behind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import connections, router
-from django.db.models import Q, Sum
+from django.db.models import F, Q, RowRange, Sum, Value, Window
 from django.db.models.functions import Length
 
 from ..models import Epoch, StreamEvent
@@ -19,6 +20,12 @@ from .envelopes import Envelope
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+READ_SIZE = 8 * 1024 * 1024
+"""How much of the log is read at once: letters on SQLite, bytes on PostgreSQL."""
+
+_LONGEST_CHARACTER = 4
+"""A character has one to four bytes in UTF-8."""
 
 _STREAMS_AT_ONCE = 100
 """How many streams one statement asks for at most."""
@@ -64,10 +71,45 @@ def _envelope(row: StreamEvent) -> Envelope:
     return Envelope(row.stream, row.seq, row.kind, row.payload, row.change)
 
 
-def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
-    """Return up to `limit` envelopes of a stream after the sequence number `after`, in order."""
-    rows = _log().filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
-    return [_envelope(row) for row in rows]
+def read_log(stream: str, after: int, limit: int, size: int = READ_SIZE) -> list[Envelope]:
+    """Return the envelopes of a stream after the sequence number `after`, in order.
+
+    Args:
+        stream: the stream's name.
+        after: the sequence number.
+        limit: how many at most.
+        size: how large they may be together; the first one comes in any case.
+    """
+    rows = _log().filter(stream=stream, seq__gt=after).order_by("seq")
+    found = _read_first(rows, after, limit, size)
+    begins = found[0].seq if found else rows.values_list("seq", flat=True).first()
+    if begins is not None and begins > after + 1:
+        # The log does not reach back so far: the first that it has.
+        found = _read_first(rows, begins - 1, limit, size)
+    return found
+
+
+def _read_first(rows: QuerySet[StreamEvent], after: int, limit: int, size: int) -> list[Envelope]:
+    weight = _Size("payload")
+    running = Window(Sum(weight), order_by=["seq"], frame=RowRange(None, 0))
+    first = (
+        rows.filter(seq__lte=after + limit)
+        .annotate(weight=weight, weight_so_far=running)
+        .filter(weight_so_far__lt=F("weight") + Value(size))
+    )
+    return [_envelope(row) for row in first]
+
+
+def reaches_end(envelopes: Sequence[Envelope], limit: int, size: int = READ_SIZE) -> bool:
+    """Tell whether `read_log`, with these arguments, has read to the end; if in doubt, it has not.
+
+    Args:
+        envelopes: what it returned.
+        limit: the same as for it.
+        size: likewise.
+    """
+    characters = sum(len(envelope.payload) for envelope in envelopes)
+    return len(envelopes) < limit and characters * _LONGEST_CHARACTER < size
 
 
 def read_changes(stream: str, after: int) -> list[Mapping[str, Any]]:
@@ -101,7 +143,7 @@ def read_on(
     envelopes = read_log(stream, after, limit)
     if gone:
         changes = [envelope.change or {} for envelope in envelopes]
-        if len(envelopes) == limit:
+        if envelopes and not reaches_end(envelopes, limit):
             changes += read_changes(stream, envelopes[-1].seq)
         for change in changes:
             gone = set() if change.get("closed") else gone.difference(change.get("left", ()))
@@ -122,14 +164,41 @@ def missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Envelope]:
     return [_envelope(row) for row in found]
 
 
-def weigh_missed(ranges: Mapping[str, tuple[int, int]]) -> int:
-    """Return the total size of the payloads that `missed` would read without a limit.
+@dataclass(slots=True, frozen=True)
+class Missed:
+    """Where the log has a frame that a client missed.
+
+    Attributes:
+        place: its place in the log.
+        stream, seq: its stream, and its sequence number there.
+        size: how much its payload has: letters on SQLite, bytes on PostgreSQL.
+    """
+
+    place: int
+    stream: str
+    seq: int
+    size: int
+
+
+def list_missed(ranges: Mapping[str, tuple[int, int]], limit: int) -> list[Missed]:
+    """Return where the log has what `missed` would read, without reading it.
 
     Args:
         ranges: the same as for `missed`.
+        limit: the same.
     """
-    sizes = (rows.aggregate(size=Sum(_Size("payload")))["size"] for rows in _select_missed(ranges))
-    return sum(size or 0 for size in sizes)
+    found: list[Missed] = []
+    for rows in _select_missed(ranges):
+        columns = rows.order_by("pk").values_list("pk", "stream", "seq", _Size("payload"))
+        found += [Missed(*row) for row in columns[: limit - len(found)]]
+    found.sort(key=lambda missed: missed.place)
+    return found
+
+
+def read_missed(some: Iterable[Missed]) -> list[Envelope]:
+    """Return the envelopes in these places of the log, in its order: those that are still there."""
+    places = [missed.place for missed in some]
+    return [_envelope(row) for row in _log().filter(pk__in=places).order_by("pk")] if places else []
 
 
 class _Size(Length):

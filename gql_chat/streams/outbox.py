@@ -21,6 +21,7 @@ from django.utils import timezone
 from ..errors import Again
 from ..events import Event
 from ..models import StreamEvent, locks
+from ..sizes import find_limit, is_larger, shorten_quotes
 from .envelopes import Envelope, refresh, room_stream, user_stream
 from .sequences import advance_users, count_up_room
 
@@ -139,6 +140,8 @@ class Outbox:
     ) -> Envelope:
         """Give an event the next sequence number in a room's stream, for all its members.
 
+        An event that is too large for one frame gets several (`Event.halves`).
+
         Args:
             room: the room; the caller has locked it (`hold`, or an operation's `find_room`).
             event: the event.
@@ -148,7 +151,7 @@ class Outbox:
             activity: the time of the room's newest message, if this event changes it.
 
         Returns:
-            The envelope, which is published after the commit.
+            The envelope, which is published after the commit; the last one of several.
         """
         change: dict[str, Any] = {}
         if joined := [str(user_id) for user_id in joined]:
@@ -161,11 +164,13 @@ class Outbox:
         if activity is not None:
             room.last_activity = activity
         stream = room_stream(room.pk)
-        envelope = Envelope(stream, 0, type(event).__name__, render(event), change or None)
-        envelope = replace(envelope, seq=self._advance(room, envelope, activity))
-        room.seq = envelope.seq
-        self._notes.seqs[room.pk] = room.seq
-        self._notes.envelopes.append(envelope)
+        kind = type(event).__name__
+        for payload in render_all(event):
+            envelope = Envelope(stream, 0, kind, payload, change or None)
+            envelope = replace(envelope, seq=self._advance(room, envelope, activity))
+            room.seq = envelope.seq
+            self._notes.seqs[room.pk] = room.seq
+            self._notes.envelopes.append(envelope)
         self._settle(stream, {*joined, *left}, closed=closed)
         return envelope
 
@@ -206,22 +211,34 @@ class Outbox:
     def target(self, events: Mapping[Any, Event]) -> None:
         """Give each user an event of their own, with the next sequence number of their stream.
 
+        An event that is too large for one frame gets several (`Event.halves`).
+
         Args:
             events: the events, by the user's id.
         """
         if not events:
             return
-        seqs = advance_users(self.connection, sorted(events, key=str))
-        rendered: dict[int, str] = {}
-        envelopes = []
-        for user_id, seq in seqs.items():
-            event = events[user_id]
-            if id(event) not in rendered:
-                rendered[id(event)] = render(event)
-            envelopes.append(
-                Envelope(user_stream(user_id), seq, type(event).__name__, rendered[id(event)])
+        payloads: dict[int, list[str]] = {}
+        for event in events.values():
+            if id(event) not in payloads:
+                payloads[id(event)] = render_all(event)
+        place = 0
+        while due := {
+            user_id: event for user_id, event in events.items() if place < len(payloads[id(event)])
+        }:
+            seqs = advance_users(self.connection, sorted(due, key=str))
+            self._log(
+                [
+                    Envelope(
+                        user_stream(user_id),
+                        seq,
+                        type(due[user_id]).__name__,
+                        payloads[id(due[user_id])][place],
+                    )
+                    for user_id, seq in seqs.items()
+                ]
             )
-        self._log(envelopes)
+            place += 1
 
     def transient(self, room: AbstractRoom, event: Event) -> Envelope:
         """Publish an event to the members of a room without storing it."""
@@ -323,9 +340,32 @@ def render(event: Event) -> str:
     Raises:
         RuntimeError: `gql_chat` is no installed app, so nothing has set a renderer.
     """
+    return orjson.dumps(_render(event)).decode()
+
+
+def render_all(event: Event) -> list[str]:
+    """Return an event as JSON texts: nearly always one, several if it is too large for a frame.
+
+    One that is too large by itself shows excerpts of what its message quotes.
+
+    Raises:
+        RuntimeError: as `render` does.
+    """
+    rendered = _render(event)
+    text = orjson.dumps(rendered).decode()
+    limit = find_limit()
+    if limit is None or not is_larger(text, limit):
+        return [text]
+    halves = event.halves()
+    if halves:
+        return [piece for half in halves for piece in render_all(half)]
+    return [orjson.dumps(shorten_quotes(rendered)).decode()]
+
+
+def _render(event: Event) -> Any:
     if _renderer is None:
         raise RuntimeError("Events are rendered once django.setup() has run.")
-    return orjson.dumps(_renderer(event)).decode()
+    return _renderer(event)
 
 
 def running() -> Outbox | None:
