@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache, reduce
-from operator import add
+from operator import add, or_
 from typing import Any
 
 import orjson
 from django.db import models
-from django.db.models import F, Func, OuterRef, Subquery, Value
+from django.db.models import F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from ..conf import chat_settings
@@ -111,20 +111,24 @@ def _total(rows: Any, weight: Any) -> Any:
     return Coalesce(Subquery(rows.order_by().values(total=total)), Value(0))
 
 
+def _any_of(name: str, *columns: str) -> Q:
+    """Return the condition that a column has the value of one of those of the outer row."""
+    return reduce(or_, (Q(**{name: OuterRef(column)}) for column in columns))
+
+
 def weight_of_message() -> Any:
     """Return the expression for the weight of a message: a correlated one, of few index lookups."""
     message, asset = get_model("Message"), get_model("MessageMediaAsset")
-    quotes = [OuterRef(name) for name in _QUOTES]
-    hangs_on_it = {"message_id__in": [OuterRef("pk"), *quotes]}
+    hangs_on_it = _any_of("message", "pk", *_QUOTES)
     people = (
         (get_model("ReadReceipt"), RECEIPT),
         (get_model("Reaction"), REACTION),
         (Delivery, DELIVERY),
     )
     weights = [
-        _total(asset.objects.filter(**hangs_on_it), octets_of(asset, ATTACHMENT)),
-        _total(message.objects.filter(pk__in=quotes), octets_of(message, MESSAGE)),
-        *(_total(of.objects.filter(**hangs_on_it), Value(each)) for of, each in people),
+        _total(asset.objects.filter(hangs_on_it), octets_of(asset, ATTACHMENT)),
+        _total(message.objects.filter(_any_of("pk", *_QUOTES)), octets_of(message, MESSAGE)),
+        *(_total(of.objects.filter(hangs_on_it), Value(each)) for of, each in people),
     ]
     return reduce(add, weights, octets_of(message, MESSAGE))
 

@@ -187,12 +187,11 @@ class PageOperations(Operations):
         first = load_first(rows, limit)
         self.budget.spend(first.weight)
         shown = first.messages
-        if first.count < len(rows):
-            more = True
-            if page is not None:
-                page, size = renumber(start, first.count)
-                fitting = {message.pk for message in rows[:size]}
-                shown = [message for message in shown if message.pk in fitting]
+        more = more or first.count < len(rows)
+        if page is not None and size is not None and more and first.count < size:
+            page, size = renumber(start, first.count)
+            fitting = {message.pk for message in rows[:size]}
+            shown = [message for message in shown if message.pk in fitting]
         size = size or len(shown)
         if after is not None:
             return Page(room.pk, shown[::-1], True, more, size)
