@@ -326,6 +326,26 @@ def load_first(
     return First(loaded, count, sum(weights[:count]))
 
 
+def load_whole(messages: Sequence[Any], limit: int) -> First | None:
+    """Load what frames show of messages, if all of it fits into an answer; else return None.
+
+    Args:
+        messages: the messages.
+        limit: how many bytes the answer may have.
+    """
+    load = Load(limit)
+    try:
+        loaded = load_messages(messages, load=load)
+    except TooHeavy:
+        return None
+    if not messages:
+        return First(loaded, 0, 0)
+    weight = _at_most(messages, load)
+    if weight > limit:
+        weight = sum(weigh_loaded(messages))
+    return First(loaded, len(messages), weight) if weight <= limit else None
+
+
 def load_all(
     messages: Sequence[Any], users: dict[Any, Any] | None = None, *, wanted: Iterable[Any] = ()
 ) -> list[Any]:
@@ -342,10 +362,10 @@ def load_all(
     load = Load(BULK * limit)
     try:
         loaded = load_messages(messages, users, wanted=wanted, load=load)
-        if _at_most(messages, load) > BULK * limit and sum(weigh_loaded(messages)) > BULK * limit:
-            raise TooHeavy
     except TooHeavy:
         raise _too_large() from None
+    if _at_most(messages, load) > BULK * limit and sum(weigh_loaded(messages)) > BULK * limit:
+        raise _too_large()
     return loaded
 
 

@@ -29,9 +29,9 @@ from ..models import AbstractRoom, Membership, get_model
 from ..models.links import LINK_LENGTH, check_link
 from ..models.relations import (
     MessageRelations,
-    load_first,
     load_messages,
     load_rooms,
+    load_whole,
     members_of,
 )
 from ..models.rules import (
@@ -155,15 +155,14 @@ class RoomOperations(Operations):
         if limit is None:
             return load_messages(messages_by_id.all(ids))
         if not may_be_long(len(ids), limit):
-            found = messages_by_id.all(ids)
-            first = load_first(found, limit)
-            if first.count == len(found) and first.weight <= limit:
-                self.budget.spend(first.weight)
-                return first.messages
+            whole = load_whole(messages_by_id.all(ids), limit)
+            if whole is not None:
+                self.budget.spend(whole.weight)
+                return whole.messages
         weights = weigh(ids)
-        whole = find_share(weights.values(), limit)
+        share = find_share(weights.values(), limit)
         shown = {
-            message_id: min(weights[message_id], max(whole, EXCERPT))
+            message_id: min(weights[message_id], max(share, EXCERPT))
             for message_id in ids
             if message_id in weights
         }
@@ -176,7 +175,7 @@ class RoomOperations(Operations):
         for message in excerpts:
             message.content = excerpt(message.beginning)
             message.relations = MessageRelations()
-        return [*load_messages(messages_by_id.all(small)), *excerpts]
+        return excerpts + (load_messages(messages_by_id.all(small)) if small else [])
 
     def room_info(self, room_id: Any) -> AbstractRoom:
         """Return a room of the user's with its members.

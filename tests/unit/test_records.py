@@ -25,6 +25,7 @@ from gql_chat.models import (
 from gql_chat.operations import EventHandler
 from gql_chat.schema import Context, get_schema
 from tests.conftest import Users
+from tests.unit.test_settings import chat
 from tests.wire.rooms import NOWHERE
 
 
@@ -380,3 +381,26 @@ def test_a_user_there_is_not_is_an_error(
         find(staff, name, FIELDS[name], {field: value})
 
     assert caught.value.code == code
+
+
+def test_a_page_of_large_records_ends_early(group: GroupChat, staff: Any) -> None:
+    for number in range(8):
+        Message.objects.create(room=group, sender=staff, content=f"{number}" + "x" * 2000)
+    with chat(MAX_ANSWER_BYTES=8000):
+        seen: list[str] = []
+        after = None
+        while True:
+            page = read(staff, "message_records", "content", first=5, after=after)
+            assert 1 <= len(page["edges"]) <= 3
+            seen += [edge["node"]["content"][0] for edge in page["edges"]]
+            if not page["page_info"]["has_next_page"]:
+                break
+            after = page["page_info"]["end_cursor"]
+        last = read(staff, "message_records", "content", last=5)
+        small = read(staff, "message_records", "id", first=8)
+
+    assert seen == list("76543210")
+    assert [edge["node"]["content"][0] for edge in last["edges"]] == list("210")
+    assert last["page_info"]["has_previous_page"] is True
+    # What is large is not asked for.
+    assert len(small["edges"]) == 8
