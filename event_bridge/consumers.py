@@ -22,12 +22,13 @@ from gql_chat.streams import Envelope
 
 from . import closing, limits, protocol
 from .daphne import with_brake
-from .delivery import Delivered
+from .delivery import Delivered, Held
+from .fitting import encode_answer, fit_waiting
 from .hub import get_hub
 from .intake import Intake
 from .mounts import check_mount
-from .operations import Answer, Prepared, events
-from .outbox import LIMIT, SIZE_LIMIT, Outbox
+from .operations import Prepared, events
+from .outbox import BACKLOG, LIMIT, SIZE_LIMIT, Outbox
 from .protocol import Frame, Malformed
 from .resume import Resumption
 from .session import Session
@@ -84,7 +85,7 @@ class ChatConsumer:
         self.guard = get_guard()
         self._receive = receive
         self._send = send
-        self._held: list[Delivered] = []
+        self._held = Held()
         # Whether frames go out as they come: the socket is open, it has never resumed, and no frame
         # that the hub delivers is older than it.
         self._in_step = False
@@ -242,11 +243,12 @@ class ChatConsumer:
         await self.hub.subscribed()
         if chat_settings.ENABLE_NOTIFICATION:
             pending = {room["room_id"]: room["notifications"] for room in notifications}
-            self.outbox.write(protocol.event("chat.notifications", pending))
+            fit = partial(fit_waiting, pending)
+            self.outbox.write(encode_answer("chat.notifications", pending, fit))
         if self.state is not State.OPENING:
             return False  # dismissed meanwhile
         self.state = State.OPEN
-        held, self._held = self._held, []
+        held, self._held = self._held, Held()
         self._release(held)
         self._forget_reached()
         self._in_step = not self.reached
@@ -276,6 +278,8 @@ class ChatConsumer:
     async def _serve(self) -> None:
         while self.state is State.OPEN:
             self._closing.is_receiving = True
+            # Who asks and does not read is not answered on and on.
+            await self.outbox.relieve(BACKLOG)
             message = await self._receive()
             self._closing.is_receiving = False
             if message["type"] == "websocket.disconnect":
@@ -361,9 +365,14 @@ class ChatConsumer:
     def _takes_several(self) -> bool:
         """Tell whether the next frame may come while the work of one is queued.
 
-        It may if one thread does all work in order, and no project overrides `handle`.
+        It may if one thread does all work in order, the client keeps up, and no project overrides
+        `handle`.
         """
-        return self.hub.threads.in_order and type(self).handle is ChatConsumer.handle
+        return (
+            self.hub.threads.in_order
+            and not self.outbox.size
+            and type(self).handle is ChatConsumer.handle
+        )
 
     async def _prepare(self, event: Prepared, frame: Frame) -> Context:
         """Return the context for the work of an event. It holds the cleaned content."""
@@ -390,7 +399,14 @@ class ChatConsumer:
         """Publish what an event did, and answer it."""
         result, envelopes = performed
         self.hub.publish(envelopes)
-        self._answer(event.operation.answer(result, _fields(frame)), frame.request_id)
+        fields, request_id = _fields(frame), frame.request_id
+        answer = event.operation.answer(result, fields)
+        if answer is not None:
+            name, data = answer
+            fit = partial(event.operation.fit, data, fields)
+            self.outbox.write(encode_answer(name, data, fit, request_id))
+        elif request_id is not None:
+            self.outbox.write(protocol.status(request_id))
 
     def _fail(self, error: Exception, frame: Frame | Malformed) -> None:
         """Tell the client what went wrong."""
@@ -399,12 +415,6 @@ class ChatConsumer:
             self._close_soon(protocol.CLOSE_NOT_AUTHENTICATED)
         else:
             self.outbox.write(protocol.error(problem, frame.request_id))
-
-    def _answer(self, answer: Answer, request_id: protocol.RequestId) -> None:
-        if answer is not None:
-            self.outbox.write(protocol.event(*answer, request_id))
-        elif request_id is not None:
-            self.outbox.write(protocol.status(request_id))
 
     def _explain(self, error: Exception) -> ChatError:
         problem: ChatError = chat_settings.load("EXCEPTION_HANDLER_CLASS")().handle(error)
@@ -423,15 +433,15 @@ class ChatConsumer:
         elif not 0 < frame.envelope.seq <= self.reached.get(frame.envelope.stream, 0):
             self.outbox.write(frame.numbered if self.resumed else frame.plain)
 
-    def _hold(self, held: list[Delivered], frame: Delivered) -> None:
+    def _hold(self, held: Held, frame: Delivered) -> None:
         """Hold a frame back until the socket is open or its replay is done; only so many."""
         held.append(frame)
-        if len(held) > self.outbox_limit:
+        if len(held) > self.outbox_limit or held.size > self.outbox_size_limit:
             held.clear()
             self.outbox.close()
             self._overflowed()
 
-    def _release(self, held: list[Delivered]) -> None:
+    def _release(self, held: Held) -> None:
         """Deliver the frames that were held back. If one fails, the hub closes the socket."""
         for frame in held:
             if not self.hub.offer(self, frame):
@@ -458,14 +468,16 @@ class ChatConsumer:
             # One after the other: a user's sockets read no two replays into memory at a time.
             async with self.hub.turn(self.user_key):
                 replay = await self.hub.threads.run(resumption.read, self.user_id)
+            self.hub.doubt(replay.epoch)
+            while replay.frames:
+                for missed in replay.frames:
+                    self.outbox.write(missed.numbered)
+                    await self.outbox.drain()
+                await self.hub.threads.run(replay.read_on)
         except BaseException:
             self.resumption = None
             self._release(resumption.held)
             raise
-        self.hub.doubt(replay.epoch)
-        for missed in replay.frames:
-            self.outbox.write(missed.numbered)
-            await self.outbox.drain()
         self.reached = replay.reached
         data = {"streams": replay.answer, "epoch": replay.epoch}
         self.outbox.write(protocol.event("session.resumed", data, frame.request_id))

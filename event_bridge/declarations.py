@@ -43,6 +43,11 @@ class Reply:
         return self.event_type, found
 
 
+def as_it_is(found: Any, data: Data, limit: int) -> Any:
+    """Leave an answer as large as it is."""
+    return found
+
+
 def no_reply(result: Any, data: Data) -> Answer:
     """Answer nothing: the event is confirmed, if the client asked for that."""
     return None
@@ -61,6 +66,8 @@ class Operation:
         refine: fields of `input` that no client may set: how each follows from the data.
         answer: takes the result and the event's data; returns the private answer. The export
             of the events describes a `Reply`; of another function it knows nothing.
+        fit: makes the `data` of an answer that is too large as small as a number of bytes. Takes
+            it, the event's data, and the number. The operation does most of that beforehand.
     """
 
     name: str
@@ -69,6 +76,7 @@ class Operation:
     arguments: Data = field(default_factory=dict)
     refine: Mapping[str, Callable[[Data], Any]] = field(default_factory=dict)
     answer: Callable[[Any, Data], Answer] = no_reply
+    fit: Callable[[Any, Data, int], Any] = as_it_is
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,25 @@ class Delivered:
         )
 
 
+class Held(list[Delivered]):
+    """Frames that are held back from a socket.
+
+    Attributes:
+        size: how many characters their payloads have together.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+
+    def append(self, frame: Delivered) -> None:
+        """Hold one more frame back."""
+        super().append(frame)
+        self.size += len(frame.envelope.payload)
+
+
 class Subscriber(Protocol):
     """A local socket, as the hub sees it."""
 

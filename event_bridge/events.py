@@ -20,6 +20,7 @@ from .declarations import (
     Reply,
     Route,
 )
+from .fitting import fit_messages, fit_notifications, fit_rooms
 
 _NEWEST = ("data",)
 _BY_CURSOR = ("has_next", "has_previous", "size", "data")
@@ -77,6 +78,7 @@ MESSAGES = Events(
                 forms=(_NEWEST, _BY_CURSOR, _BY_NUMBER),
                 choose=_page_form,
             ),
+            fit=fit_messages,
         ),
     },
     dispatches={
@@ -116,6 +118,7 @@ ROOMS = Events(
             select=EVERYTHING,
             needs_data=False,
             answer=Reply("roomlist.dispatch"),
+            fit=fit_rooms,
         ),
         "room.info": Operation("room", select=EVERYTHING, answer=Reply("roominfo.dispatch")),
         "room.modify": Choice(
@@ -159,6 +162,7 @@ NOTIFICATIONS = Events(
             "notification_page",
             select=EVERYTHING,
             answer=Reply("notificationlist.dispatch"),
+            fit=fit_notifications,
         ),
     },
 )

@@ -20,6 +20,9 @@ LIMIT = 1000
 SIZE_LIMIT = 8 * 1024 * 1024
 """How many characters those frames may have together."""
 
+BACKLOG = 1024 * 1024
+"""While more characters wait, no further frame of the client is taken: its requests wait, too."""
+
 PLAIN = ("uvicorn.protocols.websockets.",)
 """The modules of servers whose own `send` may begin in any task: it needs none, and no context.
 No server says so of itself. `tests/wire/test_servers.py` notices when a name changes."""
@@ -61,6 +64,7 @@ class Outbox:
         "_on_failure",
         "_on_overflow",
         "_plain",
+        "_relief",
         "_size_limit",
         "_task",
         "_waiting",
@@ -87,6 +91,7 @@ class Outbox:
         # Made when needed: an empty one takes more than half a kilobyte of every idle socket.
         self._waiting: deque[str] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._relief: asyncio.Future[None] | None = None
         # Whether the client had a chance to take what waits. If not, the client is not slow.
         self._begun = False
         self._closed = False
@@ -146,6 +151,12 @@ class Outbox:
         if self._task is not None:
             await asyncio.wait([self._task])
 
+    async def relieve(self, size: int) -> None:
+        """Wait until at most so many characters wait, or none will leave any more."""
+        while self.size > size:
+            self._relief = asyncio.get_running_loop().create_future()
+            await self._relief
+
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(work, context=self._context)
@@ -164,6 +175,7 @@ class Outbox:
                 self._begun = True
                 text = self._waiting.popleft()
                 self.size -= len(text)
+                self._wake()
                 await self.send({"type": "websocket.send", "text": text})
         except BaseException as error:
             # A cancellation, too: an open socket must not stay without frames.
@@ -185,6 +197,13 @@ class Outbox:
     def _forget(self) -> None:
         self._waiting = None
         self.size = 0
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let `relieve` look again."""
+        relief, self._relief = self._relief, None
+        if relief is not None and not relief.done():
+            relief.set_result(None)
 
 
 def _is_plain(send: Any) -> bool:

@@ -10,12 +10,19 @@ from typing import Any
 from gql_chat import streams
 from gql_chat.conf import chat_settings
 from gql_chat.errors import Invalid
-from gql_chat.streams import STREAM_LENGTH, Range
+from gql_chat.sizes import cut
+from gql_chat.streams import STREAM_LENGTH, Envelope, Missed, Range
 
-from .delivery import Delivered
+from .delivery import Delivered, Held
 
 FRAME_BYTES = 1024 * 1024
 """What a frame is taken to have at most. So many that cannot be too large are not weighed."""
+
+SLICE = 1024 * 1024
+"""How much of it is in memory at once: the next frames are read when a client has taken these."""
+
+UNWEIGHED = 10
+"""So many frames are read at once without looking at their size first."""
 
 EPOCH_LENGTH = 64
 
@@ -29,15 +36,38 @@ class Replay:
 
     Attributes:
         epoch: the history that the sequence numbers belong to.
-        frames: the missed frames, in order.
+        frames: the next of the missed frames, in order; none at the end.
         answer: what `session.resumed` says of each stream.
         reached: where each stream stands for the client; live frames go on from there.
+        left: the missed frames that are not read yet, in order.
+        user_id: the user that they are for.
     """
 
     epoch: str
     frames: list[Delivered]
     answer: dict[str, dict[str, Any]]
     reached: dict[str, int]
+    left: list[Missed]
+    user_id: Any
+
+    def read_on(self) -> None:
+        """Read the next frames. Runs on a database thread.
+
+        Of a stream whose frames went out of the log meanwhile, `answer` says so.
+        """
+        count = cut((missed.size for missed in self.left), SLICE)
+        some, self.left = self.left[:count], self.left[count:]
+        found = streams.withhold_quotes(self.user_id, streams.read_missed(some))
+        absent: set[str] = set()
+        if len(found) < len(some):
+            there = {(envelope.stream, envelope.seq) for envelope in found}
+            absent = {each.stream for each in some if (each.stream, each.seq) not in there}
+        for name in absent:
+            self.answer[name]["recovered"] = False
+        self.left = [missed for missed in self.left if missed.stream not in absent]
+        self.frames = [Delivered(each) for each in found if each.stream not in absent]
+        if self.left and not self.frames:
+            self.read_on()
 
 
 @dataclass(slots=True)
@@ -54,7 +84,7 @@ class Resumption:
     wanted: Mapping[str, int]
     delivered: Mapping[str, int]
     epoch: str | None = None
-    held: list[Delivered] = field(default_factory=list)
+    held: Held = field(default_factory=Held)
 
     @classmethod
     def parse(cls, data: Any, delivered: Mapping[str, int]) -> Resumption:
@@ -102,14 +132,25 @@ class Resumption:
                 if after < seq:
                     ranges[name] = (after, seq)
         chosen = _choose(ranges)
-        envelopes = streams.withhold_quotes(user_id, streams.missed(chosen))
-        counts = Counter(envelope.stream for envelope in envelopes)
+        envelopes: list[Envelope] = []
+        left: list[Missed] = []
+        if sum(until - after for after, until in chosen.values()) <= UNWEIGHED:
+            envelopes = streams.withhold_quotes(user_id, streams.missed(chosen))
+        else:
+            left = streams.list_missed(chosen)
+        counts = Counter(
+            [*(envelope.stream for envelope in envelopes), *(each.stream for each in left)]
+        )
         whole = {name for name, (after, until) in chosen.items() if counts[name] == until - after}
         for name in ranges.keys() - whole:
             answer[name]["recovered"] = False
         frames = [Delivered(envelope) for envelope in envelopes if envelope.stream in whole]
         reached = {name: found["seq"] for name, found in answer.items() if "seq" in found}
-        return Replay(positions.epoch, frames, answer, reached)
+        left = [each for each in left if each.stream in whole]
+        replay = Replay(positions.epoch, frames, answer, reached, left, user_id)
+        if left:
+            replay.read_on()
+        return replay
 
     def _last_seq(self, name: str, joined_seq: int) -> int | None:
         """Return the sequence number after which a stream is replayed; None where it is not."""

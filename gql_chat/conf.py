@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from .limits import Limits, rate
+from .limits import Limits
 from .setting import (
     ClassSetting,
     Kind,
@@ -28,7 +28,6 @@ from .setting import (
     Setting,
     declared,
     flag,
-    limit,
     names,
     one_of,
     seconds,
@@ -238,45 +237,6 @@ class ChatSettings(Limits):
         _NAME_PREFIX,
     )
 
-    MAX_MESSAGE_LENGTH = limit(
-        10_000,
-        "Characters of a message, before and after cleaning; of one with markup at most 50,000",
-        none="no limit for plain text",
-        shown="`10_000`",
-    )
-    MAX_MEDIA_ITEMS = limit(50, "Attachments of a message", least=0)
-    MAX_FRAME_BYTES = limit(
-        1024 * 1024,
-        "Bytes of a frame; a larger one closes the socket with 1009",
-        none="only the server's own limit",
-        shown="`1024 * 1024`",
-    )
-    MAX_PAGE_SIZE = limit(
-        100,
-        "Messages or notifications of a page; larger sizes are cut down",
-        none="all messages of a room where no page is asked for",
-    )
-    MAX_NOTIFICATIONS = limit(
-        100,
-        "Notifications that a socket is told when it opens, and of a page of them for which no "
-        "size is asked",
-        none="all that wait",
-    )
-    MAX_IDS = limit(
-        500,
-        "Items of a list of users, messages or permissions in one event, or one field of the "
-        "GraphQL endpoint. [Server code](python.md) may name more",
-    )
-    RATE_LIMIT = rate(
-        None,
-        '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '
-        "seconds. Other rules: [`check_rate`](swapping.md#the-consumer)",
-    )
-    MAX_SESSIONS_PER_USER = limit(
-        100,
-        "Open sockets of one user, over all processes, those of the GraphQL endpoint included; one "
-        "more is closed with 4029",
-    )
     EVENT_LOG_RETENTION = seconds_or_none(
         7 * 24 * 3600,
         "Seconds that `prune_chat` keeps the event log: seven days",
@@ -293,16 +253,6 @@ class ChatSettings(Limits):
         remedy="to wait for ever",
         most=(2**31 - 1) // 1000,  # PostgreSQL keeps it in milliseconds
     )
-    GRAPHQL_MAX_DEPTH = limit(12, "Fields of a GraphQL operation in each other")
-    GRAPHQL_MAX_ALIASES = limit(15, "Aliases of a GraphQL operation")
-    GRAPHQL_MAX_TOKENS = limit(2000, "Tokens of a GraphQL document")
-    GRAPHQL_MAX_BODY_BYTES = limit(
-        256 * 1024,
-        "Bytes of a GraphQL request, or of a message on its socket",
-        none="only Django's and the server's own limits",
-        shown="`256 * 1024`",
-    )
-    GRAPHQL_MAX_SUBSCRIPTIONS = limit(20, "Operations that run on one GraphQL socket at a time")
 
     def __init__(self) -> None:
         self.version = 0

@@ -6,8 +6,8 @@ each event; rendering an event selects all fields of that type.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from .models import AbstractMessage, AbstractRoom
@@ -20,6 +20,25 @@ BY_SYSTEM = "system"
 class Event:
     """Base of all events."""
 
+    def halves(self) -> tuple[Self, ...]:
+        """Return two events that tell the same, for frames half as large; none where it is one."""
+        return ()
+
+
+class _OfMessages(Event):
+    """Base of events that tell of several messages at once."""
+
+    messages: list[AbstractMessage]
+
+    def halves(self) -> tuple[Self, ...]:
+        middle = len(self.messages) // 2
+        if not middle:
+            return ()
+        return tuple(
+            replace(self, messages=some)  # type: ignore[type-var]
+            for some in (self.messages[:middle], self.messages[middle:])
+        )
+
 
 @dataclass(slots=True)
 class MessageSent(Event):
@@ -29,14 +48,14 @@ class MessageSent(Event):
 
 
 @dataclass(slots=True)
-class MessagesDelivered(Event):
+class MessagesDelivered(_OfMessages):
     """Messages of one sender arrived at a member."""
 
     messages: list[AbstractMessage]
 
 
 @dataclass(slots=True)
-class MessagesRead(Event):
+class MessagesRead(_OfMessages):
     """A member read messages of one room."""
 
     messages: list[AbstractMessage]

@@ -44,6 +44,53 @@ def rate(default: Rate | None, meaning: str, *, shown: str = "") -> Setting[Rate
 class Limits:
     """The settings that are limits. `conf.ChatSettings` inherits them."""
 
+    MAX_MESSAGE_LENGTH = limit(
+        10_000,
+        "Characters of a message, before and after cleaning; of one with markup at most 50,000",
+        none="no limit for plain text",
+        shown="`10_000`",
+    )
+    MAX_MEDIA_ITEMS = limit(50, "Attachments of a message", least=0)
+    MAX_FRAME_BYTES = limit(
+        1024 * 1024,
+        "Bytes of a frame; a larger one closes the socket with 1009",
+        none="only the server's own limit",
+        shown="`1024 * 1024`",
+    )
+    MAX_ANSWER_BYTES = limit(
+        1024 * 1024,
+        "Bytes of an answer, and of a frame that tells of several messages: a page ends early, "
+        "more frames tell, and lists [show less](protocol.md#sizes). A message that alone has "
+        "more is sent",
+        least=4096,
+        shown="`1024 * 1024`",
+    )
+    MAX_PAGE_SIZE = limit(
+        100,
+        "Messages or notifications of a page; larger sizes are cut down",
+        none="all messages of a room where no page is asked for",
+    )
+    MAX_NOTIFICATIONS = limit(
+        100,
+        "Notifications that a socket is told when it opens, and of a page of them for which no "
+        "size is asked",
+        none="all that wait",
+    )
+    MAX_IDS = limit(
+        500,
+        "Items of a list of users, messages or permissions in one event, or one field of the "
+        "GraphQL endpoint. [Server code](python.md) may name more",
+    )
+    RATE_LIMIT = rate(
+        None,
+        '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '
+        "seconds. Other rules: [`check_rate`](swapping.md#the-consumer)",
+    )
+    MAX_SESSIONS_PER_USER = limit(
+        100,
+        "Open sockets of one user, over all processes, those of the GraphQL endpoint included; one "
+        "more is closed with 4029",
+    )
     MAX_FRAME_ELEMENTS = limit(
         50_000,
         "Values in the JSON of a frame, or of a request of the GraphQL endpoint; they are counted "
@@ -91,3 +138,13 @@ class Limits:
         "Bytes that these frames have together in the log",
         shown="`32 * 1024 * 1024`",
     )
+    GRAPHQL_MAX_DEPTH = limit(12, "Fields of a GraphQL operation in each other")
+    GRAPHQL_MAX_ALIASES = limit(15, "Aliases of a GraphQL operation")
+    GRAPHQL_MAX_TOKENS = limit(2000, "Tokens of a GraphQL document")
+    GRAPHQL_MAX_BODY_BYTES = limit(
+        256 * 1024,
+        "Bytes of a GraphQL request, or of a message on its socket",
+        none="only Django's and the server's own limits",
+        shown="`256 * 1024`",
+    )
+    GRAPHQL_MAX_SUBSCRIPTIONS = limit(20, "Operations that run on one GraphQL socket at a time")

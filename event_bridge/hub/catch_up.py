@@ -108,7 +108,7 @@ class CatchUp:
                         self._dispatcher.interrupt(user)
                 self._take(envelopes)
                 self._sequencer.apply_early(stream.name)
-                if len(envelopes) < REPLAY_SIZE:
+                if streams.reaches_end(envelopes, REPLAY_SIZE):
                     return
         finally:
             stream.catching_up = False

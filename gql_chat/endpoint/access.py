@@ -19,6 +19,7 @@ from ..models import Membership
 from ..operations import Operations
 from ..permissions import may_view as may_view
 from ..schema import Context
+from ..sizes import SharedBudget
 
 ACT_AS = f"{Membership._meta.app_label}.act_as"
 """The permission to act as another user."""
@@ -88,8 +89,8 @@ class Caller:
         if not chat_settings.load("GRAPHQL_ACCESS")(caller.user):
             raise PermissionDenied("You may not use this endpoint.")
         if self.act_as is None:
-            return Context(self.user_id)
-        return Context(self._find_other(caller), actor_id=self.user_id)
+            return Context(self.user_id, budget=SharedBudget())
+        return Context(self._find_other(caller), actor_id=self.user_id, budget=SharedBudget())
 
     def _find_other(self, caller: Operations) -> Any:
         if not caller.user.has_perm(ACT_AS):

@@ -42,6 +42,9 @@ logger = logging.getLogger("gql_chat")
 READ_SIZE = 20
 """How many frames a subscription holds at most."""
 
+READ_BYTES = 1024 * 1024
+"""How much they may have together, where there are several: see `streams.read_log`."""
+
 CATCH_UP_SECONDS = 2.0
 """Seconds between two checks for frames whose wake-up was lost, and for rights that have ended."""
 
@@ -164,7 +167,7 @@ class Subscriber:
                     if isinstance(ended, ChatError):
                         raise ended
                     return
-                if len(frames) < READ_SIZE:
+                if streams.reaches_end(frames, READ_SIZE, READ_BYTES):
                     await self.wake_up.wait()
         finally:
             await notifier.remove(entitled.stream, self)
@@ -191,10 +194,11 @@ class Subscriber:
             frames, ended = _cut_at_end(self._read_log(entitled), entitled.member)
             return (frames, True) if ended else ([], error)
         frames, ended = _cut_at_end(frames, entitled.member)
-        return frames, True if ended or (gone and len(frames) < READ_SIZE) else None
+        at_end = streams.reaches_end(frames, READ_SIZE, READ_BYTES)
+        return frames, True if ended or (gone and at_end) else None
 
     def _read_log(self, entitled: Entitlement) -> list[Envelope]:
-        frames = streams.read_log(entitled.stream, self.seq, READ_SIZE)
+        frames = streams.read_log(entitled.stream, self.seq, READ_SIZE, READ_BYTES)
         if entitled.owner is not None:
             frames = streams.withhold_quotes(entitled.owner, frames)
         begins = frames[0].seq if frames else entitled.newest + 1

@@ -8,11 +8,13 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
+from ..sizes import cut
 from ..sql.statements import One, Statement
 from .accounts import as_shown, shown_version
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
+from .weights import MESSAGE, Octets, may_be_long
 
 _LARGEST = 2**31 - 1
 
@@ -99,12 +101,42 @@ def _select_for_user(notification_id: Any, user_id: Any) -> Any:
     return notifications.filter(Q(recipient_id=user_id) | told).order_by()
 
 
+def _select_lengths(*values: Any) -> Any:
+    return _select_pending(*values).values_list(Octets(F("message__content")))
+
+
+_newest_lengths: Statement[Any] = Statement(_select_lengths, lambda: _given(place=False))
+_older_lengths: Statement[Any] = Statement(_select_lengths, lambda: _given(place=True))
 _newest: Statement[Any] = Statement(_select_pending, lambda: _given(place=False), shown_version)
 _older: Statement[Any] = Statement(_select_pending, lambda: _given(place=True), shown_version)
 _for_user: Statement[Any] = Statement(
     _select_for_user,
     lambda: [One(get_model("ChatNotification")._meta.pk), One(get_user_model()._meta.pk)],
 )
+
+
+def count_first(
+    user_id: Any, size: int | None, limit: int | None, before: Any = None
+) -> int | None:
+    """Return how many notifications to read: no more than may fit into an answer, and one.
+
+    Args:
+        user_id: the user.
+        size: how many are wanted at most; None for all.
+        limit: how many bytes the answer may have; None for any number.
+        before: for older ones than this notification.
+    """
+    if limit is None:
+        return size
+    most = limit // MESSAGE + 2
+    count = most if size is None else min(size, most)
+    if not may_be_long(count, limit):
+        return count
+    if before is None:
+        lengths = _newest_lengths.all(user_id, count)
+    else:
+        lengths = _older_lengths.all(user_id, count, before.created_at, before.pk)
+    return min(cut((length for (length,) in lengths), limit) + 1, count)
 
 
 def find_newest(user_id: Any, size: int | None) -> list[Any]:

@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import F
+from django.db import models
+from django.db.models import F, RowRange, Sum, Window
 
-from ..sql.statements import (
-    Among,
-    Keys,
-    Many,
-    Statement,
-    all_together,
-    find_among,
-)
+from ..errors import Invalid
+from ..sizes import BULK, cut, find_limit
+from ..sql.statements import Among, Keys, Many, One, Statement, find_among
+from ..sql.together import all_together
 from . import (
     AbstractMessage,
     AbstractRoom,
@@ -28,12 +25,53 @@ from . import (
 )
 from .accounts import as_shown, shown_version
 from .copies import copy_source, revive
+from .weights import (
+    ATTACHMENT,
+    DELIVERY,
+    ESCAPED,
+    MESSAGE,
+    REACTION,
+    RECEIPT,
+    find_texts,
+    may_be_long,
+    octets_of,
+    weigh,
+    weigh_loaded,
+    weigh_quotes,
+)
+
+_LEAST_WEIGHT = 100
+"""What is loaded of people is cut off at as many rows as a limit has times so many bytes."""
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False), "id"
 )
 _attachments: Statement[Any] = find_among(
     lambda: get_model("MessageMediaAsset").objects.all(), "message_id"
+)
+
+
+def _select_attachments(message_ids: Any, limit: Any) -> Any:
+    """Select attachments until they weigh more than a limit; each knows the weight up to it."""
+    model = get_model("MessageMediaAsset")
+    weight = octets_of(model, ATTACHMENT)
+    running = Window(
+        Sum(weight, output_field=models.BigIntegerField()),
+        order_by=["pk"],
+        frame=RowRange(None, 0),
+    )
+    found = model.objects.filter(Among(F("message_id"), message_ids))
+    return found.annotate(weight_so_far=running, weight=weight).filter(
+        weight_so_far__lte=limit + F("weight")
+    )
+
+
+_first_attachments: Statement[Any] = Statement(
+    _select_attachments,
+    lambda: [
+        Many(get_model("MessageMediaAsset")._meta.get_field("message_id")),
+        One(models.BigIntegerField()),
+    ],
 )
 _receipts: Statement[Any] = find_among(
     lambda: get_model("ReadReceipt").objects.order_by("read_at"), "message_id"
@@ -59,6 +97,40 @@ _users: Statement[Any] = Statement(
 )
 
 
+class TooHeavy(Exception):
+    """What hangs on messages is more than may be loaded of it."""
+
+
+@dataclass(slots=True)
+class Load:
+    """What hangs on messages while it is loaded.
+
+    Attributes:
+        limit: how many bytes it may have, about; None for any number.
+        weight: how many it has, about.
+        count: how many messages there are.
+    """
+
+    limit: int | None = None
+    weight: int = 0
+    count: int = 0
+
+
+@dataclass(slots=True)
+class First:
+    """The first of some messages, as many as fit into an answer.
+
+    Attributes:
+        messages: the messages, each once, with their relations.
+        count: how many of those that were wanted fit: at least one, if there is one.
+        weight: how many bytes they have together, about; 0 where there is no limit.
+    """
+
+    messages: list[Any]
+    count: int
+    weight: int
+
+
 @dataclass(slots=True)
 class MessageRelations:
     """What hangs on a message: attachments, receipts, reactions, names of who has got it."""
@@ -76,6 +148,7 @@ def load_messages(
     users: dict[Any, Any] | None = None,
     quoted: Iterable[AbstractMessage] | None = None,
     wanted: Iterable[Any] = (),
+    load: Load | None = None,
 ) -> list[Any]:
     """Give each message its `relations`, and its `sender`; return the messages as a list.
 
@@ -94,14 +167,20 @@ def load_messages(
         users: users who are at hand, by id, and so need not be read; who is read is added.
         quoted: all that the messages quote, where that is at hand.
         wanted: the ids of users who are to be read, too, if there are messages.
+        load: says how much may be loaded, and is told how much it was.
+
+    Raises:
+        TooHeavy: more hangs on the messages than `load` allows.
     """
     messages = list(messages)
+    load = load or Load()
+    load.count = len(messages)
     sources = _find_sources(messages)
     found = _find_quoted(messages, sources) if quoted is None else list(quoted)
     users = {} if users is None else users
     if messages:
         senders = {source.sender_id for source in sources.values()}
-        _fill([*found, *messages], users, senders.union(wanted) - {None})
+        _fill([*found, *messages], users, senders.union(wanted) - {None}, load)
     quotes = {message.pk: message for message in _linked(found, "sender", users)}
     shown = {source.pk for source in _linked(list(sources.values()), "sender", users)}
     messages = _linked(messages, "sender", users)
@@ -171,10 +250,10 @@ def _show_source(message: AbstractMessage, source: Any) -> Any:
     return shown
 
 
-def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
+def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any], load: Load) -> None:
     """Give messages their relations, but for quotes; add the users of all, and who is wanted."""
     relations = {message.pk: MessageRelations() for message in messages}
-    attachments, receipts, reactions, deliveries = _find_relations(messages, Keys(relations))
+    attachments, receipts, reactions, deliveries = _find_relations(messages, Keys(relations), load)
     for asset in attachments:
         relations[asset.message_id].attachments.append(asset)
     wanted.update(receipt.reader_id for receipt in receipts)
@@ -192,22 +271,38 @@ def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
         message.relations = relations[message.pk]
 
 
-def _find_relations(messages: list[Any], keys: Keys) -> list[list[Any]]:
+def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[Any]]:
     """Return attachments, receipts, reactions and deliveries of messages, where some may be."""
-    relations = {
-        "may_have_attachments": _attachments,
-        "may_have_receipts": _receipts,
-        "may_have_reactions": _reactions,
-        "may_have_deliveries": _deliveries,
+    limit = load.limit
+    relations: dict[str, tuple[Any, ...]] = {
+        "may_have_attachments": (_attachments, keys)
+        if limit is None
+        else (_first_attachments, keys, limit),
+        "may_have_receipts": (_receipts, keys),
+        "may_have_reactions": (_reactions, keys),
+        "may_have_deliveries": (_deliveries, keys),
     }
     asked = {
         name: statement
         for name, statement in relations.items()
         if any(getattr(message, name) for message in messages)
     }
-    rows = all_together(*((statement, keys) for statement in asked.values()))
+    size = None if limit is None else limit // _LEAST_WEIGHT + 1
+    rows = all_together(*asked.values(), size=size)
     found = dict(zip(asked, rows, strict=True))
-    return [found.get(name, []) for name in relations]
+    several = [found.get(name, []) for name in relations]
+    if limit is not None and size is not None:
+        attachments, receipts, reactions, deliveries = several
+        weight = max((asset.weight_so_far for asset in attachments), default=0)
+        if weight > limit or any(len(some) == size for some in several):
+            raise TooHeavy
+        load.weight = (
+            weight
+            + RECEIPT * len(receipts)
+            + REACTION * len(reactions)
+            + DELIVERY * len(deliveries)
+        )
+    return several
 
 
 def _find_users(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
@@ -251,6 +346,111 @@ def relations_of(message: Any) -> MessageRelations:
         load_messages([message])
         relations = message.relations
     return relations
+
+
+def load_first(
+    messages: Sequence[Any], limit: int | None, *, once: Sequence[Any] | None = None
+) -> First:
+    """Load what frames show of the first of some messages: of as many as fit into an answer.
+
+    One that stands there several times counts as often. What would be too much is never loaded.
+    The statements are those of `load_messages`, and at most one and as many again where something
+    is too much.
+
+    Args:
+        messages: the messages, in the order in which they are wanted.
+        limit: how many bytes the answer may have; None for any number.
+        once: the messages, each once, if some stand there several times.
+    """
+    load = Load(limit)
+    try:
+        loaded = load_messages(messages if once is None else once, load=load)
+    except TooHeavy:
+        known = weigh(message.pk for message in messages)
+        # One that is gone by now weighs nothing.
+        weights = [known.get(message.pk, 0) for message in messages]
+        count = cut(weights, limit or 0)
+        fitting = {message.pk: message for message in messages[:count]}
+        return First(load_messages(fitting.values()), count, sum(weights[:count]))
+    if limit is None or not messages:
+        return First(loaded, len(messages), 0)
+    if (most := _at_most(messages, load)) <= limit:
+        return First(loaded, len(messages), most)
+    weights = weigh_loaded(messages)
+    count = cut(weights, limit)
+    keys = {message.pk for message in messages[:count]}
+    loaded = [message for message in loaded if message.pk in keys]
+    return First(loaded, count, sum(weights[:count]))
+
+
+def load_whole(messages: Sequence[Any], limit: int) -> First | None:
+    """Load what frames show of messages, if all of it fits into an answer; else return None.
+
+    Args:
+        messages: the messages.
+        limit: how many bytes the answer may have.
+    """
+    load = Load(limit)
+    try:
+        loaded = load_messages(messages, load=load)
+    except TooHeavy:
+        return None
+    if not messages:
+        return First(loaded, 0, 0)
+    weight = _at_most(messages, load)
+    if weight > limit:
+        weight = sum(weigh_loaded(messages))
+    return First(loaded, len(messages), weight) if weight <= limit else None
+
+
+def load_all(
+    messages: Sequence[Any], users: dict[Any, Any] | None = None, *, wanted: Iterable[Any] = ()
+) -> list[Any]:
+    """Load what frames show of messages that one event names; see `load_messages`.
+
+    One message is always told of. Of several no more is told, and loaded, than a few answers hold.
+
+    Raises:
+        Invalid: they are too large together.
+    """
+    limit = find_limit()
+    if limit is None or len(messages) < 2:
+        return load_messages(messages, users, wanted=wanted)
+    load = Load(BULK * limit)
+    try:
+        loaded = load_messages(messages, users, wanted=wanted, load=load)
+    except TooHeavy:
+        raise _too_large() from None
+    if _at_most(messages, load) > BULK * limit and sum(weigh_loaded(messages)) > BULK * limit:
+        raise _too_large()
+    return loaded
+
+
+def check_texts(message_ids: Sequence[Any]) -> None:
+    """Refuse messages that one event names, before they are read, where their texts may be long.
+
+    Raises:
+        Invalid: they are too large together.
+    """
+    limit = find_limit()
+    if limit is None or len(message_ids) < 2 or not may_be_long(len(message_ids), BULK * limit):
+        return
+    if sum(weigh(message_ids).values()) > BULK * limit:
+        raise _too_large()
+
+
+def _too_large() -> Invalid:
+    return Invalid({"message_id": "These messages are too large together: name fewer."})
+
+
+def _at_most(messages: Sequence[Any], load: Load) -> int:
+    """Return what messages weigh at most, by a look that costs little."""
+    long, short = find_texts(messages[0].__class__)
+    if len(long) > 1 or load.count < len(messages):
+        return sum(weigh_loaded(messages))
+    characters = sum([len(message.content) for message in messages])
+    least = (MESSAGE + short) * len(messages) + ESCAPED * characters + load.weight
+    return least + weigh_quotes(messages)
 
 
 def load_rooms(rooms: Sequence[AbstractRoom]) -> Sequence[Any]:

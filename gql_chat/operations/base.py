@@ -22,8 +22,9 @@ from ..models import (
     get_model,
 )
 from ..models.accounts import as_shown, shown_version
-from ..models.relations import load_messages
+from ..models.relations import check_texts, load_all
 from ..permissions import PermissionHandler, unrestricted
+from ..sizes import EACH, Budget
 from ..sql import gates
 from ..sql.carriers import Held
 from ..sql.statements import (
@@ -142,9 +143,11 @@ class Operations:
     Attributes:
         as_system: whether the server itself acts, by this account: it needs no permission and
             need not be a member. Set by server code alone (`gql_chat.acting_as`).
+        budget: says how many bytes a page may have.
     """
 
     as_system = False
+    budget: Budget = EACH
 
     def __init__(self, user_id: Any) -> None:
         self.user_id = user_id
@@ -307,10 +310,12 @@ class Operations:
         Raises:
             NotFound: one of them does not exist.
             PermissionDenied: one of them stands in a room that the user is not in.
+            Invalid: there are none, or they are too large together.
         """
         wanted = list(dict.fromkeys(message_ids))
         if not wanted:
             raise Invalid({"message_id": "Name at least one message."})
+        check_texts(wanted)
         found = {message.pk: message for message in _lock_messages(wanted, self.user_id)}
         if len(found) < len(wanted):
             raise NotFound("There is no such message.")
@@ -327,7 +332,7 @@ class Operations:
             NotAuthenticated: the account is gone or was deactivated.
         """
         users: dict[Any, Any] = {}
-        load_messages(messages, users, wanted=[self.user_id])
+        load_all(messages, users, wanted=[self.user_id])
         if self.user_id in users:
             self.user = check_active(users[self.user_id])
         check_active(self.user)

@@ -8,9 +8,8 @@ from typing import Any
 
 from ..conf import chat_settings
 from ..errors import Invalid, NotFound
-from ..models import get_model
-from ..models.pending import find_for, find_newest, find_older
-from ..models.relations import load_messages
+from ..models.pending import count_first, find_for, find_newest, find_older
+from ..models.relations import load_first
 from .base import Operations, check_active
 
 
@@ -37,13 +36,15 @@ class NotificationOperations(Operations):
     def pending_notifications(self) -> dict[Any, list[Any]]:
         """Return the newest of what waits for the user, by room, the oldest first.
 
-        They are at most `MAX_NOTIFICATIONS`; `list_notifications` pages the rest.
+        They are at most `MAX_NOTIFICATIONS`, and as many as `MAX_ANSWER_BYTES` has room for;
+        `list_notifications` pages the rest.
         """
         by_room: dict[Any, list[Any]] = defaultdict(list)
         if chat_settings.ENABLE_NOTIFICATION:
-            notifications = get_model("ChatNotification").objects
-            pending = notifications.pending_for(self.user_id, chat_settings.MAX_NOTIFICATIONS)
-            for notification in _load(pending):
+            size = chat_settings.MAX_NOTIFICATIONS
+            limit = self.budget.find_limit()
+            pending = find_newest(self.user_id, count_first(self.user_id, size, limit))
+            for notification in reversed(self._load(pending, limit)):
                 by_room[notification.room_id].append(notification)
         return dict(by_room)
 
@@ -58,7 +59,8 @@ class NotificationOperations(Operations):
             before: the id of a notification: those older than it follow. It need not wait any
                 more. At one cost, however deep.
             size: how many at most; capped at `MAX_PAGE_SIZE`. Left out, as many as a socket is
-                told when it opens.
+                told when it opens. They are fewer where more would be larger than
+                `MAX_ANSWER_BYTES`.
 
         Raises:
             NotFound: there is no such notification, or it was not for the user.
@@ -67,30 +69,41 @@ class NotificationOperations(Operations):
         """
         if size is not None and size < 1:
             raise Invalid({"paginate": {"size": "A whole number from 1 up is needed."}})
-        wanted = chat_settings.MAX_NOTIFICATIONS if size is None else size
-        limit = chat_settings.MAX_PAGE_SIZE
-        size = min((each for each in (wanted, limit) if each is not None), default=None)
+        most = chat_settings.MAX_NOTIFICATIONS if size is None else size
+        limits = (most, chat_settings.MAX_PAGE_SIZE)
+        size = min((each for each in limits if each is not None), default=None)
         check_active(self.user)
         if not chat_settings.ENABLE_NOTIFICATION:
             return NotificationPage([], False, False, size or 0)
-        # One more than is shown tells whether there are more.
-        count = None if size is None else size + 1
-        if before is None:
-            found = find_newest(self.user_id, count)
-        else:
+        cursor = None
+        if before is not None:
             cursor = find_for(self.user_id, before)
             if cursor is None:
                 raise NotFound("There is no such notification.")
+        limit = self.budget.find_limit()
+        # One more than is shown tells whether there are more.
+        wanted = None if size is None else size + 1
+        count = count_first(self.user_id, wanted, limit, cursor)
+        if cursor is None:
+            found = find_newest(self.user_id, count)
+        else:
             found = find_older(self.user_id, count, cursor)
-        has_next = size is not None and len(found) > size
-        shown = _load(found[:size])
+        fitting = found if count is None or len(found) < count else found[: count - 1]
+        shown = self._load(fitting, limit)
+        has_next = len(shown) < len(found)
         return NotificationPage(shown, has_next, before is not None, size or len(shown))
 
+    def _load(self, notifications: list[Any], limit: int | None) -> list[Any]:
+        """Load what frames show of notifications; return the first of them, as many as fit.
 
-def _load(notifications: list[Any]) -> list[Any]:
-    """Load what frames show of notifications; a message that several are about is loaded once."""
-    messages = {notification.message_id: notification.message for notification in notifications}
-    load_messages(messages.values())
-    for notification in notifications:
-        notification.message = messages[notification.message_id]
-    return notifications
+        A message that several are about is loaded once.
+        """
+        messages: dict[Any, Any] = {}
+        for notification in notifications:
+            notification.message = messages.setdefault(
+                notification.message_id, notification.message
+            )
+        wanted = [notification.message for notification in notifications]
+        first = load_first(wanted, limit, once=list(messages.values()))
+        self.budget.spend(first.weight)
+        return notifications[: first.count]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from ..conf import chat_settings
 from ..errors import Invalid, NotFound
 from ..models import AbstractMessage, AbstractRoom, get_model
-from ..models.relations import load_messages
+from ..models.relations import load_first
+from ..models.weights import MESSAGE, Octets, may_be_long
+from ..sizes import cut, renumber
 from ..sql.statements import (
     Many,
     One,
@@ -32,7 +35,8 @@ class Page:
         has_next: whether there are older ones.
         has_previous: whether there are newer ones.
         page: its number from 1; None for a page by cursor.
-        size: how many messages a page holds at most.
+        size: how many messages a page holds at most; of numbered pages, by which size they are
+            counted.
     """
 
     room_id: Any
@@ -78,9 +82,56 @@ def _place_in_room() -> list[One | Many]:
     return [One(columns.get_field(name)) for name in names]
 
 
-_newest: Statement[Any] = Statement(_select_page, lambda: _place_in_room()[:1])
+def _room() -> list[One | Many]:
+    return _place_in_room()[:1]
+
+
+def _lengths_of(select: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what selects the sizes of the texts of messages instead of the messages."""
+    return lambda *values: select(*values).values_list(Octets(F("content")))
+
+
+_newest: Statement[Any] = Statement(_select_page, _room)
 _older: Statement[Any] = Statement(_select_older, _place_in_room)
 _newer: Statement[Any] = Statement(_select_newer, _place_in_room)
+_newest_lengths: Statement[Any] = Statement(_lengths_of(_select_page), _room)
+_older_lengths: Statement[Any] = Statement(_lengths_of(_select_older), _place_in_room)
+_newer_lengths: Statement[Any] = Statement(_lengths_of(_select_newer), _place_in_room)
+
+
+class _Reading:
+    """Reads the rows of a page.
+
+    Args:
+        rows: finds the messages.
+        lengths: finds the sizes of their texts.
+        values: what the two take.
+    """
+
+    def __init__(self, rows: Statement[Any], lengths: Statement[Any], values: Any) -> None:
+        self._rows = rows
+        self._lengths = lengths
+        self._values = values
+
+    def read(self, start: int, size: int | None, limit: int | None) -> tuple[list[Any], bool]:
+        """Return the messages of a page, and whether there are more behind them.
+
+        Args:
+            start: how many to pass over.
+            size: how many at most; None for all.
+            limit: how many bytes their texts may have together; None for any number. One is read
+                in any case.
+        """
+        # One more than is shown tells whether there are more.
+        count = _LARGEST if size is None else size + 1
+        if limit is not None:
+            count = min(count, limit // MESSAGE + 2)
+        if limit is not None and may_be_long(count, limit):
+            lengths = self._lengths.slice(start, count, *self._values)
+            count = min(cut((length for (length,) in lengths), limit) + 1, count)
+        rows = self._rows.slice(start, count, *self._values)
+        shown = rows if len(rows) < count else rows[: count - 1]
+        return shown, len(rows) > len(shown)
 
 
 class PageOperations(Operations):
@@ -100,7 +151,8 @@ class PageOperations(Operations):
         Args:
             room_id: the room.
             page: the number of the page from 1; needs `size`.
-            size: how many at most; capped at `MAX_PAGE_SIZE`.
+            size: how many at most; capped at `MAX_PAGE_SIZE`. They are fewer where more would be
+                larger than `MAX_ANSWER_BYTES`; a numbered page then has another number and size.
             before: the id of a message: those older than it follow. At one cost, however deep.
             after: the id of a message: the nearest that are newer than it.
 
@@ -119,26 +171,31 @@ class PageOperations(Operations):
             if number is not None and number < 1:
                 raise Invalid({"paginate": {name: "A whole number from 1 up is needed."}})
         room = self.enter(room_id).room
-        limit = chat_settings.MAX_PAGE_SIZE
-        size = limit if size is None else min(size, limit or size)
+        most = chat_settings.MAX_PAGE_SIZE
+        size = most if size is None else min(size, most or size)
         start = 0 if page is None or size is None else (page - 1) * size
         if start > _LARGEST:
             return Page(room.pk, [], False, True, size or 0, page)
-        # One more than is shown tells whether there are more.
-        count = _LARGEST if size is None else size + 1
         if after is not None:
-            rows = _newer.slice(0, count, room.pk, *self._place(room, after))
-            shown = load_messages(rows[:size][::-1])
-            more = size is not None and len(rows) > size
-            return Page(room.pk, shown, True, more, size or len(shown))
-        if before is not None:
-            rows = _older.slice(0, count, room.pk, *self._place(room, before))
+            reading = _Reading(_newer, _newer_lengths, (room.pk, *self._place(room, after)))
+        elif before is not None:
+            reading = _Reading(_older, _older_lengths, (room.pk, *self._place(room, before)))
         else:
-            rows = _newest.slice(start, count, room.pk)
-        has_next = size is not None and len(rows) > size
-        has_previous = before is not None or start > 0
-        shown = load_messages(rows[:size])
-        return Page(room.pk, shown, has_next, has_previous, size or len(shown), page)
+            reading = _Reading(_newest, _newest_lengths, (room.pk,))
+        limit = self.budget.find_limit()
+        rows, more = reading.read(start, size, limit)
+        first = load_first(rows, limit)
+        self.budget.spend(first.weight)
+        shown = first.messages
+        more = more or first.count < len(rows)
+        if page is not None and size is not None and more and first.count < size:
+            page, size = renumber(start, first.count)
+            fitting = {message.pk for message in rows[:size]}
+            shown = [message for message in shown if message.pk in fitting]
+        size = size or len(shown)
+        if after is not None:
+            return Page(room.pk, shown[::-1], True, more, size)
+        return Page(room.pk, shown, more, before is not None or start > 0, size, page)
 
     def _place(self, room: AbstractRoom, message_id: Any) -> tuple[Any, ...]:
         """Return where a message of the room stands: the values that `_newer` and `_older` take."""

@@ -19,7 +19,7 @@ from ..models import (
     Membership,
     get_model,
 )
-from ..models.relations import load_messages
+from ..models.relations import load_all
 from ..sql import bulk
 from ..sql.statements import (
     Among,
@@ -108,7 +108,7 @@ class ReceiptOperations(Operations):
             arrived = [message for message in messages if message.pk in new]
             for message in arrived:
                 message.may_have_deliveries = True
-            for message in load_messages(arrived):
+            for message in load_all(arrived):
                 if new[message.pk]:
                     by_sender[message.sender_id].append(message)
             outbox.target(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Left
 
 from .. import streams
 from ..columns import ON_CREATE, ON_EDIT, own_columns
@@ -29,17 +30,26 @@ from ..json_values import find_problem
 from ..models import AbstractRoom, Membership, get_model
 from ..models.accounts import as_shown, shown_version
 from ..models.links import LINK_LENGTH, check_link
-from ..models.relations import load_messages, load_rooms, members_of
+from ..models.relations import (
+    MessageRelations,
+    load_messages,
+    load_rooms,
+    load_whole,
+    members_of,
+)
 from ..models.rules import (
     NAME_LENGTH,
     room_model,
     room_types,
 )
+from ..models.weights import EXCERPT, ROOM, may_be_long, weigh, weigh_room
+from ..sizes import SEARCHED, count_fitting, cut, excerpt, find_share
 from ..sql.statements import (
     Among,
     Many,
     One,
     Statement,
+    find_among,
 )
 from .accounts import AccountOperations
 from .base import (
@@ -80,6 +90,15 @@ def _select_listed_rooms(user_id: Any) -> Any:
 _listed_rooms: Statement[Any] = Statement(
     _select_listed_rooms, lambda: [One(get_user_model()._meta.pk)], shown_version
 )
+_excerpts: Statement[Any] = find_among(
+    lambda: (
+        get_model("Message")
+        .objects.select_related("sender")
+        .defer("content")
+        .annotate(beginning=Left("content", SEARCHED + 1))
+    ),
+    "id",
+)
 _peers: Statement[Membership] = Statement(
     lambda room_ids, user_id: (
         as_shown(Membership.objects.select_related("user"), "user")
@@ -101,12 +120,23 @@ class RoomOperations(AccountOperations, QuotaOperations):
 
         Each has `last_message` (the newest that is not deleted, or None), `peer` (the other
         user of a one-to-one chat, or None) and `unread_count`.
+
+        Where the list would be larger than `MAX_ANSWER_BYTES`, the largest of these messages are
+        excerpts. Where even that is too much, the rooms at the end of the list show none; and
+        where there are too many rooms, those at the end are left out.
         """
         check_active(self.user)
+        limit = self.budget.find_limit()
         # Nothing is known of rooms whose type is no longer declared.
-        rooms = [room for room in _listed_rooms.all(self.user_id) if room.rules.name]
+        rooms = [room for room in self._find_listed(limit) if room.rules.name]
+        left = limit
+        if limit is not None:
+            weights = [weigh_room(room) for room in rooms]
+            rooms = rooms[: cut(weights, limit)]
+            left = limit - sum(weights[: len(rooms)])
+            self.budget.spend(limit - left)
         ids = [room.last_message_id for room in rooms if room.last_message_id is not None]
-        messages = {message.pk: message for message in load_messages(messages_by_id.all(ids))}
+        messages = {message.pk: message for message in self._load_newest(ids, left)}
         paired = [room.pk for room in rooms if room.rules.paired]
         peers = {
             membership.room_id: membership.user for membership in _peers.all(paired, self.user_id)
@@ -115,6 +145,43 @@ class RoomOperations(AccountOperations, QuotaOperations):
             room.last_message = messages.get(room.last_message_id)
             room.peer = peers.get(room.pk)
         return rooms
+
+    def _find_listed(self, limit: int | None) -> list[Any]:
+        if limit is None:
+            return _listed_rooms.all(self.user_id)
+        return _listed_rooms.slice(0, limit // ROOM + 1, self.user_id)
+
+    def _load_newest(self, ids: list[Any], limit: int | None) -> list[Any]:
+        """Return messages with what frames show of them; of the largest excerpts, if need be.
+
+        Args:
+            ids: the messages, the most wanted first.
+            limit: how many bytes they may have together; None for any number.
+        """
+        if limit is None:
+            return load_messages(messages_by_id.all(ids))
+        if not may_be_long(len(ids), limit):
+            whole = load_whole(messages_by_id.all(ids), limit)
+            if whole is not None:
+                self.budget.spend(whole.weight)
+                return whole.messages
+        weights = weigh(ids)
+        share = find_share(weights.values(), limit)
+        shown = {
+            message_id: min(weights[message_id], max(share, EXCERPT))
+            for message_id in ids
+            if message_id in weights
+        }
+        shown = dict(islice(shown.items(), count_fitting(shown.values(), limit)))
+        self.budget.spend(sum(shown.values()))
+        small = [
+            message_id for message_id, weight in shown.items() if weights[message_id] <= weight
+        ]
+        excerpts = _excerpts.all(shown.keys() - set(small))
+        for message in excerpts:
+            message.content = excerpt(message.beginning)
+            message.relations = MessageRelations()
+        return excerpts + (load_messages(messages_by_id.all(small)) if small else [])
 
     def room_info(self, room_id: Any) -> AbstractRoom:
         """Return a room of the user's with its members.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
 import strawberry
 import strawberry_django
 from strawberry import relay
+from strawberry.types.nodes import SelectedField
 from strawberry_django.relay import (
     DjangoCursorConnection,
     DjangoCursorEdge,
@@ -17,8 +18,13 @@ from strawberry_django.relay import (
 
 from ..conf import chat_settings
 from ..errors import Invalid
+from ..models.weights import find_texts, octets_of_text
+from ..sizes import cut
 
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
+
+RECORD = 300
+"""What a record has around its texts."""
 
 DEFAULT_SIZE = 100
 """How many records a page holds where neither the client nor `MAX_PAGE_SIZE` says."""
@@ -62,7 +68,9 @@ class RecordConnection(DjangoCursorConnection[relay.NodeType]):
                 last=None if forward else size,
                 max_results=size,
             )
-            rows = list(page)
+            budget = info.context.budget
+            rows, weight, is_cut = _read(page, budget.find_limit(), size, _find_texts(info, nodes))
+            budget.spend(weight)
         except (ValueError, OverflowError):
             if before is None and after is None:
                 raise
@@ -76,7 +84,7 @@ class RecordConnection(DjangoCursorConnection[relay.NodeType]):
             )
             for row in shown
         ]
-        more = len(rows) > size
+        more = is_cut or len(rows) > size
         return cls(
             edges=edges,
             total_count_qs=nodes,
@@ -87,6 +95,41 @@ class RecordConnection(DjangoCursorConnection[relay.NodeType]):
                 has_next_page=more if forward else before is not None,
             ),
         )
+
+
+def _read(
+    page: Any, limit: int | None, size: int, texts: Sequence[str]
+) -> tuple[list[Any], int, bool]:
+    """Read the rows of a page, as many as fit into an answer, and one more if there is one.
+
+    Args:
+        page: finds the rows.
+        limit: how many bytes they may have together; None for any number.
+        size: how many the page has at most.
+        texts: the columns that may be long, and are asked for.
+
+    Returns:
+        The rows; what they weigh, about; and whether some that were wanted do not fit.
+    """
+    if limit is None or not texts:
+        rows = list(page)
+        return rows, RECORD * len(rows[:size]), False
+    weights = [
+        sum(sizes) + RECORD for sizes in page.values_list(*map(octets_of_text, texts))[:size]
+    ]
+    count = cut(weights, limit)
+    is_cut = count < len(weights)
+    return list(page[:count] if is_cut else page), sum(weights[:count]), is_cut
+
+
+def _find_texts(info: Any, nodes: Any) -> list[str]:
+    """Return the columns of the records that may be long, and that the document asks for."""
+    asked: set[str] = set()
+    level = list(info.selected_fields)
+    while level:
+        asked.update(field.name for field in level if isinstance(field, SelectedField))
+        level = [inner for field in level for inner in field.selections]
+    return [name for name in find_texts(nodes.model)[0] if name in asked]
 
 
 def connection(record: type) -> Callable[[Resolver], Resolver]:

@@ -11,6 +11,7 @@ import strawberry
 
 from ..conf import chat_settings
 from ..contents import Contents
+from ..sizes import EACH, Budget
 
 if TYPE_CHECKING:
     from ..events import Event
@@ -31,6 +32,7 @@ class Context:
             now on; None where streams cannot be followed.
         actor_id: the primary key of the user who has signed in, where that is another one.
         contents: what was cleaned before the operation; it outlives a handler.
+        budget: says how many bytes a page may have.
     """
 
     user_id: Any
@@ -38,6 +40,7 @@ class Context:
     follow: Follow | None = None
     actor_id: Any = None
     contents: Contents = field(default_factory=Contents)
+    budget: Budget = EACH
 
     def begin(self) -> None:
         """Forget what an earlier try of the operation has read."""
@@ -56,6 +59,7 @@ class Context:
     def _make_handler(self) -> EventHandler:
         handler: EventHandler = chat_settings.load("EVENT_HANDLER_CLASS")(self.user_id)
         handler.contents = self.contents
+        handler.budget = self.budget
         return handler
 
 

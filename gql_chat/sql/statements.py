@@ -39,7 +39,6 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
 from django.db.models.sql import UpdateQuery
 
-from .carriers import can_send_several, fetch_together
 from .managers import asks_only_plain
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -244,7 +243,7 @@ class _Prepared:
         self._given: list[One | Many] = []
         self._made: _Made | None = None
 
-    def _find(self) -> tuple[Any, _Kept] | None:
+    def find_kept(self) -> tuple[Any, _Kept] | None:
         """Return the connection and the query for its database; None where it is not kept."""
         made = self._made
         if made is None or (self._depends_on is not None and made.version != self._depends_on()):
@@ -279,7 +278,7 @@ class _Prepared:
         compiler.connection = None
         return _Kept(compiler, sql, list(parameters), given)
 
-    def _prepare(self, connection: Any, kept: _Kept, values: tuple[Any, ...]) -> list[Any]:
+    def _prepare(self, connection: Any, kept: _Kept, values: Sequence[Any]) -> list[Any]:
         """Return the parameters of the statement for these values."""
         parameters = kept.parameters.copy()
         prepared = [
@@ -327,36 +326,49 @@ class Statement(_Prepared, Generic[ModelT]):
 
     def first(self, *values: Any) -> ModelT | None:
         """Return the first row for these values, or None."""
-        found = self._find()
+        found = self.find_kept()
         if found is None:
             return next(iter(self._anew(values)[:1]), None)
         return next(iter(self._read(*found, values)), None)
 
     def all(self, *values: Any) -> list[ModelT]:
         """Return the rows for these values."""
-        found = self._find()
+        found = self.find_kept()
         return list(self._anew(values)) if found is None else self._read(*found, values)
 
     def slice(self, start: int, size: int, *values: Any) -> list[ModelT]:
         """Return at most `size` of the rows for these values, after the first `start`."""
-        found = self._find()
+        found = self.find_kept()
         if found is None:
             return list(self._anew(values)[start : start + size])
         return self._read(*found, values, " LIMIT %s OFFSET %s", (size, start))
 
-    def text(self, *values: Any) -> tuple[str, Sequence[Any]]:
-        """Return the SQL and its parameters for these values, for a cursor of Django's."""
-        found = self._find()
+    def text(self, *values: Any, size: int | None = None) -> tuple[str, Sequence[Any]]:
+        """Return the SQL and its parameters for these values, for a cursor of Django's.
+
+        Args:
+            values: the values.
+            size: how many rows at most; None for all.
+        """
+        found = self.find_kept()
         if found is None:
-            rows = self._anew(values)
+            rows = self._anew(values)[:size]
             try:
                 # As a queryset compiles itself.
                 sql, parameters = rows.query.get_compiler(using=rows.db).as_sql()
             except EmptyResultSet:  # its manager shows nothing
                 return "SELECT NULL WHERE FALSE", ()
             return sql, parameters
-        connection, kept = found
-        return kept.sql, self._prepare(connection, kept, values)
+        return self.kept_text(*found, values, size)
+
+    def kept_text(
+        self, connection: Any, kept: _Kept, values: Sequence[Any], size: int | None
+    ) -> tuple[str, Sequence[Any]]:
+        """Return kept SQL and its parameters; the arguments are those of `text`."""
+        parameters = self._prepare(connection, kept, values)
+        if size is None:
+            return kept.sql, parameters
+        return f"{kept.sql} LIMIT %s", [*parameters, size]
 
     def _build_query(self, *placeholders: Placeholder) -> Any:
         self._queryset = self._select(*placeholders)
@@ -417,7 +429,7 @@ class Update(_Prepared):
 
     def run(self, *values: Any) -> int:
         """Write; return how many rows were found."""
-        found = self._find()
+        found = self.find_kept()
         if found is None:
             queryset, changes = self._select(*self._bind(values))
             updated: int = _in_place(queryset).update(**changes)
@@ -430,43 +442,13 @@ class Update(_Prepared):
 
     def text(self, *values: Any) -> tuple[str, Sequence[Any]]:
         """Return the SQL and its parameters for these values, for a cursor of Django's."""
-        found = self._find()
+        found = self.find_kept()
         if found is None:
             query = self._build(*self._bind(values))
             sql, parameters = query.get_compiler(using=router.db_for_write(query.model)).as_sql()
             return sql, parameters
         connection, kept = found
         return kept.sql, self._prepare(connection, kept, values)
-
-
-def all_together(*asked: tuple[Statement[Any], Any]) -> list[list[Any]]:
-    """Return the rows of several statements, each of one value, in one round trip if that can be.
-
-    Args:
-        asked: each statement with its value.
-    """
-    found = [statement._find() for statement, _ in asked]
-    # By alias: a statement that is not kept has a connection that is not known here.
-    used = {each[0].alias: each[0] for each in found if each is not None}
-    connection = next(iter(used.values()), None)
-    if (
-        connection is None
-        or len(asked) < 2
-        or len(used) > 1
-        or None in found
-        or not can_send_several(connection)
-    ):
-        return [statement.all(value) for statement, value in asked]
-    kept = [each[1] for each in found if each is not None]
-    texts = [
-        (each.sql, statement._prepare(connection, each, (value,)))
-        for (statement, value), each in zip(asked, kept, strict=True)
-    ]
-    rows = fetch_together(connection, texts)
-    return [
-        statement.make_of(connection, each, fetched)
-        for (statement, _), each, fetched in zip(asked, kept, rows, strict=True)
-    ]
 
 
 def find_by(

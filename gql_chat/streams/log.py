@@ -5,11 +5,14 @@ It is always read from the primary database: the log of a replica may be behind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import connections, router
+from django.db.models import F, RowRange, Sum, Value, Window
+from django.db.models.functions import Length
 
 from ..models import Epoch, EventSubject, StreamEvent
 from .entitlements import members_of
@@ -17,6 +20,12 @@ from .envelopes import Envelope
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+READ_SIZE = 8 * 1024 * 1024
+"""How much of the log is read at once: letters on SQLite, bytes on PostgreSQL."""
+
+_LONGEST_CHARACTER = 4
+"""A character has one to four bytes in UTF-8."""
 
 
 def read_epoch() -> str:
@@ -67,10 +76,52 @@ def _envelope(row: StreamEvent) -> Envelope:
     return Envelope(row.stream, row.seq, row.kind, row.payload, row.change)
 
 
-def read_log(stream: str, after: int, limit: int) -> list[Envelope]:
-    """Return up to `limit` envelopes of a stream after the sequence number `after`, in order."""
-    rows = select_log().filter(stream=stream, seq__gt=after).order_by("seq")[:limit]
-    return [_envelope(row) for row in rows]
+def read_log(stream: str, after: int, limit: int, size: int = READ_SIZE) -> list[Envelope]:
+    """Return the envelopes of a stream after the sequence number `after`, in order.
+
+    Args:
+        stream: the stream's name.
+        after: the sequence number.
+        limit: how many at most.
+        size: how large they may be together; the first one comes in any case.
+    """
+    rows = select_log().filter(stream=stream, seq__gt=after).order_by("seq")
+    found = _read_first(rows, after, limit, size)
+    begins = found[0].seq if found else rows.values_list("seq", flat=True).first()
+    if begins is not None and begins > after + 1:
+        # The log does not reach back so far: the first that it has.
+        found = _read_first(rows, begins - 1, limit, size)
+    return found
+
+
+class _Size(Length):
+    """The size of a text: letters on SQLite, bytes on PostgreSQL, which need not read the text."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="OCTET_LENGTH", **context)
+
+
+def _read_first(rows: QuerySet[StreamEvent], after: int, limit: int, size: int) -> list[Envelope]:
+    weight = _Size("payload")
+    running = Window(Sum(weight), order_by=["seq"], frame=RowRange(None, 0))
+    first = (
+        rows.filter(seq__lte=after + limit)
+        .annotate(weight=weight, weight_so_far=running)
+        .filter(weight_so_far__lt=F("weight") + Value(size))
+    )
+    return [_envelope(row) for row in first]
+
+
+def reaches_end(envelopes: Sequence[Envelope], limit: int, size: int = READ_SIZE) -> bool:
+    """Tell whether `read_log`, with these arguments, has read to the end; if in doubt, it has not.
+
+    Args:
+        envelopes: what it returned.
+        limit: the same as for it.
+        size: likewise.
+    """
+    characters = sum(len(envelope.payload) for envelope in envelopes)
+    return len(envelopes) < limit and characters * _LONGEST_CHARACTER < size
 
 
 def read_changes(stream: str, after: int) -> list[Mapping[str, Any]]:
@@ -104,7 +155,7 @@ def read_on(
     envelopes = read_log(stream, after, limit)
     if gone:
         changes = [envelope.change or {} for envelope in envelopes]
-        if len(envelopes) == limit:
+        if envelopes and not reaches_end(envelopes, limit):
             changes += read_changes(stream, envelopes[-1].seq)
         for change in changes:
             gone = set() if change.get("closed") else gone.difference(change.get("left", ()))
@@ -134,6 +185,41 @@ def missed(ranges: Mapping[str, Range]) -> list[Envelope]:
     ]
 
 
+@dataclass(slots=True, frozen=True)
+class Missed:
+    """Where the log has a frame that a client missed.
+
+    Attributes:
+        place: its place in the log.
+        stream, seq: its stream, and its sequence number there.
+        size: how much its payload has: letters on SQLite, bytes on PostgreSQL.
+    """
+
+    place: int
+    stream: str
+    seq: int
+    size: int
+
+
+def list_missed(ranges: Mapping[str, Range]) -> list[Missed]:
+    """Return where the log has what `missed` would read, in its order, without reading it.
+
+    It is one statement, however many streams there are.
+
+    Args:
+        ranges: the same as for `missed`.
+    """
+    rows = _select_missed(ranges, f"seq, id, {_weigh()} AS size", "seq, id, size", "ORDER BY id")
+    return [Missed(place, stream, seq, int(size)) for stream, seq, place, size in rows]
+
+
+def read_missed(some: Iterable[Missed]) -> list[Envelope]:
+    """Return the envelopes in these places of the log, in its order: those that are still there."""
+    places = [missed.place for missed in some]
+    rows = select_log().filter(pk__in=places).order_by("pk") if places else ()
+    return [_envelope(row) for row in rows]
+
+
 def weigh_missed(ranges: Mapping[str, Range]) -> dict[str, tuple[int, int]]:
     """Return how much `missed` would read of each stream, in one statement.
 
@@ -146,10 +232,14 @@ def weigh_missed(ranges: Mapping[str, Range]) -> dict[str, tuple[int, int]]:
         For each stream that has some the number of frames, and the size of their payloads: in
         letters on SQLite, in bytes on PostgreSQL, which need not read the text for it.
     """
-    postgresql = connections[router.db_for_write(StreamEvent)].vendor == "postgresql"
-    size = f"{'OCTET_LENGTH' if postgresql else 'LENGTH'}(payload) AS size"
-    rows = _select_missed(ranges, size, "COUNT(*), SUM(size)", "GROUP BY name")
+    rows = _select_missed(ranges, f"{_weigh()} AS size", "COUNT(*), SUM(size)", "GROUP BY name")
     return {stream: (count, int(size)) for stream, count, size in rows}
+
+
+def _weigh() -> str:
+    """Return the SQL for the size of a payload."""
+    postgresql = connections[router.db_for_write(StreamEvent)].vendor == "postgresql"
+    return "OCTET_LENGTH(payload)" if postgresql else "LENGTH(payload)"
 
 
 def _select_missed(

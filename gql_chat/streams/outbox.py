@@ -21,6 +21,7 @@ from django.utils import timezone
 from ..errors import Again
 from ..events import Event, MessageSent
 from ..models import EventSubject, StreamEvent, locks
+from ..sizes import find_limit, is_larger, shorten_quotes
 from .envelopes import Envelope, refresh, room_stream, user_stream
 from .sequences import advance_users, count_up_room
 from .shown import hide_deleted
@@ -147,6 +148,8 @@ class Outbox:
     ) -> Envelope:
         """Give an event the next sequence number in a room's stream, for all its members.
 
+        An event that is too large for one frame gets several (`Event.halves`).
+
         Args:
             room: the room; the caller has locked it (`hold`, or an operation's `find_room`).
             event: the event.
@@ -156,7 +159,7 @@ class Outbox:
             activity: the time of the room's newest message, if this event changes it.
 
         Returns:
-            The envelope, which is published after the commit.
+            The envelope, which is published after the commit; the last one of several.
         """
         change: dict[str, Any] = {}
         if joined := [str(user_id) for user_id in joined]:
@@ -169,20 +172,20 @@ class Outbox:
         if activity is not None:
             room.last_activity = activity
         stream = room_stream(room.pk)
-        payload, subjects = render_with_subjects(event, stream)
         known = None
         if isinstance(event, MessageSent) and not quotes_elsewhere(event.message):
             # Where a new message stands in the log, the message itself says.
             known = event.message.stream_seq
-        envelope = Envelope(stream, 0, type(event).__name__, payload, change or None)
-        ahead = () if known is not None else subjects()
-        envelope = replace(envelope, seq=self._advance(room, envelope, activity, ahead))
-        if known is not None and envelope.seq != known and (found := subjects()):
-            # Other code wrote into the room in between.
-            note_subjects(self.connection, [(stream, envelope.seq, each) for each in found])
-        room.seq = envelope.seq
-        self._notes.seqs[room.pk] = room.seq
-        self._notes.envelopes.append(envelope)
+        for payload, subjects in render_all(event, stream):
+            envelope = Envelope(stream, 0, type(event).__name__, payload, change or None)
+            ahead = () if known is not None else subjects()
+            envelope = replace(envelope, seq=self._advance(room, envelope, activity, ahead))
+            if known is not None and envelope.seq != known and (found := subjects()):
+                # Other code wrote into the room in between.
+                note_subjects(self.connection, [(stream, envelope.seq, each) for each in found])
+            room.seq = envelope.seq
+            self._notes.seqs[room.pk] = room.seq
+            self._notes.envelopes.append(envelope)
         self._settle(stream, {*joined, *left}, closed=closed)
         return envelope
 
@@ -223,23 +226,28 @@ class Outbox:
     def target(self, events: Mapping[Any, Event]) -> None:
         """Give each user an event of their own, with the next sequence number of their stream.
 
+        An event that is too large for one frame gets several (`Event.halves`).
+
         Args:
             events: the events, by the user's id.
         """
         if not events:
             return
-        seqs = advance_users(self.connection, sorted(events, key=str))
-        rendered: dict[int, tuple[str, Collection[Any]]] = {}
-        envelopes, noted = [], []
-        for user_id, seq in seqs.items():
-            event, stream = events[user_id], user_stream(user_id)
-            if id(event) not in rendered:
-                payload, subjects = render_with_subjects(event, stream)
-                rendered[id(event)] = payload, subjects()
-            payload, found = rendered[id(event)]
-            envelopes.append(Envelope(stream, seq, type(event).__name__, payload))
-            noted += [(stream, seq, subject) for subject in found]
-        self._log(envelopes)
+        pieces: dict[int, list[tuple[str, Collection[Any]]]] = {}
+        for user_id, event in events.items():
+            if id(event) not in pieces:
+                rendered = render_all(event, user_stream(user_id))
+                pieces[id(event)] = [(payload, subjects()) for payload, subjects in rendered]
+        noted = []
+        for place in range(max(map(len, pieces.values()))):
+            due = {user: each for user, each in events.items() if place < len(pieces[id(each)])}
+            envelopes = []
+            for user_id, seq in advance_users(self.connection, sorted(due, key=str)).items():
+                event, stream = due[user_id], user_stream(user_id)
+                payload, found = pieces[id(event)][place]
+                envelopes.append(Envelope(stream, seq, type(event).__name__, payload))
+                noted += [(stream, seq, subject) for subject in found]
+            self._log(envelopes)
         if noted:
             self.carrier.ahead(*insert_subjects(self.connection, noted))
 
@@ -366,18 +374,39 @@ def render(event: Event) -> str:
     return orjson.dumps(_render(event)).decode()
 
 
+def render_all(event: Event, stream: str) -> list[tuple[str, Callable[[], Collection[Any]]]]:
+    """Return an event as JSON texts: nearly always one, several if it is too large for a frame.
+
+    One that is too large by itself shows excerpts of what its message quotes.
+
+    Args:
+        event: the event.
+        stream: the stream that it is logged in.
+
+    Returns:
+        Each text, with what finds the ids by which a deletion finds its frame.
+
+    Raises:
+        RuntimeError: as `render` does.
+    """
+    rendered = _render(event)
+    if not isinstance(event, MessageSent):
+        hide_deleted(rendered)
+    subjects = partial(find_subjects, rendered, stream)
+    text = orjson.dumps(rendered).decode()
+    limit = find_limit()
+    if limit is None or not is_larger(text, limit):
+        return [(text, subjects)]
+    halves = event.halves()
+    if halves:
+        return [piece for half in halves for piece in render_all(half, stream)]
+    return [(orjson.dumps(shorten_quotes(rendered)).decode(), subjects)]
+
+
 def _render(event: Event) -> Any:
     if _renderer is None:
         raise RuntimeError("Events are rendered once django.setup() has run.")
     return _renderer(event)
-
-
-def render_with_subjects(event: Event, stream: str) -> tuple[str, Callable[[], Collection[Any]]]:
-    """Return an event as JSON text, and what finds the ids by which a deletion finds its frame."""
-    rendered = _render(event)
-    if not isinstance(event, MessageSent):
-        hide_deleted(rendered)
-    return orjson.dumps(rendered).decode(), partial(find_subjects, rendered, stream)
 
 
 def running() -> Outbox | None:

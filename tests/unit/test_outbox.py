@@ -8,6 +8,7 @@ import pytest
 
 from event_bridge import outbox as outbox_module
 from event_bridge.outbox import Outbox
+from tests.timing import PATIENCE
 
 language: ContextVar[str] = ContextVar("language", default="none")
 
@@ -439,3 +440,49 @@ async def test_a_send_that_waits_for_another_task_goes_on_where_it_stopped(
     await outbox.drain()
 
     assert steps == ["begun", "resumed", "timeout"]
+
+
+async def test_requests_wait_until_little_waits_for_the_client() -> None:
+    client = Client()
+    outbox = make(client, Overflow())
+    await asyncio.wait_for(outbox.relieve(0), PATIENCE)
+    client.slow()
+    for _ in range(5):
+        outbox.write("1234")
+        await turn()
+    assert outbox.size == 16
+
+    relieved = [asyncio.ensure_future(outbox.relieve(8))]
+    await turn()
+    assert not relieved[0].done()
+    client.takes_one = True
+    for waiting in (12, 8):
+        client.fast()
+        await turn()
+        assert (outbox.size, relieved[0].done()) == (waiting, waiting == 8)
+    client.takes_one = False
+    client.fast()
+    await outbox.drain()
+
+
+@pytest.mark.parametrize("end", ["close", "fail", "finish"])
+async def test_nobody_waits_for_an_outbox_that_sends_nothing_more(end: str) -> None:
+    client = Client()
+    outbox = make(client, Overflow())
+    client.slow()
+    for _ in range(5):
+        outbox.write("1234")
+    await turn()
+    relieved = asyncio.ensure_future(outbox.relieve(0))
+    await turn()
+    assert not relieved.done()
+
+    if end == "close":
+        outbox.close()
+    elif end == "finish":
+        await outbox.finish(0.01)
+    else:
+        client.error = OSError("gone")
+        client.fast()
+
+    await asyncio.wait_for(relieved, PATIENCE)

@@ -22,6 +22,7 @@ from gql_chat.models import (
 )
 from gql_chat.operations import EventHandler
 from tests.conftest import Users
+from tests.unit.answers import ask
 from tests.unit.test_settings import chat
 
 pytestmark = pytest.mark.django_db
@@ -291,3 +292,67 @@ def test_many_waiting_cost_no_more_than_some(waiting: Waiting) -> None:
 
     assert few == many
     assert all(rows < 1000 and not step.startswith("SCAN waiting") for step, rows in plan), plan
+
+
+@pytest.mark.parametrize("letters", [10, 900, 3000])
+def test_pages_end_early_where_messages_are_large(waiting: Waiting, letters: int) -> None:
+    room = waiting.room()
+    messages = waiting.messages(room, minutes(*range(9)))
+    Message.objects.filter(pk__in=[m.pk for m in messages[::2]]).update(content="x" * letters)
+    waiting.reactions(room, minutes(10, 11))
+
+    with chat(MAX_ANSWER_BYTES=6000):
+        found: list[str] = []
+        cursor: dict[str, Any] = {}
+        while True:
+            data = {"paginate": {**cursor, "size": 4}}
+            page = ask(waiting.reader, "notification.list", data)
+            shown = [each["id"] for each in page["data"]["notifications"]]
+            assert shown
+            found += shown
+            if not page["has_next"]:
+                break
+            cursor = {"before": shown[-1]}
+        told = EventHandler(waiting.reader.pk).pending_notifications()
+
+    everything = EventHandler(waiting.reader.pk).list_notifications(size=100).notifications
+    assert found == [str(each.pk) for each in everything]
+    assert len(everything) == 11
+    (newest,) = told.values()
+    assert [each.pk for each in newest[::-1]] == [each.pk for each in everything[: len(newest)]]
+    assert 0 < len(newest) < 11
+
+
+def test_one_large_message_with_many_reactions_counts_as_often(
+    waiting: Waiting, users: Users
+) -> None:
+    room = waiting.room()
+    mine = Message.objects.create(room=room, sender=waiting.reader, content="x" * 2000)
+    for user in users.make(*["member"] * 6):
+        room.participants.add(user)
+        Reaction.objects.create(message=mine, user=user, reaction_content="+")
+
+    with chat(MAX_ANSWER_BYTES=12_000):
+        page = EventHandler(waiting.reader.pk).list_notifications(size=10)
+
+    assert 1 < len(page.notifications) < 6
+    assert page.has_next
+
+
+def test_long_texts_are_weighed_before_they_are_read(waiting: Waiting) -> None:
+    room = waiting.room()
+    waiting.messages(room, minutes(*range(8)))
+    Message.objects.filter(room=room).update(content="x" * 300_000)
+    handler = EventHandler(waiting.reader.pk)
+
+    with chat(MAX_MESSAGE_LENGTH=None):
+        with CaptureQueriesContext(connection) as captured:
+            told = handler.pending_notifications()
+        page = handler.list_notifications(size=50)
+        older = handler.list_notifications(before=page.notifications[-1].pk, size=50)
+
+    assert [len(each) for each in told.values()] == [3]
+    assert (len(page.notifications), len(older.notifications)) == (3, 3)
+    assert page.has_next
+    # With one that finds how long the texts are.
+    assert len(captured) == 1 + 1 + 4

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from event_bridge import resume
 from event_bridge.resume import Resumption
 from gql_chat import streams
 from gql_chat.models import (
@@ -144,7 +145,28 @@ def test_what_was_missed_is_weighed_by_stream(log: str) -> None:
     assert weights == {log: (2, 2 * len(payload)), "room:y": (1, len(payload))}
 
 
-@pytest.mark.parametrize(("count", "most", "recovered"), [(11, 11, True), (11, 10, False)])
+def log_many(group: Any, *payloads: str) -> tuple[str, int]:
+    """Log frames in a group's stream; return its name, and its head before them."""
+    room = streams.room_stream(group.pk)
+    head: int = get_model("Room").objects.get(pk=group.pk).seq
+    StreamEvent.objects.bulk_create(
+        StreamEvent(stream=room, seq=seq, kind="Typing", payload=payload)
+        for seq, payload in enumerate(payloads, head + 1)
+    )
+    get_model("Room").objects.filter(pk=group.pk).update(seq=head + len(payloads))
+    return room, head
+
+
+def frames_of(replay: Any) -> list[list[int]]:
+    """Return the sequence numbers of a replay's frames, as they are read."""
+    read = []
+    while replay.frames:
+        read.append([frame.envelope.seq for frame in replay.frames])
+        replay.read_on()
+    return read
+
+
+@pytest.mark.parametrize(("count", "most", "recovered"), [(101, 101, True), (101, 100, False)])
 def test_what_is_too_large_is_not_replayed(
     count: int,
     most: int,
@@ -154,30 +176,77 @@ def test_what_is_too_large_is_not_replayed(
     monkeypatch: pytest.MonkeyPatch,
     settings: Any,
 ) -> None:
-    """All of it is in memory at once, and a frame may have a megabyte."""
-    read: list[int] = []
-    missed = streams.missed
-
-    def noted(*args: Any) -> Any:
-        found = missed(*args)
-        read.append(len(found))
-        return found
-
-    monkeypatch.setattr(streams, "missed", noted)
-    room = streams.room_stream(group.pk)
-    head = get_model("Room").objects.get(pk=group.pk).seq
     payload = '{"text": "something"}'
-    StreamEvent.objects.bulk_create(
-        StreamEvent(stream=room, seq=head + number, kind="Typing", payload=payload)
-        for number in range(1, count + 1)
-    )
-    get_model("Room").objects.filter(pk=group.pk).update(seq=head + count)
+    room, head = log_many(group, *[payload] * count)
     settings.REALTIME_CHAT_MESSAGING = {"MAX_REPLAY_BYTES": most * len(payload)}
 
     replay = Resumption({room: head}, {}).read(bob.pk)
 
     assert replay.answer[room] == {"seq": head + count, "recovered": recovered}
-    assert len(replay.frames) == sum(read) == (count if recovered else 0)
+    assert frames_of(replay) == ([list(range(head + 1, head + count + 1))] if recovered else [])
+
+
+def test_too_many_frames_are_not_replayed(group: Any, bob: Any, settings: Any) -> None:
+    settings.REALTIME_CHAT_MESSAGING = {"MAX_REPLAY_FRAMES": 20}
+    room, head = log_many(group, *["{}"] * 21)
+
+    missed = Resumption({room: head}, {}).read(bob.pk)
+    fewer = Resumption({room: head + 1}, {}).read(bob.pk)
+
+    assert (missed.answer[room]["recovered"], missed.frames) == (False, [])
+    assert (fewer.answer[room]["recovered"], len(fewer.frames)) == (True, 20)
+
+
+def test_a_replay_is_read_in_slices(group: Any, bob: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more is in memory than a client has room for; a frame that is larger comes alone."""
+    monkeypatch.setattr(resume, "SLICE", 100)
+    room, head = log_many(group, *[f'"{"x" * 38}"'] * 10, f'"{"x" * 200}"', "{}")
+    own = user_stream(bob.pk)
+
+    replay = Resumption({room: head, own: 0}, {}).read(bob.pk)
+
+    slices = [[seq - head for seq in some] for some in frames_of(replay)]
+    assert slices == [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11], [12]]
+    assert replay.answer[room]["recovered"] is True
+
+
+def test_a_replay_whose_frames_go_meanwhile_says_so(
+    group: Any, bob: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "SLICE", 4)
+    room, head = log_many(group, *["{}"] * 12)
+    replay = Resumption({room: head}, {}).read(bob.pk)
+    assert [frame.envelope.seq for frame in replay.frames] == [head + 1, head + 2]
+
+    StreamEvent.objects.filter(stream=room, seq__lte=head + 3).delete()
+    replay.read_on()
+
+    assert (replay.frames, replay.left) == ([], [])
+    assert replay.answer[room] == {"seq": head + 12, "recovered": False}
+
+
+def test_a_read_of_the_log_has_a_size(log: str) -> None:
+    """The first frame comes in any case; a read that may have been cut is not taken for the end."""
+    for seq in range(6, 10):
+        StreamEvent.objects.create(stream=log, seq=seq, kind="Typing", payload="x" * 40)
+
+    def read(after: int, size: int) -> tuple[list[int], bool]:
+        found = streams.read_log(log, after, 10, size)
+        return [envelope.seq for envelope in found], streams.reaches_end(found, 10, size)
+
+    assert read(5, 1) == ([6], False)
+    assert read(5, 80) == ([6, 7], False)
+    assert read(5, 81) == ([6, 7, 8], False)
+    assert read(8, 1000) == ([9], True)
+    assert read(9, 1000) == ([], True)
+
+
+def test_the_log_is_read_from_where_it_begins(log: str) -> None:
+    StreamEvent.objects.filter(stream=log, seq__lte=3).delete()
+
+    assert [found.seq for found in streams.read_log(log, 0, 2)] == [4, 5]
+    assert [found.seq for found in streams.read_log(log, 2, 2)] == [4, 5]
+    assert streams.read_log(log, 5, 2) == []
 
 
 def test_many_streams_are_missed_at_once(log: str, django_assert_num_queries: Any) -> None:
