@@ -133,7 +133,7 @@ def lock(user_id: Any, kind: str) -> tuple[str, list[Any]]:
     table = Allowance._meta.db_table
     sql = (
         f"INSERT INTO {table} (user_id, kind, full_at) VALUES (%s, %s, 0) "
-        "ON CONFLICT (user_id, kind) DO UPDATE SET full_at = 0"
+        f"ON CONFLICT (user_id, kind) DO UPDATE SET full_at = {table}.full_at"
     )
     return sql, [key, kind]
 

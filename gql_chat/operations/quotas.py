@@ -8,12 +8,12 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Count, F
 
-from .. import rates
+from .. import rates, streams
 from ..conf import chat_settings
 from ..errors import Invalid
 from ..models import Membership
 from ..sql.statements import Among, Many, Statement
-from .base import Operations
+from .base import Operations, locks_rows
 
 
 def _count_rooms(user_ids: Any) -> Any:
@@ -59,14 +59,14 @@ class QuotaOperations(Operations):
             return
         if own is not None:
             self._count_made()
-        most: dict[Any, int | None] = dict.fromkeys(others, chat_settings.MAX_ROOMS_BY_OTHERS)
+        most = dict.fromkeys(others, chat_settings.MAX_ROOMS_BY_OTHERS)
         most.pop(self.user.pk, None)
         if own is not None:
-            most[self.user.pk] = chat_settings.MAX_ROOMS_PER_USER
-        asked = [user_id for user_id, limit in most.items() if limit is not None]
-        for user_id, count in _rooms_of.all(asked) if asked else ():
-            limit = most[user_id]
-            if limit is None or count - entered < limit:
+            most = {self.user.pk: chat_settings.MAX_ROOMS_PER_USER, **most}
+        limits = {user_id: limit for user_id, limit in most.items() if limit is not None}
+        counts = dict(_rooms_of.all(list(limits))) if limits else {}
+        for user_id, limit in limits.items():
+            if counts.get(user_id, 0) - entered < limit:
                 continue
             if user_id == self.user.pk:
                 raise Invalid({own or field: f"You are in {limit} rooms: leave one first."})
@@ -76,6 +76,8 @@ class QuotaOperations(Operations):
     def _count_made(self) -> None:
         rate = chat_settings.ROOM_RATE_LIMIT
         if rate is None:
+            if locks_rows():
+                streams.current().carrier.ahead(*rates.lock(self.user_id, rates.ROOMS))
             return
         grant = rates.take(self.user_id, rates.ROOMS, rate)
         if not grant.count:
