@@ -206,6 +206,12 @@ class ChatSettings:
         remedy="to wait for ever",
         most=(2**31 - 1) // 1000,  # PostgreSQL keeps it in milliseconds
     )
+    METRICS = flag(
+        False,
+        "Count and time what the socket does, for [Prometheus](monitoring.md); needs the extra "
+        "`metrics`",
+    )
+    LOG_EVENTS = flag(False, "One [log line](monitoring.md#log-lines) for each event")
     GRAPHQL_MAX_DEPTH = limit(12, "Fields of a GraphQL operation in each other")
     GRAPHQL_MAX_ALIASES = limit(15, "Aliases of a GraphQL operation")
     GRAPHQL_MAX_TOKENS = limit(2000, "Tokens of a GraphQL document")

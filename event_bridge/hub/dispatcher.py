@@ -7,6 +7,7 @@ import logging
 from gql_chat.streams import Envelope
 
 from ..delivery import Delivered, Subscriber
+from ..metrics import Recorder
 from .registry import Registry
 from .stream import Stream
 
@@ -18,10 +19,12 @@ class Dispatcher:
 
     Args:
         registry: the subscribers and streams.
+        recorder: is told how many got a frame.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, recorder: Recorder) -> None:
         self._registry = registry
+        self._recorder = recorder
         self._subscribers = registry.subscribers
 
     def deliver(self, stream: Stream, envelope: Envelope) -> None:
@@ -38,18 +41,27 @@ class Dispatcher:
         try:
             frame = Delivered(envelope)
         except Exception:
-            logger.exception("An event cannot be shown: %r", envelope)
+            facts = {"stream": envelope.stream, "seq": envelope.seq, "kind": envelope.kind}
+            logger.exception(
+                "An event cannot be shown: %(kind)s, number %(seq)s of %(stream)s",
+                facts,
+                extra=facts,
+            )
             return
+        if self._recorder.active:
+            self._recorder.delivered(frame.name, len(stream.audience))
         for subscriber in stream.audience:
             try:
                 subscriber.deliver(frame)
             except Exception as error:
-                self._give_up(subscriber, error)
+                self._give_up(subscriber, frame, error)
 
     def deliver_to(self, user: str, envelope: Envelope) -> None:
         """Hand a frame to one user's subscribers."""
         frame = Delivered(envelope)
-        for subscriber in tuple(self._subscribers.get(user, ())):
+        subscribers = tuple(self._subscribers.get(user, ()))
+        self._recorder.delivered(frame.name, len(subscribers))
+        for subscriber in subscribers:
             self.offer(subscriber, frame)
 
     def offer(self, subscriber: Subscriber, frame: Delivered) -> bool:
@@ -57,17 +69,23 @@ class Dispatcher:
         try:
             subscriber.deliver(frame)
         except Exception as error:
-            self._give_up(subscriber, error)
+            self._give_up(subscriber, frame, error)
             return False
         return True
 
-    def _give_up(self, subscriber: Subscriber, error: Exception) -> None:
+    def _give_up(self, subscriber: Subscriber, frame: Delivered, error: Exception) -> None:
         """Close a subscriber that raised at a frame; the others go on undisturbed.
 
         It is offered nothing more: its client resumes from before that frame.
         """
         logger.error(
-            "A socket could not take a frame. It is closed, so that it resumes.", exc_info=error
+            "A socket could not take a frame. It is closed, so that it resumes.",
+            exc_info=error,
+            extra={
+                "event_type": frame.name,
+                "stream": frame.envelope.stream,
+                "user_id": subscriber.user_key,
+            },
         )
         self._registry.mute(subscriber)
         self._interrupt(subscriber)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from gql_chat import sessions
 from gql_chat.conf import chat_settings
 from gql_chat.sql.threads import DatabaseThreads
 
+from ..metrics import Recorder
 from .catch_up import CatchUp
 from .dispatcher import Dispatcher
 from .epoch import EpochWatch
@@ -32,6 +34,8 @@ class Upkeep:
         epoch: checks the epoch.
         catch_up: reads what streams lack.
         memberships: finds joins.
+        recorder: is told how late the loop is.
+        look: tells the recorder what the hub holds.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class Upkeep:
         epoch: EpochWatch,
         catch_up: CatchUp,
         memberships: Memberships,
+        recorder: Recorder,
+        look: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._threads = threads
@@ -51,12 +57,17 @@ class Upkeep:
         self._epoch = epoch
         self._catch_up = catch_up
         self._memberships = memberships
+        self._recorder = recorder
+        self._look = look
         self._renew_at = 0.0
 
     async def run(self) -> None:
         """Work round after round, until cancelled."""
         while True:
+            due = self._loop.time() + UPKEEP_SECONDS
             await asyncio.sleep(UPKEEP_SECONDS)
+            self._recorder.paused(max(0.0, self._loop.time() - due))
+            self._look()
             try:
                 await self._epoch.check()
                 await self._catch_up.catch_up_all()

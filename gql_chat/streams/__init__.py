@@ -9,6 +9,7 @@ from ..errors import Again
 from ..models.locks import hold, lock, writing
 from ..models.streams import STREAM_LENGTH
 from .commits import commit_together
+from .deadlines import Deadline
 from .entitlements import Position, Positions, find_joined, members_of, positions
 from .envelopes import (
     MESSAGE_TYPE,
@@ -20,6 +21,7 @@ from .envelopes import (
     user_stream,
 )
 from .log import heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
+from .outages import is_silence, layer_outages
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
     LAYER_SECONDS,
@@ -42,6 +44,7 @@ __all__ = [
     "REFERENCE_ATTEMPTS",
     "STREAM_LENGTH",
     "Again",
+    "Deadline",
     "Envelope",
     "Outbox",
     "Position",
@@ -55,6 +58,8 @@ __all__ = [
     "heads",
     "hold",
     "is_running",
+    "is_silence",
+    "layer_outages",
     "lock",
     "members_of",
     "missed",
