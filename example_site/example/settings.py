@@ -34,6 +34,9 @@ AUTHENTICATION_BACKENDS = [
 # Chat: in memory is enough for one process; more than one needs channels_redis here.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
+# Chat: counted and timed, and shown at /monitoring/ (to this machine alone, see `urls`).
+REALTIME_CHAT_MESSAGING = {"METRICS": True}
+
 ASGI_APPLICATION = "example.asgi.application"
 ROOT_URLCONF = "example.urls"
 

@@ -20,7 +20,16 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
-from .log import heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
+from .log import (
+    heads,
+    measure_log,
+    missed,
+    read_changes,
+    read_epoch,
+    read_log,
+    read_on,
+    weigh_missed,
+)
 from .outages import is_silence, layer_outages
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
@@ -61,6 +70,7 @@ __all__ = [
     "is_silence",
     "layer_outages",
     "lock",
+    "measure_log",
     "members_of",
     "missed",
     "parse_payload",
