@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -15,6 +16,11 @@ MISSING = (
     f"{SETTING}['METRICS'] is True, and prometheus-client is not installed. "
     "Install django-realtime-chat-messaging[metrics]."
 )
+
+
+def is_installed() -> bool:
+    """Tell whether prometheus-client is. It makes no metrics: a command that asks has none."""
+    return find_spec("prometheus_client") is not None
 
 
 def get_recorder() -> Recorder:
@@ -30,11 +36,11 @@ def get_recorder() -> Recorder:
 def _make(counts: bool, logs: bool) -> Recorder:
     if not counts:
         return Lines() if logs else Recorder()
-    try:
-        # Only here: a process without metrics needs no prometheus-client.
-        from .prometheus import Metrics
-    except ImportError as error:
-        raise ImproperlyConfigured(MISSING) from error
+    if not is_installed():
+        raise ImproperlyConfigured(MISSING)
+    # Only here: a process without metrics needs no prometheus-client.
+    from .prometheus import Metrics
+
     if not logs:
         return Metrics()
 

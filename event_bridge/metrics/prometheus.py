@@ -108,6 +108,18 @@ class _Families:
             "Age of the oldest row of the event log.",
             multiprocess_mode="mostrecent",
         )
+        self.layer.set(1)
+        self._failures = 0
+        self._lock = threading.Lock()
+        layer_outages.listeners.append(self._look_at_layer)
+
+    def _look_at_layer(self) -> None:
+        """Show how the channel layer is. A process whose hub rests has none to tell it."""
+        with self._lock:
+            failures = layer_outages.failures
+            more, self._failures = failures - self._failures, failures
+        self.layer.set(0 if layer_outages.is_away else 1)
+        self.failures.inc(more)
 
 
 def _gauge(name: str, documentation: str, how: str = "sum") -> Gauge:
@@ -125,11 +137,9 @@ class Metrics(Recorder):
 
     def __init__(self) -> None:
         self._families = get_families()
-        self._families.layer.set(1)
         self._children: dict[tuple[Any, ...], Any] = {}
         self._lock = threading.Lock()
         self._censuses: dict[str, Census] = {}
-        self._failures = 0
 
     def _child(self, family: Any, *labels: str) -> Any:
         """Return the metric of a family for these labels, or for `other` if it has too many."""
@@ -191,15 +201,13 @@ class Metrics(Recorder):
         self._families.loop.observe(seconds)
 
     def looked(self, hub: str, census: Census) -> None:
-        """Show what the hubs of this process hold together, and how the channel layer is."""
+        """Show what the hubs of this process hold together."""
         families = self._families
         with self._lock:
             self._censuses.pop(hub, None)
             if census != Census():
                 self._censuses[hub] = census
             held = list(self._censuses.values())
-            failures = layer_outages.failures
-            more, self._failures = failures - self._failures, failures
         families.sockets.set(sum(each.sockets for each in held))
         families.users.set(sum(each.users for each in held))
         families.streams.set(sum(each.streams for each in held))
@@ -209,8 +217,6 @@ class Metrics(Recorder):
         families.characters.set(sum(each.characters for each in held))
         families.jobs.set(sum(each.jobs for each in held))
         families.wake_ups.set(sum(each.wake_ups for each in held))
-        families.layer.set(0 if layer_outages.is_away else 1)
-        families.failures.inc(more)
 
 
 def measured(rows: int, age: float) -> None:

@@ -34,11 +34,13 @@ class Outages:
     Attributes:
         is_away: whether the layer is away.
         failures: how often it has failed since the process started.
+        listeners: called after each failure and each return, on the thread that tells of it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.is_away = False
         self.failures = 0
+        self.listeners: list[Callable[[], None]] = []
         self._clock = clock
         self._failing_since: float | None = None
         self._failed_at = 0.0
@@ -57,6 +59,7 @@ class Outages:
                 self._clock() - since,
                 extra={"layer": "back"},
             )
+            self._tell()
 
     def note_failure(self, error: BaseException) -> None:
         """Note that the layer has failed, or has not answered in time."""
@@ -77,6 +80,11 @@ class Outages:
             )
         else:
             logger.debug("The channel layer failed: %r", error)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
 
 
 layer_outages = Outages()

@@ -1,4 +1,4 @@
-"""Monitoring: what its views and its ASGI application answer, for what a real server cannot show."""
+"""Monitoring: what its views and its application answer, for what a real server cannot show."""
 
 import asyncio
 from collections.abc import Iterator

@@ -3,14 +3,13 @@
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Connect, Orm, Users
-from tests.servers import HOST, ChatProcess
+from tests.scrapes import Answer, Scrape
+from tests.servers import ChatProcess
 from tests.timing import eventually
 from tests.wire.rooms import another_socket, group, people, say
 
@@ -24,48 +23,6 @@ def monitored(server_environment: Mapping[str, str]) -> Iterator[ChatProcess]:
     environment = {**server_environment, "CHAT_TEST_SETTINGS": settings}
     with ChatProcess(environment, "tests.site.monitored:application") as process:
         yield process
-
-
-class Answer:
-    """What a path answers."""
-
-    def __init__(self, process: ChatProcess, path: str, method: str = "GET") -> None:
-        connection = HTTPConnection(HOST, process.port)
-        try:
-            connection.request(method, path)
-            response = connection.getresponse()
-            self.status = response.status
-            self.headers = response.headers
-            self.text = response.read().decode()
-        finally:
-            connection.close()
-
-    @property
-    def json(self) -> Any:
-        """The body."""
-        return json.loads(self.text)
-
-
-class Scrape:
-    """The metrics at one moment."""
-
-    def __init__(self, process: ChatProcess, path: str = "/monitoring/metrics") -> None:
-        self.answer = Answer(process, path)
-        assert self.answer.status == 200
-        self.samples = {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(self.answer.text)
-            for sample in family.samples
-        }
-
-    def __call__(self, name: str, **labels: str) -> float:
-        """The value of a metric, 0 if it has none."""
-        return self.samples.get((name, tuple(sorted(labels.items()))), 0.0)
-
-    def values(self, label: str) -> set[str]:
-        """All values of a label."""
-        found = [dict(labels) for name, labels in self.samples if name.startswith("chat_")]
-        return {labels[label] for labels in found if label in labels}
 
 
 @pytest.fixture

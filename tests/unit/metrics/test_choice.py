@@ -45,8 +45,7 @@ def test_metrics_without_their_package_are_an_error_that_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     choice._make.cache_clear()
-    # Python then says that there is no such module.
-    monkeypatch.setitem(sys.modules, "event_bridge.metrics.prometheus", None)
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
 
     with pytest.raises(ImproperlyConfigured, match=r"\[metrics\]"):
         chosen(METRICS=True)

@@ -16,7 +16,7 @@ from event_bridge.metrics import Answered, Census, prometheus
 from event_bridge.metrics.prometheus import Metrics, get_families
 from gql_chat import errors
 from gql_chat.errors import ChatError
-from gql_chat.streams import layer_outages
+from gql_chat.streams import layer_outages, outages
 from tests.servers import ROOT
 
 
@@ -192,16 +192,20 @@ def test_what_the_hubs_of_a_process_hold_is_added_up(metrics: Metrics) -> None:
     assert metrics._censuses == {}
 
 
-def test_outages_of_the_layer_show(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics.looked("one", Census())
+def test_outages_of_the_layer_show_though_no_hub_looks(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer_outages.note_success()
     before = value("chat_layer_failures_total")
-    monkeypatch.setattr(layer_outages, "is_away", True)
-    monkeypatch.setattr(layer_outages, "failures", layer_outages.failures + 3)
+    assert value("chat_layer_up") == 1
+    monkeypatch.setattr(outages, "AWAY_SECONDS", 0.0)
 
-    for _ in range(2):
-        metrics.looked("one", Census())
+    for _ in range(3):
+        layer_outages.note_failure(ConnectionError())
 
     assert value("chat_layer_up") == 0
+    layer_outages.note_success()
+    assert value("chat_layer_up") == 1
     assert value("chat_layer_failures_total") - before == 3
 
 
@@ -241,6 +245,30 @@ print("ready", flush=True)
 sys.stdin.readline()
 sys.stdout.write(render()[1].decode())
 """
+
+
+#: A worker in which nobody has ever connected.
+IDLE = """
+from event_bridge.metrics.prometheus import measured, render
+
+measured(1, 1.0)
+print(*(line for line in render()[1].decode().splitlines() if line.startswith("chat_layer_up")))
+"""
+
+
+def test_a_worker_in_which_nobody_has_connected_does_not_call_the_layer_away(
+    tmp_path: Path,
+) -> None:
+    for environment in ({}, {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup()\n{IDLE}"],
+            cwd=ROOT,
+            env={**os.environ, **environment, "DJANGO_SETTINGS_MODULE": "tests.site.settings"},
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert done.stdout == "chat_layer_up 1.0\n"
 
 
 def test_the_workers_of_a_server_are_shown_together(tmp_path: Path) -> None:
