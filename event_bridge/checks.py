@@ -13,6 +13,7 @@ from gql_chat.checks import check_settings as check_chat_settings
 from gql_chat.conf import SETTING, chat_settings
 
 from .declarations import Choice, Operation
+from .metrics.choice import MISSING, is_installed
 
 
 @register("event_bridge")
@@ -37,6 +38,17 @@ def check_documents(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
     from .needs import find_problems
 
     return find_problems()
+
+
+@register("event_bridge")
+def check_metrics(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report metrics that are asked for without the package that they need."""
+    if check_chat_settings():
+        return []
+    if not chat_settings.METRICS or is_installed():
+        return []
+    hint = "Install the extra, or leave METRICS at False."
+    return [Error(MISSING, hint=hint, id="event_bridge.E021")]
 
 
 def _check_mapper(value: Any) -> list[CheckMessage]:

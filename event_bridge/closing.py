@@ -37,14 +37,16 @@ class Closing:
     Attributes:
         life: ends the application where the server does not; None while it does not run.
         is_receiving: whether the application waits for the client, and answers nothing.
+        code: the code that the socket is closed with; None while nobody closes it.
     """
 
     # A process has many idle sockets.
-    __slots__ = ("_close", "_context", "_doubt", "_outbox", "_task", "is_receiving", "life")
+    __slots__ = ("_close", "_context", "_doubt", "_outbox", "_task", "code", "is_receiving", "life")
 
     def __init__(self, outbox: Outbox, close: Callable[[int], object]) -> None:
         self.life: asyncio.Timeout | None = None
         self.is_receiving = False
+        self.code: int | None = None
         self._outbox = outbox
         self._close = close
         self._context = copy_context()
@@ -53,6 +55,7 @@ class Closing:
 
     def begin(self, code: int) -> None:
         """Send the frames that wait, then close the socket with a code."""
+        self.code = code
         # A task of its own: a project's code, or a hub that stops, may end what asked for it.
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(code), context=self._context)

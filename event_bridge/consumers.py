@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
 from functools import partial
@@ -13,7 +14,7 @@ from guardian.conf import settings as guardian_settings
 
 from gql_chat import origins, rates, sessions
 from gql_chat.conf import chat_settings
-from gql_chat.errors import ChatError, NotAuthenticated
+from gql_chat.errors import ChatError, NotAuthenticated, RateLimited
 from gql_chat.failures import bare
 from gql_chat.guards import get_guard
 from gql_chat.logins import Login, unknown
@@ -26,6 +27,7 @@ from .delivery import Delivered, Held
 from .fitting import encode_answer, fit_waiting
 from .hub import get_hub
 from .intake import Intake
+from .metrics import describe
 from .mounts import check_mount
 from .operations import Prepared, events
 from .outbox import BACKLOG, LIMIT, SIZE_LIMIT, Outbox
@@ -114,11 +116,13 @@ class ChatConsumer:
         if not origins.may_open(self.scope):
             await self._send({"type": "websocket.close"})  # refuses the handshake with 403
             return
+        self.hub.recorder.opened()
         subprotocol = self.choose_subprotocol(self.scope.get("subprotocols", ()))
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
         self._send = self.outbox.send = with_brake(self._send)
         if not self.is_authenticated() or self.login.is_expired:
             await self._turn_away()
+            self.hub.recorder.closed(self._closing.code)
             return
         self.user_id: Any = self.user.pk  # type: ignore[union-attr]
         self.user_key = str(self.user_id)
@@ -151,6 +155,7 @@ class ChatConsumer:
             # The server ends the connection with this application: not before it is closed.
             await self._closing.finished(closing.CLOSE_SECONDS)
         finally:
+            self.hub.recorder.closed(self._closing.code)
             self.outbox.close()
             self.guard.forget(self.login)
             self._closing.forget()
@@ -269,6 +274,7 @@ class ChatConsumer:
 
     async def _refuse(self, problem: ChatError) -> None:
         """Close a socket that cannot be opened, with the code that says why."""
+        self.hub.recorder.refused(problem)
         if not isinstance(problem, NotAuthenticated):
             self.outbox.write(protocol.error(problem))
         await self.close(protocol.CLOSE_CODES.get(problem.code, protocol.CLOSE_ERROR))
@@ -294,6 +300,9 @@ class ChatConsumer:
 
     async def receive(self, text: str | None) -> None:
         """Answer one frame; `text` is None for a binary one."""
+        recorder = self.hub.recorder
+        came = time.perf_counter() if recorder.active else 0.0
+        problem: ChatError | None = None
         try:
             frame: Frame | Malformed = protocol.parse(text)
         except Malformed as malformed:
@@ -304,15 +313,18 @@ class ChatConsumer:
             if isinstance(frame, Malformed):
                 raise frame
             if self._takes_several() and frame.event_type in events():
-                await self._queue(frame)
-            else:
-                await self.intake.finish()
-                await self.handle(frame)
+                await self._queue(frame, came)
+                return  # it is recorded when it is settled
+            await self.intake.finish()
+            await self.handle(frame)
         except limits.Ignored:
+            problem = RateLimited("The socket is closed.")
             await self.close(protocol.CLOSE_TOO_MANY)
         except Exception as error:
             await self.intake.finish()
-            self._fail(error, frame)
+            problem = self._fail(error, frame)
+        if recorder.active:
+            self._record(frame, problem, came)
 
     def check_rate(self, frame: Frame | Malformed) -> None:
         """Judge whether the client may send this frame now. Projects override it for their rule.
@@ -355,12 +367,13 @@ class ChatConsumer:
         else:
             self.outbox.write(protocol.unknown_event(frame.request_id))
 
-    async def _queue(self, frame: Frame) -> None:
+    async def _queue(self, frame: Frame, came: float) -> None:
         """Queue the work of an event. The next frame may come; the answer follows the work."""
         await self.intake.free()
         event = events().find(frame.event_type, frame.data)
         context = await self._prepare(event, frame)
-        self.intake.add(self._put(event, frame, context), partial(self._settle, event, frame))
+        settle = partial(self._settle, event, frame, came)
+        self.intake.add(self._put(event, frame, context), settle)
 
     def _takes_several(self) -> bool:
         """Tell whether the next frame may come while the work of one is queued.
@@ -388,12 +401,17 @@ class ChatConsumer:
         queue = threads.commit if event.document.writes else threads.run
         return queue(event.run, _fields(frame), context)
 
-    def _settle(self, event: Prepared, frame: Frame, job: asyncio.Future[Performed]) -> None:
+    def _settle(
+        self, event: Prepared, frame: Frame, came: float, job: asyncio.Future[Performed]
+    ) -> None:
         """Answer an event whose work is done, well or not."""
+        problem: ChatError | None = None
         try:
             self._conclude(event, frame, job.result())
         except Exception as error:
-            self._fail(error, frame)
+            problem = self._fail(error, frame)
+        if self.hub.recorder.active:
+            self._record(frame, problem, came)
 
     def _conclude(self, event: Prepared, frame: Frame, performed: Performed) -> None:
         """Publish what an event did, and answer it."""
@@ -408,13 +426,18 @@ class ChatConsumer:
         elif request_id is not None:
             self.outbox.write(protocol.status(request_id))
 
-    def _fail(self, error: Exception, frame: Frame | Malformed) -> None:
-        """Tell the client what went wrong."""
+    def _fail(self, error: Exception, frame: Frame | Malformed) -> ChatError:
+        """Tell the client what went wrong, and return it."""
         problem = self._explain(error)
         if isinstance(problem, NotAuthenticated):
             self._close_soon(protocol.CLOSE_NOT_AUTHENTICATED)
         else:
             self.outbox.write(protocol.error(problem, frame.request_id))
+        return problem
+
+    def _record(self, frame: Frame | Malformed, problem: ChatError | None, came: float) -> None:
+        answered = describe(frame, problem, came, self.user_id, events().__contains__)
+        self.hub.recorder.answered(answered)
 
     def _explain(self, error: Exception) -> ChatError:
         problem: ChatError = chat_settings.load("EXCEPTION_HANDLER_CLASS")().handle(error)

@@ -10,6 +10,7 @@ from gql_chat.streams import Envelope
 
 from . import protocol
 from .events import find_dispatch
+from .outbox import Outbox
 
 
 class Delivered:
@@ -65,6 +66,7 @@ class Subscriber(Protocol):
 
     user_key: str
     channel_name: str
+    outbox: Outbox
 
     def deliver(self, frame: Delivered) -> None:
         """Take a frame that the socket's user is entitled to."""

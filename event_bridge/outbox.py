@@ -96,6 +96,11 @@ class Outbox:
         self._begun = False
         self._closed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many frames wait, besides the one that is being sent."""
+        return len(self._waiting or ())
+
     def write(self, text: str) -> None:
         """Send a frame, now or after those that wait. After `close` it goes nowhere.
 

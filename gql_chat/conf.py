@@ -253,6 +253,12 @@ class ChatSettings(Limits):
         remedy="to wait for ever",
         most=(2**31 - 1) // 1000,  # PostgreSQL keeps it in milliseconds
     )
+    METRICS = flag(
+        False,
+        "Count and time what the socket does, for [Prometheus](monitoring.md); needs the extra "
+        "`metrics`",
+    )
+    LOG_EVENTS = flag(False, "One [log line](monitoring.md#log-lines) for each event")
 
     def __init__(self) -> None:
         self.version = 0

@@ -106,4 +106,4 @@ class Admission:
         else:
             stream.add(user)
         if unheard:
-            self._catch_up.catch_up(name)
+            self._catch_up.catch_up(name, "join")

@@ -10,6 +10,7 @@ from gql_chat import streams
 from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.streams import Envelope
 
+from ..metrics import Recorder
 from .dispatcher import Dispatcher
 from .registry import Registry
 from .sequencer import Sequencer
@@ -34,6 +35,7 @@ class CatchUp:
         sequencer: applies the frames.
         dispatcher: hands out the frames that one user lacks.
         take: takes the frames that were read.
+        recorder: is told of each reading.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class CatchUp:
         sequencer: Sequencer,
         dispatcher: Dispatcher,
         take: Callable[[list[Envelope]], None],
+        recorder: Recorder,
     ) -> None:
         self._loop = loop
         self._threads = threads
@@ -53,6 +56,7 @@ class CatchUp:
         self._sequencer = sequencer
         self._dispatcher = dispatcher
         self._take = take
+        self._recorder = recorder
 
     def await_gap(self, name: str) -> None:
         """Read a stream's log soon, unless the frames that it lacks have come by then."""
@@ -64,14 +68,19 @@ class CatchUp:
         if stream is None or name in self._sequencer.paused:
             return
         if stream.early or stream.position < stream.settled:
-            self.catch_up(name)
+            self.catch_up(name, "gap")
 
-    def catch_up(self, name: str) -> None:
-        """Apply what the log has after a stream's position, in the background."""
+    def catch_up(self, name: str, reason: str) -> None:
+        """Apply what the log has after a stream's position, in the background.
+
+        Args:
+            name: the stream.
+            reason: why, in a word, for the recorder: `gap`, `check` or `join`.
+        """
         stream = self._registry.streams.get(name)
         if stream is not None and not stream.catching_up:
             stream.catching_up = True
-            self._tasks.spawn(self._read_log(stream))
+            self._tasks.spawn(self._read_log(stream, reason))
 
     async def catch_up_all(self) -> None:
         """Catch up with all streams whose head is ahead of the hub. One query finds them."""
@@ -82,15 +91,16 @@ class CatchUp:
         for name, seq in heads.items():
             stream = self._registry.streams.get(name)
             if stream is not None and seq > stream.position:
-                self.catch_up(name)
+                self.catch_up(name, "check")
 
-    async def _read_log(self, stream: Stream) -> None:
+    async def _read_log(self, stream: Stream, reason: str) -> None:
         try:
             while self._may_go_on(stream):
                 position = stream.position
                 envelopes, gone = await self._threads.run(
                     streams.read_on, stream.name, position, REPLAY_SIZE, list(stream.users)
                 )
+                self._recorder.caught_up(reason, len(envelopes))
                 if not self._may_go_on(stream):
                     return
                 if gone and stream.position != position:
@@ -131,6 +141,7 @@ class CatchUp:
                 return
             read = partial(self._threads.run, streams.read_log, stream.name, late.seq, REPLAY_SIZE)
             found = await self._tasks.insist(read)
+            self._recorder.caught_up("late", len(found))
             if stream.late.get(user) is not late:
                 return
             due = [envelope for envelope in found if envelope.seq <= stream.position]

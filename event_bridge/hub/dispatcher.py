@@ -8,6 +8,7 @@ from gql_chat.failures import bare
 from gql_chat.streams import Envelope
 
 from ..delivery import Delivered, Subscriber
+from ..metrics import Recorder
 from .registry import Registry
 from .stream import Stream
 
@@ -19,10 +20,12 @@ class Dispatcher:
 
     Args:
         registry: the subscribers and streams.
+        recorder: is told how many got a frame.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, recorder: Recorder) -> None:
         self._registry = registry
+        self._recorder = recorder
         self._subscribers = registry.subscribers
 
     def deliver(self, stream: Stream, envelope: Envelope) -> None:
@@ -36,20 +39,28 @@ class Dispatcher:
         try:
             frame = Delivered(envelope)
         except Exception as error:
-            place = envelope.kind, envelope.stream, envelope.seq
-            said = "An event cannot be shown: %s, in %s at %s."
-            logger.error(said, *place, exc_info=bare(error))
+            facts = {"stream": envelope.stream, "seq": envelope.seq, "kind": envelope.kind}
+            logger.error(
+                "An event cannot be shown: %(kind)s, number %(seq)s of %(stream)s",
+                facts,
+                exc_info=bare(error),
+                extra=facts,
+            )
             return
+        if self._recorder.active:
+            self._recorder.delivered(frame.name, len(audience))
         for subscriber in audience:
             try:
                 subscriber.deliver(frame)
             except Exception as error:
-                self._give_up(subscriber, error)
+                self._give_up(subscriber, frame, error)
 
     def deliver_to(self, user: str, envelope: Envelope) -> None:
         """Hand a frame to one user's subscribers."""
         frame = Delivered(envelope)
-        for subscriber in tuple(self._subscribers.get(user, ())):
+        subscribers = tuple(self._subscribers.get(user, ()))
+        self._recorder.delivered(frame.name, len(subscribers))
+        for subscriber in subscribers:
             self.offer(subscriber, frame)
 
     def offer(self, subscriber: Subscriber, frame: Delivered) -> bool:
@@ -57,17 +68,24 @@ class Dispatcher:
         try:
             subscriber.deliver(frame)
         except Exception as error:
-            self._give_up(subscriber, error)
+            self._give_up(subscriber, frame, error)
             return False
         return True
 
-    def _give_up(self, subscriber: Subscriber, error: Exception) -> None:
+    def _give_up(self, subscriber: Subscriber, frame: Delivered, error: Exception) -> None:
         """Close a subscriber that raised at a frame; the others go on undisturbed.
 
         It is offered nothing more: its client resumes from before that frame.
         """
-        said = "A socket could not take a frame. It is closed, so that it resumes."
-        logger.error(said, exc_info=bare(error))
+        logger.error(
+            "A socket could not take a frame. It is closed, so that it resumes.",
+            exc_info=bare(error),
+            extra={
+                "event_type": frame.name,
+                "stream": frame.envelope.stream,
+                "user_id": subscriber.user_key,
+            },
+        )
         self._registry.mute(subscriber)
         self._interrupt(subscriber)
 

@@ -22,8 +22,10 @@ from gql_chat.streams.workers import make_threads
 
 from ..cleaning import Cleaning
 from ..delivery import Delivered, Subscriber
+from ..metrics import Census, get_recorder
 from .admission import Admission
 from .catch_up import CatchUp
+from .census import take_census
 from .dispatcher import Dispatcher
 from .epoch import EpochWatch
 from .layer import LayerLink
@@ -44,22 +46,25 @@ class Hub:
         threads: the database threads of this event loop.
         cleaning: the thread on which contents are cleaned.
         name: the hub's name among all processes.
+        recorder: is told what the hub and its sockets do.
         registry, readings, sequencer, catch_up, memberships, epoch, upkeep, layer: its parts.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.name = uuid.uuid4().hex
-        self.threads = make_threads()
+        self.recorder = get_recorder()
+        self.threads = make_threads(self.recorder if self.recorder.active else None)
         self.cleaning = Cleaning()
         self._numbers = itertools.count(1)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running = False
         self._tasks = Tasks(loop)
-        self.layer = LayerLink(self.name, loop, self.take, self._catch_up_all)
+        self._upkeep: asyncio.Task[Any] | None = None
+        self.layer = LayerLink(self.name, loop, self.take, self._catch_up_all, self.recorder)
         self.registry = Registry(self.layer.want, self.layer.unwant)
         self.readings = Readings(self.registry, self.take, self._rest_if_idle)
-        self._dispatcher = Dispatcher(self.registry)
+        self._dispatcher = Dispatcher(self.registry, self.recorder)
         self.sequencer = Sequencer(self.registry, self.readings, self._dispatcher)
         self.catch_up = CatchUp(
             loop,
@@ -69,6 +74,7 @@ class Hub:
             self.sequencer,
             self._dispatcher,
             self.take,
+            self.recorder,
         )
         self._admission = Admission(self.registry, self.readings, self.sequencer, self.catch_up)
         self.memberships = Memberships(
@@ -97,7 +103,20 @@ class Hub:
             self.catch_up,
             self.memberships,
             Neighbours(self.threads, lambda: [hub.name for hub in list(_hubs.values())]),
+            self.recorder,
+            self.look,
         )
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the hub does its periodic work, or has none to do."""
+        return self._upkeep is None or not self._upkeep.done()
+
+    def look(self) -> None:
+        """Tell the recorder what the hub holds."""
+        if self.recorder.active:
+            census = take_census(self.registry, self.threads, self.layer)
+            self.recorder.looked(self.name, census)
 
     # Sockets come and go
 
@@ -259,7 +278,7 @@ class Hub:
         self.memberships.start()
         streams.subscribe(self.receive)
         self.layer.start()
-        self.spawn(self.upkeep.run())
+        self._upkeep = self.spawn(self.upkeep.run())
 
     def _rest_if_idle(self) -> None:
         if self._running and not self.registry.subscribers and not self.readings:
@@ -268,6 +287,8 @@ class Hub:
     def _stop(self) -> None:
         """Rest: nobody is connected. The next socket starts the hub again."""
         self._running = False
+        self._upkeep = None
+        self.recorder.looked(self.name, Census())
         streams.unsubscribe(self.receive)
         self._tasks.cancel()
         self.registry.close_all()
@@ -279,6 +300,11 @@ class Hub:
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def find_hub() -> Hub | None:
+    """Return the hub of the running event loop, if it has one."""
+    return _hubs.get(asyncio.get_running_loop())
 
 
 def get_hub() -> Hub:

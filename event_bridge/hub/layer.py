@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
 from channels.layers import get_channel_layer
 
 from gql_chat import streams
-from gql_chat.failures import bare, outline
-from gql_chat.streams import Envelope, group_name
+from gql_chat.failures import bare
+from gql_chat.streams import Deadline, Envelope, group_name, is_silence, layer_outages
+
+from ..metrics import Recorder
 
 logger = logging.getLogger("event_bridge")
 
@@ -24,6 +28,9 @@ PAUSE_SECONDS = 0.2
 
 GROUPS_AT_ONCE = 32
 """How many groups are joined at the same time: a user may be in hundreds of rooms."""
+
+WAITING = 10_000
+"""How many lists of envelopes may wait to be sent. The log has those that are dropped."""
 
 PROBE_SECONDS = 2.0
 """How often a hub sends itself a probe."""
@@ -46,11 +53,16 @@ class LayerLink:
     It listens on one channel for the life of the event loop: each new one would stay in its
     groups, and `receive()` of the Pub/Sub layer must not be cancelled while it is in use.
 
+    Only a failure says that the layer is away, to `gql_chat.streams.layer_outages`, which logs it
+    once for all who use the layer. Slowness says nothing: the event loop may have much to do, and
+    a layer that is quiet is silent.
+
     Args:
         name: the hub's name among all processes.
         loop: the event loop that everything runs on.
         take: takes the envelopes that other processes sent.
         catch_up: reads what was missed; awaited after groups were joined.
+        recorder: is told how late wake-ups are.
     """
 
     def __init__(
@@ -59,18 +71,24 @@ class LayerLink:
         loop: asyncio.AbstractEventLoop,
         take: Callable[[list[Envelope]], None],
         catch_up: Callable[[], Awaitable[None]],
+        recorder: Recorder,
     ) -> None:
         self._name = name
         self._loop = loop
         self._take = take
         self._catch_up = catch_up
+        self._recorder = recorder
         self._wanted: set[str] = set()
         self._joined: set[str] = set()
         self._doubted: set[str] = set()
         self._changed: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._outgoing: asyncio.Queue[list[Envelope]] = asyncio.Queue()
+        # How many changes there were, up to which of them all are settled, and who waits for which.
+        self._changes = 0
+        self._settled = 0
+        self._waiters: dict[asyncio.Future[None], int] = {}
+        self._outgoing: asyncio.Queue[tuple[list[Envelope], float | None]]
+        self._outgoing = asyncio.Queue(WAITING)
         self._active = False
         self._tasks: list[asyncio.Task[Any]] = []
         self._lost_probes = PROBES
@@ -79,7 +97,6 @@ class LayerLink:
         """Listen and notify, where the channel layer reaches other processes."""
         self._active = streams.reaches_other_processes()
         if self._active and not self._tasks:
-            self._idle.set()
             self._run(self._send())
             self._run(self._open(get_channel_layer()))
 
@@ -105,27 +122,38 @@ class LayerLink:
 
     def _note(self, name: str) -> None:
         self._changed[name] = None
-        self._idle.clear()
+        self._changes += 1
         self._wake.set()
 
     def notify(self, envelopes: list[Envelope]) -> None:
         """Notify other processes, in the background."""
         if self._active and envelopes:
-            self._outgoing.put_nowait(envelopes)
+            at = time.time() if self._recorder.active else None
+            with suppress(asyncio.QueueFull):
+                self._outgoing.put_nowait((envelopes, at))
 
     async def settled(self) -> None:
-        """Wait until all wanted groups are joined; not for ever, the layer may be away."""
-        if self._active:
-            try:
-                # `wait_for` of Python 3.11 may swallow that it is cancelled.
-                async with asyncio.timeout(SUBSCRIBE_SECONDS):
-                    await self._idle.wait()
-            except TimeoutError:
-                logger.warning("The channel layer is away; the log serves until it is back.")
+        """Wait until the groups that are wanted by now are joined.
+
+        It does not wait for groups that others want later, of which there may be more and more. Nor
+        does it wait for ever: the log serves until the groups are joined.
+        """
+        if not self._active or self._settled >= self._changes:
+            return
+        waiter = self._loop.create_future()
+        self._waiters[waiter] = self._changes
+        try:
+            # `wait_for` of Python 3.11 may swallow that it is cancelled.
+            async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                await waiter
+        except TimeoutError:
+            pass
+        finally:
+            self._waiters.pop(waiter, None)
 
     async def _send(self) -> None:
         while _is_wanted():
-            if not await streams.send_to_layer(await self._outgoing.get()):
+            if not await streams.send_to_layer(*await self._outgoing.get()):
                 # The log has what waits, and other processes catch up by themselves.
                 while not self._outgoing.empty():
                     self._outgoing.get_nowait()
@@ -136,7 +164,7 @@ class LayerLink:
                 channel = await layer.new_channel("chat.hub")
                 break
             except Exception as error:
-                logger.warning("The channel layer is away: %s", outline(error))
+                _note_failure(error)
                 await asyncio.sleep(PAUSE_SECONDS)
         else:
             return
@@ -149,9 +177,11 @@ class LayerLink:
             try:
                 message = await layer.receive(channel)
             except Exception as error:
-                logger.warning("The channel layer is away: %s", outline(error))
+                if not is_silence(error):
+                    _note_failure(error)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
+            layer_outages.note_success()
             try:
                 self._take_message(message)
             except Exception as error:
@@ -163,13 +193,16 @@ class LayerLink:
             self._lost_probes = 0
         # The envelopes of this process have come without the layer.
         elif message.get("process") != streams.process_name():
+            if self._recorder.active and (at := message.get("at")) is not None:
+                # By two clocks, perhaps of two machines.
+                self._recorder.woken(max(0.0, time.time() - at))
             self._take([Envelope.from_message(message)])
 
     async def _probe(self, layer: Any, channel: str) -> None:
         group = f"chat.hub.{self._name}"
         while _is_wanted():
             try:
-                async with asyncio.timeout(streams.LAYER_SECONDS):
+                async with Deadline(streams.LAYER_SECONDS):
                     if self._lost_probes >= PROBES:
                         await layer.group_discard(group, channel)
                         await layer.group_add(group, channel)
@@ -177,7 +210,9 @@ class LayerLink:
                     self._lost_probes += 1
                     await layer.group_send(group, {"type": PROBE_TYPE})
             except Exception as error:
-                logger.warning("The channel layer is away: %s", outline(error))
+                _note_failure(error)
+            else:
+                layer_outages.note_success()
             await asyncio.sleep(PROBE_SECONDS)
 
     def _renew(self) -> None:
@@ -191,20 +226,36 @@ class LayerLink:
         while _is_wanted():
             await self._wake.wait()
             self._wake.clear()
+            upto = self._changes
             names = list(self._changed)
             self._changed.clear()
             try:
                 joined = await self._settle_groups(layer, channel, names)
-                if joined:
-                    await self._catch_up()
             except Exception as error:
-                logger.warning("Groups could not be settled: %s", outline(error))
+                _note_failure(error)
                 self._changed.update(dict.fromkeys(names))
                 await asyncio.sleep(PAUSE_SECONDS)
                 self._wake.set()
                 continue
-            if not self._changed:
-                self._idle.set()
+            if joined:
+                await self._catch_up_now()
+            self._settle_up_to(upto)
+
+    async def _catch_up_now(self) -> None:
+        """Read what passed before the groups were joined; the periodic check tries again."""
+        try:
+            await self._catch_up()
+        except Exception as error:
+            logger.warning("The hub could not catch up: %r", error)
+
+    def _settle_up_to(self, change: int) -> None:
+        """Note that all is settled up to a change, and tell those who wait for no more."""
+        self._settled = change
+        for waiter, wanted in list(self._waiters.items()):
+            if wanted > change:
+                break
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _settle_groups(self, layer: Any, channel: str, names: list[str]) -> bool:
         """Join and leave groups as wanted; tell whether one was joined."""
@@ -236,6 +287,12 @@ class LayerLink:
             joined = True
         self._doubted.discard(name)
         return joined
+
+
+def _note_failure(error: Exception) -> None:
+    """Note that the layer has failed, unless the task is ending: then it is cut off in its work."""
+    if _is_wanted():
+        layer_outages.note_failure(error)
 
 
 def _is_wanted() -> bool:

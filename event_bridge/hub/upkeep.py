@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from gql_chat import sessions
 from gql_chat.conf import chat_settings
@@ -11,6 +12,7 @@ from gql_chat.failures import outline
 from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.tables import report_missing
 
+from ..metrics import Recorder
 from .catch_up import CatchUp
 from .dispatcher import Dispatcher
 from .epoch import EpochWatch
@@ -36,6 +38,8 @@ class Upkeep:
         catch_up: reads what streams lack.
         memberships: finds joins.
         neighbours: looks for other processes.
+        recorder: is told how late the loop is.
+        look: tells the recorder what the hub holds.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class Upkeep:
         catch_up: CatchUp,
         memberships: Memberships,
         neighbours: Neighbours,
+        recorder: Recorder,
+        look: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._threads = threads
@@ -57,12 +63,17 @@ class Upkeep:
         self._catch_up = catch_up
         self._memberships = memberships
         self._neighbours = neighbours
+        self._recorder = recorder
+        self._look = look
         self._renew_at = 0.0
 
     async def run(self) -> None:
         """Work round after round, until cancelled."""
         while True:
+            due = self._loop.time() + UPKEEP_SECONDS
             await asyncio.sleep(UPKEEP_SECONDS)
+            self._recorder.paused(max(0.0, self._loop.time() - due))
+            self._look()
             try:
                 await self._epoch.check()
                 await self._catch_up.catch_up_all()

@@ -34,8 +34,12 @@ AUTHENTICATION_BACKENDS = [
 # Chat: in memory is enough for one process; more than one needs channels_redis here.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-# Chat: what members of a room see of each other. By default the email address, too.
-REALTIME_CHAT_MESSAGING = {"USER_FIELDS": ["id", "username", "first_name", "last_name"]}
+# Chat: members of a room see no email address of each other, which they do by default. What chat
+# does is counted and timed, and shown at /monitoring/ (to this machine alone, see `urls`).
+REALTIME_CHAT_MESSAGING = {
+    "USER_FIELDS": ["id", "username", "first_name", "last_name"],
+    "METRICS": True,
+}
 
 ASGI_APPLICATION = "example.asgi.application"
 ROOT_URLCONF = "example.urls"

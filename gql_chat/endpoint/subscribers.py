@@ -281,19 +281,19 @@ class Notifier:
         if not streams.reaches_other_processes():
             return
         try:
-            async with asyncio.timeout(streams.LAYER_SECONDS):
-                if not self._channel:
+            if not self._channel:
+                async with streams.Deadline(streams.LAYER_SECONDS):
                     # One channel for the life of the loop: a layer keeps each that was in a group.
                     layer: Any = get_channel_layer()
                     self._channel = await layer.new_channel("chat.graphql")
                     self._layer = layer
                     self._receiving = self._loop.create_task(self._receive())
-                for name in names:
+            for name in names:
+                # A deadline for each: there may be thousands, and none of them is slow.
+                async with streams.Deadline(streams.LAYER_SECONDS):
                     await self._layer.group_add(streams.group_name(name), self._channel)
         except Exception as error:
-            logger.warning(
-                "The channel layer is away; the log serves until it is back: %s", outline(error)
-            )
+            streams.layer_outages.note_failure(error)
 
     async def _receive(self) -> None:
         while True:
@@ -301,8 +301,13 @@ class Notifier:
                 message = await self._layer.receive(self._channel)
                 self._wake({message["stream"]})
             except Exception as error:
-                logger.warning("The channel layer is away: %s", outline(error))
+                if streams.is_silence(error):
+                    await asyncio.sleep(0)  # so that it can be cancelled, whatever the layer does
+                    continue
+                streams.layer_outages.note_failure(error)
                 await asyncio.sleep(CATCH_UP_SECONDS)
+            else:
+                streams.layer_outages.note_success()
 
     # Lost wake-ups
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import connections
 
@@ -64,6 +64,16 @@ class Gating:
 
     threads: int
     patience: Patience
+
+
+class Watch(Protocol):
+    """Is told how long calls wait and threads work, in seconds. Called on those threads."""
+
+    def hopped(self, seconds: float) -> None:
+        """Take how long a call waited until a thread began with it."""
+
+    def worked(self, seconds: float) -> None:
+        """Take how long a thread worked without a pause: a call, or those that share a commit."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -113,23 +123,36 @@ class DatabaseThreads:
         sharing: how operations share commits; None if each has its own.
         gating: how many of the threads are for work that may wait for a lock; with None, all
             threads do everything.
+        watch: is told how long all that takes; None if nobody wants to know.
     """
 
     def __init__(
-        self, size: int, sharing: Sharing | None = None, gating: Gating | None = None
+        self,
+        size: int,
+        sharing: Sharing | None = None,
+        gating: Gating | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.size = size
+        self._watch = watch
         self._numbers = itertools.count()
         for_locks = 0 if gating is None else gating.threads
-        self._crew = _Crew("chat-database", size - for_locks, sharing)
+        self._crew = _Crew("chat-database", size - for_locks, sharing, watch=watch)
         self._for_locks = self._crew
         if gating is not None:
-            self._for_locks = _Crew("chat-database-locks", for_locks, patience=gating.patience)
+            self._for_locks = _Crew(
+                "chat-database-locks", for_locks, patience=gating.patience, watch=watch
+            )
 
     @property
     def in_order(self) -> bool:
         """Whether functions end in the order of the calls."""
         return self.size == 1
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a thread."""
+        return sum(crew.waiting for crew in {self._crew, self._for_locks})
 
     def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Queue a call of `function(*args)`, for a function that waits for no lock.
@@ -172,6 +195,8 @@ class DatabaseThreads:
     def _put(self, crew: _Crew, call: Callable[[], T], *, shares: bool) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        if self._watch is not None:
+            call = partial(_hop, [time.perf_counter()], self._watch, call)
         crew.put(_Job(next(self._numbers), Call(call), shares, loop, future))
         return future
 
@@ -179,6 +204,13 @@ class DatabaseThreads:
         """Let the threads finish the queued jobs, close their connections and end."""
         self._crew.close()
         self._for_locks.close()
+
+
+def _hop(queued: list[float], watch: Watch, call: Callable[[], T]) -> T:
+    """Make a call that was queued at that time, and tell how long it waited."""
+    if queued:  # not if it was parked at a gate: then it starts for another time
+        watch.hopped(time.perf_counter() - queued.pop())
+    return call()
 
 
 class _Crew:
@@ -189,6 +221,7 @@ class _Crew:
         size: how many threads.
         sharing: how operations share commits; None if they do not.
         patience: for how long an operation may wait at the gates of rows; None if there are none.
+        watch: as for `DatabaseThreads`.
     """
 
     def __init__(
@@ -197,19 +230,27 @@ class _Crew:
         size: int,
         sharing: Sharing | None = None,
         patience: Patience | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._name = name
         self._size = size
         self._sharing = sharing
         self._patience = patience
+        self._watch = watch
         self._shift: _Shift | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait in the queue."""
+        shift = self._shift
+        return 0 if shift is None else shift.jobs.qsize()
 
     def put(self, job: _Job) -> None:
         """Queue a job."""
         if self._shift is None:
             self._shift = _Shift(self._size, self._sharing, self._patience)
             for number in range(self._size):
-                worker = _Worker(self._shift)
+                worker = _Worker(self._shift, self._watch)
                 name = f"{self._name}-{number}"
                 threading.Thread(target=worker.work, name=name, daemon=True).start()
         self._shift.jobs.put(job)
@@ -272,9 +313,11 @@ class _Worker:
 
     Attributes:
         shift: the state that it shares with the others.
+        watch: as for `DatabaseThreads`.
     """
 
     shift: _Shift
+    watch: Watch | None = None
     _held: _Job | _Again | None = field(default=None, init=False)
 
     def work(self) -> None:
@@ -284,7 +327,12 @@ class _Worker:
             if checked < _outage.seen_at:
                 checked = time.monotonic()
                 _check_connections()
-            self._do(jobs)
+            if self.watch is None:
+                self._do(jobs)
+            else:
+                began = time.perf_counter()
+                self._do(jobs)
+                self.watch.worked(time.perf_counter() - began)
             # Free the jobs and their results: the next job may be long in coming.
             del jobs
             _tidy_connections()

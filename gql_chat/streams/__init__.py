@@ -9,6 +9,7 @@ from ..errors import Again
 from ..models.locks import hold, lock, writing
 from ..models.streams import STREAM_LENGTH
 from .commits import commit_together
+from .deadlines import Deadline
 from .entitlements import Position, Positions, find_joined, members_of, positions
 from .envelopes import (
     MESSAGE_TYPE,
@@ -26,6 +27,7 @@ from .log import (
     delete_frames,
     heads,
     list_missed,
+    measure_log,
     missed,
     reaches_end,
     read_changes,
@@ -37,6 +39,7 @@ from .log import (
     weigh_missed,
 )
 from .names import erase_names, show_nobody_with
+from .outages import is_silence, layer_outages
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
     LAYER_SECONDS,
@@ -61,6 +64,7 @@ __all__ = [
     "REFERENCE_ATTEMPTS",
     "STREAM_LENGTH",
     "Again",
+    "Deadline",
     "Envelope",
     "Missed",
     "Outbox",
@@ -85,8 +89,11 @@ __all__ = [
     "heads",
     "hold",
     "is_running",
+    "is_silence",
+    "layer_outages",
     "list_missed",
     "lock",
+    "measure_log",
     "members_of",
     "missed",
     "parse_payload",

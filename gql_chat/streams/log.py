@@ -13,6 +13,7 @@ import orjson
 from django.db import connections, router
 from django.db.models import F, RowRange, Sum, Value, Window
 from django.db.models.functions import Length
+from django.utils import timezone
 
 from ..models import Epoch, EventSubject, StreamEvent
 from .entitlements import members_of
@@ -58,6 +59,23 @@ def heads(seqs: Mapping[str, int]) -> dict[str, int]:
             parameters,
         )
         return dict(cursor.fetchall())
+
+
+def measure_log() -> tuple[int, float]:
+    """Return the size of the log, and the age of its oldest row.
+
+    Two look-ups in the index of the primary key tell, however long the log is. Nothing is counted.
+
+    Returns:
+        How many rows there are at most: the newest id less the oldest, and one. Ids that were given
+        out and never stored count, too. Then the age in seconds. Both are 0 if the log is empty.
+    """
+    oldest = select_log().order_by("pk").values_list("pk", "created_at").first()
+    newest = select_log().order_by("-pk").values_list("pk", flat=True).first()
+    if oldest is None or newest is None:
+        return 0, 0.0
+    first, since = oldest
+    return newest - first + 1, max(0.0, (timezone.now() - since).total_seconds())
 
 
 def select_log() -> QuerySet[StreamEvent]:

@@ -5,8 +5,6 @@ The channel layer may lose an envelope. It only wakes the others up: they read t
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,16 +16,15 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import router
 from django.db import transaction as db_transaction
 
-from ..failures import outline
 from ..models import StreamEvent
+from .deadlines import Deadline
 from .envelopes import Envelope, refresh, room_stream
 from .hooks import LoneHook
+from .outages import layer_outages
 from .outbox import running
 
-logger = logging.getLogger("gql_chat")
-
 LAYER_SECONDS = 2.0
-"""How long the channel layer may take for an event."""
+"""How long the channel layer may take for a message."""
 
 
 class _Capture(list[Envelope]):
@@ -136,10 +133,16 @@ def reaches_other_processes() -> bool:
     return layer is not None and not isinstance(layer, InMemoryChannelLayer)
 
 
-async def send_to_layer(envelopes: list[Envelope]) -> bool:
+async def send_to_layer(envelopes: list[Envelope], at: float | None = None) -> bool:
     """Notify other processes over the channel layer.
 
-    A layer that fails or takes long is logged, and no more: the others catch up from the log.
+    A layer that fails or takes long is noted as such (`outages`), and no more: the others catch up
+    from the log.
+
+    Args:
+        envelopes: the envelopes.
+        at: when they were published, in seconds since the epoch of the clock, if the others are to
+            know how late they are notified.
 
     Returns:
         Whether the layer took every envelope.
@@ -148,12 +151,16 @@ async def send_to_layer(envelopes: list[Envelope]) -> bool:
     assert layer is not None
     try:
         # Clients of a layer retry for long by themselves, and the sender must not wait for that.
-        async with asyncio.timeout(LAYER_SECONDS):
+        async with Deadline(LAYER_SECONDS) as deadline:
             for envelope in envelopes:
                 message = envelope.to_message()
+                if at is not None:
+                    message["at"] = at
                 for group in envelope.groups():
                     await layer.group_send(group, message)
+                    deadline.go_on()
     except Exception as error:
-        logger.warning("The channel layer did not take an event: %s", outline(error))
+        layer_outages.note_failure(error)
         return False
+    layer_outages.note_success()
     return True

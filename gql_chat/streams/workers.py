@@ -6,7 +6,7 @@ from django.db import connections, router
 
 from ..conf import chat_settings
 from ..models import StreamEvent
-from ..sql.threads import DatabaseThreads, Gating, Sharing
+from ..sql.threads import DatabaseThreads, Gating, Sharing, Watch
 from .commits import commit_together
 
 TOGETHER = 16
@@ -19,8 +19,11 @@ FOR_ROOMS = 5
 """How many of these threads do work that may wait for the lock of a room."""
 
 
-def make_threads() -> DatabaseThreads:
+def make_threads(watch: Watch | None = None) -> DatabaseThreads:
     """Return threads for the operations of a process.
+
+    Args:
+        watch: is told how long their work takes; None if nobody wants to know.
 
     SQLite has one writer, so it gets one thread, and operations that wait for it share commits. On
     other databases a shared transaction would keep the locks of all its rooms, and two of them
@@ -28,8 +31,8 @@ def make_threads() -> DatabaseThreads:
     threads are reserved for work that waits for no room.
     """
     if writes_alone():
-        return DatabaseThreads(1, sharing=Sharing(TOGETHER, commit_together))
-    return DatabaseThreads(THREADS, gating=Gating(FOR_ROOMS, lock_timeout))
+        return DatabaseThreads(1, sharing=Sharing(TOGETHER, commit_together), watch=watch)
+    return DatabaseThreads(THREADS, gating=Gating(FOR_ROOMS, lock_timeout), watch=watch)
 
 
 def make_readers() -> DatabaseThreads:

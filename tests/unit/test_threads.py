@@ -11,6 +11,8 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone, translation
 
 from gql_chat import streams
+from gql_chat.sql import gates
+from gql_chat.sql.calls import attempt
 from gql_chat.sql.threads import DatabaseThreads, Gating, Sharing
 from gql_chat.streams import commit_together
 from gql_chat.streams.workers import lock_timeout, make_readers, make_threads
@@ -304,3 +306,78 @@ async def test_both_crews_end_when_they_are_closed_and_start_again() -> None:
         assert len(workers) == 2
         threads.close()
         await eventually(lambda w=workers: not any(t.is_alive() for t in w), "they have ended")  # type: ignore[misc]
+
+
+class Watching:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.hops: list[float] = []
+        self.works: list[float] = []
+
+    def hopped(self, seconds: float) -> None:
+        self.hops.append(seconds)
+
+    def worked(self, seconds: float) -> None:
+        self.works.append(seconds)
+
+
+async def test_who_watches_is_told_how_long_calls_wait_and_threads_work() -> None:
+    watch = Watching()
+    threads = DatabaseThreads(1, watch=watch)
+    may_end = threading.Event()
+    try:
+        first = threads.run(may_end.wait, PATIENCE)
+        others = [threads.run(divmod, 7, 2), threads.run(divmod, 1, 0)]
+        await eventually(lambda: len(watch.hops) == 1, "it has begun")
+        assert threads.waiting == 2
+        may_end.set()
+        await asyncio.wait([first, *others])
+        # The outcome of the last one comes before the thread tells of its work.
+        await eventually(lambda: len(watch.works) == 3, "all is told")
+    finally:
+        threads.close()
+
+    assert (len(watch.hops), threads.waiting) == (3, 0)
+    assert others[0].result() == (3, 1)
+    assert isinstance(others[1].exception(), ZeroDivisionError)
+    assert all(seconds >= 0 for seconds in (*watch.hops, *watch.works))
+
+
+async def test_operations_that_share_a_commit_are_one_work_and_a_hop_each() -> None:
+    watch = Watching()
+    sharing_one = Sharing(16, lambda calls: [attempt(call) for call in calls])
+    threads = DatabaseThreads(1, sharing_one, watch=watch)
+    may_end = threading.Event()
+    try:
+        first = threads.run(may_end.wait, PATIENCE)
+        sharing = [threads.commit(divmod, 7, 2) for _ in range(5)]
+        may_end.set()
+        await asyncio.wait([first, *sharing])
+        await eventually(lambda: len(watch.works) == 2, "all is told")
+    finally:
+        threads.close()
+
+    assert len(watch.hops) == 6
+
+
+async def test_a_call_that_is_parked_at_a_gate_hops_once() -> None:
+    watch = Watching()
+    threads = DatabaseThreads(4, gating=Gating(3, lambda: PATIENCE), watch=watch)
+    may_end = threading.Event()
+
+    def work() -> None:
+        gates.enter(["a room"])
+        may_end.wait(PATIENCE)
+
+    try:
+        jobs = [threads.commit(work) for _ in range(gates.SHARE + 1)]
+        # One too many: its thread is done with it for now.
+        await eventually(lambda: len(watch.works) == 1, "it is parked")
+        may_end.set()
+        await asyncio.wait(jobs)
+        await eventually(lambda: len(watch.works) == len(jobs) + 1, "all is told")
+    finally:
+        threads.close()
+
+    assert len(watch.hops) == len(jobs)

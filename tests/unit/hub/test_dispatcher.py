@@ -80,14 +80,17 @@ def test_an_event_that_cannot_be_shown_keeps_no_other_back(
 ) -> None:
     world.commit(A, joined=["1"])
     one = world.open("1")
-    unknown = Envelope(A, 2, "MessagesDeleted", "no JSON")
+    unknown = Envelope(A, 2, "MessagesDeleted", "a secret, and no JSON")
     world.log[A].append(unknown)
     after = world.commit(A)
 
     world.hub.take([unknown, after])
 
     assert one.of(A) == [3]
-    assert len(caplog.records) == 1
+    (record,) = caplog.records
+    facts: dict[str, object] = vars(record)
+    assert (facts["stream"], facts["seq"], facts["kind"]) == (A, 2, "MessagesDeleted")
+    assert "secret" not in caplog.text
 
 
 def test_who_logged_out_is_dismissed_by_login(world: World) -> None:

@@ -48,6 +48,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"For a second user at the same time: http://localhost:{port}/ (its login is separate)."
         )
+        self.stdout.write(f"Metrics and health: http://{HOST}:{port}/monitoring/metrics and")
+        self.stdout.write(f"    http://{HOST}:{port}/monitoring/health/ready (this machine alone)")
         self.stdout.write("Ctrl-C stops it.\n")
         self.stdout.flush()
 
