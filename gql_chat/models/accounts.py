@@ -11,5 +11,15 @@ def active(prefix: str = "") -> dict[str, bool]:
     Args:
         prefix: the lookup that leads to the user, as `"user__"`.
     """
-    fields = {field.name for field in get_user_model()._meta.fields}
-    return {f"{prefix}is_active": True} if "is_active" in fields else {}
+    return {f"{prefix}is_active": True} if _has_column() else {}
+
+
+def active_column() -> str:
+    """Return the SQL of what says whether an account is active; of a constant without a column."""
+    if not _has_column():
+        return "1"
+    return f'"{get_user_model()._meta.get_field("is_active").column}"'
+
+
+def _has_column() -> bool:
+    return any(field.name == "is_active" for field in get_user_model()._meta.fields)

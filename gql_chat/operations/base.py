@@ -31,6 +31,7 @@ from ..models import (
     Membership,
     get_model,
 )
+from ..models.accounts import active
 from ..models.relations import load_messages
 from ..permissions import PermissionHandler, unrestricted
 from ..sql import gates
@@ -81,7 +82,8 @@ def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
     Seldom is something attached to a message, or has somebody got it who would be shown.
     """
     here = {"message_id": OuterRef("pk")}
-    members = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=user_id)
+    where = {"room_id": OuterRef("room_id"), "user_id": user_id, **active("user__")}
+    members = Membership.objects.filter(**where)
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
     return messages.select_related("sender", *related).annotate(
         may_have_attachments=Exists(get_model("MessageMediaAsset").objects.filter(**here)),
