@@ -54,6 +54,8 @@ UNMEASURED = (
     "tests/benchmarks",
     "tests/node",
     GENERATED,
+    # Reaches what `tests/wire` reaches, thousands of times.
+    "tests/rights",
     "tests/wire/test_history.py",
     "tests/wire/test_error_order.py",
     "tests/wire/test_former_members.py",
@@ -157,6 +159,7 @@ STEPS: dict[str, Step] = {
             _module("ruff", "format", "--check", "."),
             _module("tests.walls", "--check"),
             _module("tests.settings_table", "--check"),
+            _module("tests.rights.page", "--check"),
         )
     ),
     "types": Step((_module("mypy"),)),

@@ -121,3 +121,10 @@ def _shows(shown: Any, name: str) -> bool:
 
 OF_USERS = "gql_chat.user_field"
 """The mark, in the metadata of a schema's field, of a field that `USER_FIELDS` may leave out."""
+
+
+def active_column() -> str:
+    """Return the SQL of what says whether an account is active; of a constant without a column."""
+    if not can_deactivate():
+        return "1"
+    return f'"{get_user_model()._meta.get_field("is_active").column}"'

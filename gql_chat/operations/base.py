@@ -21,7 +21,7 @@ from ..models import (
     Membership,
     get_model,
 )
-from ..models.accounts import as_shown, shown_version
+from ..models.accounts import active, as_shown, shown_version
 from ..models.relations import check_texts, load_all
 from ..permissions import PermissionHandler, unrestricted
 from ..sizes import EACH, Budget
@@ -86,7 +86,8 @@ def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
     Seldom is something attached to a message, or has somebody got it who would be shown.
     """
     here = {"message_id": OuterRef("pk")}
-    members = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=user_id)
+    where = {"room_id": OuterRef("room_id"), "user_id": user_id, **active("user__")}
+    members = Membership.objects.filter(**where)
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
     shown = as_shown(messages.select_related("sender", *related), "sender")
     return shown.annotate(

@@ -11,6 +11,7 @@ import strawberry
 
 from ..conf import chat_settings
 from ..contents import Contents
+from ..operations.base import check_active
 from ..sizes import EACH, Budget
 
 if TYPE_CHECKING:
@@ -45,6 +46,19 @@ class Context:
     def begin(self) -> None:
         """Forget what an earlier try of the operation has read."""
         vars(self).pop("handler", None)
+
+    def check_account(self) -> None:
+        """Refuse an account that is not active, once an operation has refused something else.
+
+        Not every operation reads the account before it finds that a room or a user does not exist.
+        An input that reached no operation is not looked at: nothing was read for it.
+
+        Raises:
+            NotAuthenticated: the account is gone or was deactivated.
+        """
+        handler = vars(self).get("handler")
+        if handler is not None:
+            check_active(handler.user)
 
     @cached_property
     def handler(self) -> EventHandler:

@@ -28,7 +28,7 @@ from graphql.execution.get_variable_signature import (
 from graphql.execution.values import VariableValues
 
 from .. import streams
-from ..errors import Invalid
+from ..errors import ChatError, Invalid
 from ..prepared.counts import Counts
 from ..prepared.plans import Planner
 from ..prepared.scopes import Scope
@@ -135,6 +135,8 @@ class Document:
             The data, and the envelopes that were committed, for the caller to publish.
 
         Raises:
+            NotAuthenticated: the account is gone or was deactivated: whatever else is wrong, the
+                user is told no more than that.
             Invalid, Exception: as `execute` does; then nothing was stored.
         """
 
@@ -144,5 +146,10 @@ class Document:
             return self.execute(variables, context=context)
 
         with streams.capture() as envelopes:
-            data = streams.run(execute) if self.writes else execute()
+            try:
+                data = streams.run(execute) if self.writes else execute()
+            except ChatError:
+                if context is not None:
+                    context.check_account()
+                raise
         return data, envelopes

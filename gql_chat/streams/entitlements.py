@@ -10,10 +10,13 @@ from itertools import chain
 from typing import Any
 
 import orjson
+from django.contrib.auth import get_user_model
 from django.db import connections, router
 from django.db.models import FilteredRelation, Q
 
+from ..errors import NotAuthenticated
 from ..models import Epoch, Membership, StreamEvent, UserStream, get_model
+from ..models.accounts import active_column
 from .envelopes import room_stream, user_stream
 
 
@@ -85,7 +88,10 @@ def find_joined(user_ids: Iterable[str], since: datetime) -> list[tuple[str, Pos
 def positions(user_id: Any) -> Positions:
     """Return the positions of a user's own stream and of those of all their rooms.
 
-    One statement reads them with the epoch, so they belong together.
+    One statement reads them with the epoch and the account, so they belong together.
+
+    Raises:
+        NotAuthenticated: the account is gone or was deactivated, so it may read no stream.
     """
     room = get_model("Room")
     connection = connections[router.db_for_write(StreamEvent)]
@@ -93,8 +99,10 @@ def positions(user_id: Any) -> Positions:
     key = user.get_db_prep_value(user_id, connection)
     sql = _select_positions(connection.vendor, room._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [key, key])
-        epoch, own_seq, *columns = cursor.fetchone()
+        cursor.execute(sql, [key, key, key])
+        epoch, is_active, own_seq, *columns = cursor.fetchone()
+    if not is_active:
+        raise NotAuthenticated("Your account is not active.")
     # PostgreSQL collects nothing to NULL.
     names, seqs, joined_seqs = (orjson.loads(column or "[]") for column in columns)
     own = (user_stream(user_id), own_seq or 0, 1)
@@ -119,8 +127,10 @@ def _select_positions(vendor: str, rooms: str) -> str:
     # The database builds the names, too: Python is slower at building hundreds.
     wanted = (name_of_room_stream(vendor, "room.id"), "room.seq", "member.joined_seq")
     columns = [collect.format(each) for each in wanted]
+    accounts = get_user_model()._meta
     return (
         f"SELECT (SELECT value FROM {Epoch._meta.db_table} WHERE id = {Epoch.ROW}), "
+        f'(SELECT {active_column()} FROM "{accounts.db_table}" WHERE "{accounts.pk.column}" = %s), '
         f"(SELECT seq FROM {UserStream._meta.db_table} WHERE user_id = %s), "
         f"{', '.join(columns)} "
         f'FROM {Membership._meta.db_table} member JOIN "{rooms}" room '

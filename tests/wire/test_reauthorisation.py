@@ -1,5 +1,8 @@
 """A socket lasts no longer than its user's right to it."""
 
+import json
+from typing import Any
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
@@ -8,7 +11,7 @@ from django.test import Client as Browser
 from tests.client import Client
 from tests.conftest import Connect, Orm, Users
 from tests.servers import ChatThread
-from tests.wire.rooms import channel, group, modify, people
+from tests.wire.rooms import NOBODY, NOWHERE, channel, group, modify, people, say
 
 
 async def test_a_deactivated_user_loses_every_socket(
@@ -33,6 +36,37 @@ async def test_a_deactivated_user_is_refused_at_the_very_next_event(
     await alice.send("message.send", {"room_id": room["id"], "content": "too late"})
 
     assert await alice.client.closed() == 4001
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("session.resume", {"streams": {}}),
+        ("session.resume", {"streams": {"room:{room}": 0}}),
+        ("message.acknowledged", {"message_id": "{message}"}),
+        ("room.info", {"room_id": NOWHERE}),
+        ("message.read", {"message_id": NOWHERE}),
+        ("room.add_members", {"room_id": "{room}", "members": [NOBODY]}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_deactivated_user_is_told_nothing_by_any_event(
+    event: str, data: dict[str, Any], connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    message = await say(bob, room, "hello", alice)
+    names = {"{room}": room["id"], "{message}": message["id"]}
+    text = json.dumps(data)
+    for name, value in names.items():
+        text = text.replace(name, value)
+
+    orm(get_user_model()._default_manager.filter(pk=alice.user.pk).update, is_active=False)
+    await alice.send(event, json.loads(text))
+
+    assert await alice.client.closed() == 4001
+    assert alice.client.drain() == []
+    await bob.nothing()
 
 
 async def test_a_deleted_user_loses_the_socket(connect: Connect, users: Users, orm: Orm) -> None:

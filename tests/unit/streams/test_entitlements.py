@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 
 from gql_chat import streams
+from gql_chat.errors import NotAuthenticated
 from gql_chat.events import RoomUpdated
 from gql_chat.models import (
     Membership,
@@ -157,3 +158,21 @@ def test_a_change_inside_an_operation_that_tells_nothing_of_it_is_announced(
 
     assert of(world.stream, published) == [(1, "RoomUpdated"), (0, "")]
     assert refreshes(world, published) == [[str(newcomer.pk)]]
+
+
+def test_an_account_that_is_not_active_stands_nowhere(users: Users, world: Any) -> None:
+    user = users("left")
+    world.group.participants.add(user)
+    assert [name for name, _, _ in streams.positions(user.pk)] == [
+        user_stream(user.pk),
+        world.stream,
+    ]
+    key = user.pk
+
+    type(user)._default_manager.filter(pk=key).update(is_active=False)
+    with pytest.raises(NotAuthenticated):
+        streams.positions(key)
+
+    user.delete()
+    with pytest.raises(NotAuthenticated):
+        streams.positions(key)

@@ -1,0 +1,249 @@
+"""What is tried with every event: the cases of the table, and the data that is sent.
+
+Whoever adds an event adds its cases here and its rows to `table.txt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.rights.world import PERMISSIONS, World
+from tests.wire.rooms import CHANNEL, GROUP, NOWHERE, ONE_TO_ONE, wire_id
+
+Data = dict[str, Any]
+#: Returns what somebody of a role sends; None where there is nothing of the kind to try.
+Build = Callable[[World, str], Data | None]
+
+
+def _send(world: World, role: str, **extra: Any) -> Data:
+    return {"room_id": world.room_id, "content": "hello", "extra_fields": extra}
+
+
+def _send_media(world: World, role: str) -> Data:
+    item = {
+        "media_url": "https://example.com/a.png",
+        "media_type": "image",
+        "mime_type": "image/png",
+    }
+    return _send(world, role, media=[item])
+
+
+def _quote(field: str) -> Build:
+    return lambda world, role: _send(world, role, **{field: _hers(world, role)})
+
+
+def _quote_from_elsewhere(field: str) -> Build:
+    return lambda world, role: _send(world, role, **{field: world.elsewhere})
+
+
+def _quote_at_home(world: World, role: str) -> Data | None:
+    """Take a message of the room to another one, in which one may send."""
+    if role not in world.homes:
+        return None
+    extra = {"forwarded_from_id": _hers(world, role)}
+    return {"room_id": world.homes[role], "content": "hello", "extra_fields": extra}
+
+
+def _hers(world: World, role: str) -> str:
+    return world.hers.get(role, NOWHERE)
+
+
+def _own(world: World, role: str) -> str | None:
+    return NOWHERE if world.kind == "none" else world.own.get(role)
+
+
+def _of_another(world: World, role: str) -> Data:
+    return {"message_id": _hers(world, role)}
+
+
+def _of_ones_own(world: World, role: str) -> Data | None:
+    own = _own(world, role)
+    return None if own is None else {"message_id": own}
+
+
+def _with_elsewhere(world: World, role: str) -> Data | None:
+    if world.kind == "none":
+        return None
+    return {"message_id": [_hers(world, role), world.elsewhere]}
+
+
+def _react(type: str, content: str) -> Build:
+    return lambda world, role: {
+        "type": type,
+        "message_id": _hers(world, role),
+        "reaction_content": content,
+    }
+
+
+def _take_back(world: World, role: str) -> Data | None:
+    """Take a reaction back that somebody who is or was in the room has made."""
+    return _react("remove", "first")(world, role)
+
+
+def _update(find: Callable[[World, str], Any]) -> Build:
+    def build(world: World, role: str) -> Data | None:
+        message = find(world, role)
+        fields = {"extra_fields": {"content": "changed"}}
+        return message and {"action": "update", "message_id": message, **fields}
+
+    return build
+
+
+def _delete(*finds: Callable[[World, str], Any]) -> Build:
+    def build(world: World, role: str) -> Data | None:
+        messages = [find(world, role) for find in finds]
+        return {"action": "delete", "message_id": messages} if all(messages) else None
+
+    return build
+
+
+def _create(type: str) -> Build:
+    def build(world: World, role: str) -> Data:
+        candidate = wire_id(world.candidate.pk)
+        if type == ONE_TO_ONE:
+            return {"type": type, "participants": [candidate]}
+        members = "subscribers" if type == CHANNEL else "participants"
+        return {"type": type, "name": "new", members: [candidate]}
+
+    return build
+
+
+def _at(world: World, role: str) -> Data:
+    return {"room_id": world.room_id}
+
+
+def _page(world: World, role: str) -> Data:
+    return {**_at(world, role), "paginate": {"page": 1, "size": 2}}
+
+
+def _members(find: Callable[[World, str], Any]) -> Build:
+    return lambda world, role: {
+        **_at(world, role),
+        "members": [wire_id(find(world, role))],
+    }
+
+
+def _candidate(world: World, role: str) -> Any:
+    return world.candidate.pk
+
+
+def _member(world: World, role: str) -> Any:
+    """A plain member, other than who asks."""
+    names = ("member", "adder", "creator", "stranger", "root")
+    return next(world.pk(each) for each in names if each in world.people and each != role)
+
+
+def _leader(world: World, role: str) -> Any:
+    return world.pk("leader" if "leader" in world.people else _any(world))
+
+
+def _creator(world: World, role: str) -> Any:
+    return world.pk("creator" if "creator" in world.people else _any(world))
+
+
+def _any(world: World) -> str:
+    return next(iter(world.people))
+
+
+def _modify(action: str, find: Callable[[World, str], Any]) -> Build:
+    return lambda world, role: {
+        **_at(world, role),
+        "action": action,
+        "data": {"users": [wire_id(find(world, role))]},
+    }
+
+
+def _permit(action: str, role_with: str) -> Build:
+    def build(world: World, role: str) -> Data:
+        type = GROUP if world.kind in ("none", "pair") else world.type
+        permission = PERMISSIONS[type][role_with]
+        target = role_with if action == "remove_permission" else "member"
+        user = world.pk(target if target in world.people else _any(world))
+        data = {"users": [wire_id(user)], "permission": [permission]}
+        return {**_at(world, role), "action": action, "data": data}
+
+    return build
+
+
+def _update_room(world: World, role: str) -> Data:
+    data = {"property": {"preferences": {"colour": "green"}}}
+    if world.kind not in ("pair", "none"):
+        data["name"] = "renamed"  # type: ignore[assignment]
+    return {**_at(world, role), "action": "update", "data": data}
+
+
+def _delete_room(world: World, role: str) -> Data:
+    return {**_at(world, role), "action": "delete"}
+
+
+def _resume(world: World, role: str) -> Data:
+    """Resume where all streams stand: nothing is replayed."""
+    streams = {f"room:{world.room_id}": world.seq}
+    if role in world.homes:
+        streams[f"room:{world.homes[role]}"] = 1
+    return {"streams": streams}
+
+
+def _nothing(world: World, role: str) -> Data:
+    return {}
+
+
+CASES: dict[str, dict[str, Build]] = {
+    "message.send": {
+        "text": _send,
+        "media": _send_media,
+        "a reply": _quote("parent_message_id"),
+        "a forward": _quote("forwarded_from_id"),
+        "a reply to elsewhere": _quote_from_elsewhere("parent_message_id"),
+        "a forward from elsewhere": _quote_from_elsewhere("forwarded_from_id"),
+        "a forward to elsewhere": _quote_at_home,
+    },
+    "message.typing": {"typing": _at},
+    "message.acknowledged": {
+        "another's": _of_another,
+        "one's own": _of_ones_own,
+        "another's and one from elsewhere": _with_elsewhere,
+    },
+    "message.read": {
+        "another's": _of_another,
+        "one's own": _of_ones_own,
+        "another's and one from elsewhere": _with_elsewhere,
+    },
+    "message.react": {"add": _react("add", "second"), "remove": _take_back},
+    "message.modify": {
+        "update one's own": _update(_own),
+        "update another's": _update(_hers),
+        "delete one's own": _delete(_own),
+        "delete another's": _delete(_hers),
+        "delete one's own and another's": _delete(_own, _hers),
+    },
+    "room.create": {type: _create(type) for type in (ONE_TO_ONE, GROUP, CHANNEL)},
+    "room.list": {"all": _nothing},
+    "room.info": {"the room": _at},
+    "room.messages": {"the newest": _at, "a page": _page},
+    "room.join": {"the room": _at},
+    "room.leave": {"the room": _at},
+    "room.add_members": {"somebody": _members(_candidate)},
+    "room.remove_members": {
+        "a member": _members(_member),
+        "a leader": _members(_leader),
+        "the creator": _members(_creator),
+    },
+    "room.modify": {
+        "update": _update_room,
+        "delete": _delete_room,
+        "add_admin": _modify("add_admin", _member),
+        "remove_admin": _modify("remove_admin", _leader),
+        "add_moderator": _modify("add_moderator", _member),
+        "remove_moderator": _modify("remove_moderator", _leader),
+        "add_permission": _permit("add_permission", "adder"),
+        "remove_permission": _permit("remove_permission", "remover"),
+    },
+    "notification.list": {"all": _nothing},
+    "session.heartbeat": {"heartbeat": _nothing},
+    "session.resume": {
+        "the room is named": _resume,
+        "no room is named": lambda world, role: {"streams": {}},
+    },
+}
