@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from functools import partial
 from typing import Any
-
-from guardian.conf import settings as guardian_settings
 
 from gql_chat import origins, rates, sessions
 from gql_chat.conf import chat_settings
@@ -25,6 +23,7 @@ from . import closing, limits, protocol
 from .daphne import with_brake
 from .delivery import Delivered, Held
 from .fitting import encode_answer, fit_waiting
+from .hooks import Hooks
 from .hub import get_hub
 from .intake import Intake
 from .metrics import describe
@@ -52,12 +51,12 @@ class State(Enum):
     CLOSING = auto()
 
 
-class ChatConsumer:
+class ChatConsumer(Hooks):
     """One socket. An ASGI application, made anew for each connection.
 
     It is no Channels consumer. Those hop to a database thread for every frame and keep a channel
     of the layer each. Here one hub listens for all sockets. A project derives a class from it
-    (`CHAT_CONSUMER_CLASS`) for hooks on connecting and closing, and for events of its own.
+    (`CHAT_CONSUMER_CLASS`) for `Hooks`, and for events of its own.
     """
 
     outbox_limit = LIMIT
@@ -67,8 +66,7 @@ class ChatConsumer:
     """How many characters they may have together."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.user = scope.get("user")
+        super().__init__(scope)
         self.state = State.OPENING
         self.hub = get_hub()
         self.outbox = Outbox(
@@ -79,7 +77,6 @@ class ChatConsumer:
             self.outbox_size_limit,
         )
         self.intake = Intake()
-        self.rate = limits.Rate()
         self.resumption: Resumption | None = None
         self.resumed = False
         self.reached: dict[str, int] = {}
@@ -166,40 +163,6 @@ class ChatConsumer:
                     await self._session.forget()
                 finally:
                     self.hub.leave(self)
-
-    def is_authenticated(self) -> bool:
-        """Tell whether the scope carries a real user: neither anonymous nor guardian's stand-in."""
-        user = self.user
-        return (
-            user is not None
-            and bool(user.is_authenticated)
-            and user.get_username() != guardian_settings.ANONYMOUS_USER_NAME
-        )
-
-    def choose_subprotocol(self, offered: Sequence[str]) -> str | None:
-        """Return the subprotocol to speak. Projects override it where they have another.
-
-        A browser fails if it offers some and the server chooses none. It cannot send headers, so
-        many projects let it offer `["bearer", token]`. The answer to that is `bearer`.
-
-        Args:
-            offered: what the client offers. A token among them must not be sent back.
-        """
-        return "bearer" if "bearer" in offered else None
-
-    async def connected(self) -> None:
-        """Do a project's work when a socket is open. Nothing by default.
-
-        Raises:
-            Exception: the client is told, and the socket is closed: with 4001 or 4029 where the
-                error has that code, else with 1011.
-        """
-
-    async def disconnected(self) -> None:
-        """Do a project's work when a socket has closed. Nothing by default.
-
-        It is cut off after `closing.CLOSE_SECONDS`. The session is deleted after it.
-        """
 
     async def _welcome(self) -> bool:
         """Run the project's hook; tell whether the socket may stay."""
@@ -325,15 +288,6 @@ class ChatConsumer:
             problem = self._fail(error, frame)
         if recorder.active:
             self._record(frame, problem, came)
-
-    def check_rate(self, frame: Frame | Malformed) -> None:
-        """Judge whether the client may send this frame now. Projects override it for their rule.
-
-        Raises:
-            RateLimited: not now; `detail` says when.
-            Ignored: the client goes on whatever it is told, so the socket is closed.
-        """
-        self.rate.check()
 
     async def _charge(self, size: int = 0) -> None:
         """Count an event of so many characters among those of the user, over all sockets.
