@@ -24,7 +24,7 @@ from ..models import AbstractMessage, EventSubject, MessageCopy, StreamEvent, ge
 from ..models.quotations import lock_quoting_rooms, quoted_in
 from .entitlements import name_of_room_stream
 from .envelopes import parse_payload, room_stream
-from .shown import ROOM, blank, blank_fields, copied, drop_copy, find_messages, room_of
+from .shown import blank, blank_fields, copied, drop_copy, find_messages, room_of
 from .subjects import erases, prepare_subjects
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def erase_room(room_id: Any) -> int:
                 changed = True
         room = payload.get("room") if isinstance(payload, dict) else None
         if isinstance(room, dict) and room.get("id") == key:
-            blank(room, ROOM)
+            blank(room, str(room.get("type")))
             if isinstance(payload.get("message"), str):  # it names the room
                 payload["message"] = ""
             changed = True
