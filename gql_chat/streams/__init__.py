@@ -19,7 +19,14 @@ from .envelopes import (
     room_stream,
     user_stream,
 )
-from .erasure import Told, erase_edited, erase_messages, erase_room, erase_told, find_told
+from .erasure import (
+    Erasure,
+    erase_edited,
+    erase_messages,
+    erase_room,
+    merge_erasures,
+    plan_erasure,
+)
 from .log import heads, missed, read_changes, read_epoch, read_log, read_on, weigh_missed
 from .outbox import Outbox, current, is_running, render, render_with
 from .publishing import (
@@ -46,10 +53,10 @@ __all__ = [
     "STREAM_LENGTH",
     "Again",
     "Envelope",
+    "Erasure",
     "Outbox",
     "Position",
     "Positions",
-    "Told",
     "announce",
     "blank_with",
     "capture",
@@ -58,17 +65,17 @@ __all__ = [
     "erase_edited",
     "erase_messages",
     "erase_room",
-    "erase_told",
     "find_joined",
-    "find_told",
     "group_name",
     "heads",
     "hold",
     "is_running",
     "lock",
     "members_of",
+    "merge_erasures",
     "missed",
     "parse_payload",
+    "plan_erasure",
     "positions",
     "process_name",
     "publish",
