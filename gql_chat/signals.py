@@ -56,6 +56,7 @@ from .models import (
 )
 from .models.copies import copy_source
 from .models.deletions import Deletion, deletion_of
+from .models.holds import accounts_of, hold_accounts
 from .models.receipts import own_reactions
 from .models.relations import load_messages, load_rooms
 from .models.rules import Role, registered, room_types
@@ -288,7 +289,7 @@ def note_membership(
 ) -> None:
     """Note a membership that is about to be deleted, so that its deletion is announced once."""
     if not instance.in_bulk:
-        deletion = deletion_of(origin, kwargs["using"])
+        deletion = _begin(origin, kwargs["using"])
         deletion.memberships[instance.pk] = instance
         room_id = instance.room_id
         _lock_once(deletion, room_id)
@@ -299,6 +300,14 @@ def note_membership(
             leading = Membership.objects.primary(room_id=room_id).exclude(role=Role.MEMBER)
             deletion.leading[room_id] = dict(leading.values_list("user_id", "role"))
         instance.role = deletion.leading[room_id].get(instance.user_id, Role.MEMBER)
+
+
+def _begin(origin: Any, using: str) -> Deletion:
+    """Return the deletion that a signal belongs to; lock all at once if it is one of accounts."""
+    deletion = deletion_of(origin, using)
+    if not deletion.held:
+        hold_accounts(deletion, accounts_of(origin))
+    return deletion
 
 
 def _lock_once(deletion: Deletion, room_id: Any) -> None:
@@ -380,18 +389,14 @@ def _end_if_over(room: AbstractRoom) -> bool:
 
 
 def note_account(sender: type[Any], instance: Any, origin: Any = None, **kwargs: Any) -> None:
-    """Lock the rooms of an account that is about to be deleted, in the order of all operations.
-
-    They are those that the user is in, and those that the user created and has left.
-    """
-    deletion = deletion_of(origin, kwargs["using"])
+    """Lock all of an account that is about to be deleted, and note what else it leaves."""
+    deletion = _begin(origin, kwargs["using"])
+    hold_accounts(deletion, [instance.pk])
     deletion.users.add(instance.pk)
     rooms = set(Membership.objects.primary(user_id=instance.pk).values_list("room_id", flat=True))
     model = get_model("Room")
     created = model.objects.using(router.db_for_write(model)).filter(creator_id=instance.pk)
     deletion.left_by[instance.pk] = set(created.values_list("pk", flat=True)) - rooms
-    for room_id in sorted(rooms | deletion.left_by[instance.pk], key=str):
-        _lock_once(deletion, room_id)
     if not deletion.names:
         forget = partial(forget_accounts, deletion)
         transaction.on_commit(forget, using=router.db_for_write(StreamEvent), robust=True)
@@ -404,9 +409,10 @@ def finish_account(
 ) -> None:
     """Delete the rows of an account that appeared after Django had collected the rows to delete.
 
-    Its rooms were locked only after the collecting, so its sockets could write until then. Its own
-    stream goes, too, and rooms that the user created and has left get a new creator.
+    All was locked only after the collecting, so its sockets could write until then. Its own stream
+    goes, too, and rooms that the user created and has left get a new creator.
     """
+    deletion = deletion_of(origin, using)
     ours = {get_model(name) for name in chat_settings.MODELS}
     for relation in sender._meta.get_fields(include_hidden=True):
         if not (relation.auto_created and (relation.one_to_many or relation.one_to_one)):
@@ -417,10 +423,12 @@ def finish_account(
             if relation.on_delete is SET_NULL:
                 left.update(**{field.name: None})
             else:
+                # They belong to this deletion: nobody tells the user, who is gone.
+                rest = deletion_of(left, using)
+                rest.users, rest.locked, rest.held = deletion.users, deletion.locked, deletion.held
                 left.delete()
     own = streams.select_log().filter(stream=streams.user_stream(instance.pk))
     streams.delete_frames(own)
-    deletion = deletion_of(origin, using)
     with streams.transaction() as outbox:
         for room_id in sorted(deletion.left_by.pop(instance.pk, ()), key=str):
             room = find_room(room_id)
@@ -433,7 +441,7 @@ def note_message(
     sender: type[AbstractMessage], instance: AbstractMessage, origin: Any = None, **kwargs: Any
 ) -> None:
     """Note a message that is about to be deleted, so that its deletion is announced once."""
-    deletion = deletion_of(origin, kwargs["using"])
+    deletion = _begin(origin, kwargs["using"])
     if not deletion.is_told:
         deletion.messages[instance.pk] = instance.room_id
         _lock_once(deletion, instance.room_id)

@@ -30,6 +30,7 @@ class Deletion:
         left_by: by account, the ids of the rooms that the user created and is not in.
         rooms: the ids of the rooms that it deletes.
         locked: the ids of the rooms that were locked for it.
+        held: the ids of the accounts that were locked for it, with all of their rooms.
         leading: by room, the users who lead it, with their roles.
         memberships: the memberships that it deletes, by key, until an event announces them.
         messages: the messages that it deletes, likewise: the room's id by the message's.
@@ -43,6 +44,7 @@ class Deletion:
     left_by: dict[Any, set[Any]] = field(default_factory=dict)
     rooms: set[Any] = field(default_factory=set)
     locked: set[Any] = field(default_factory=set)
+    held: set[Any] = field(default_factory=set)
     leading: dict[Any, dict[Any, str]] = field(default_factory=dict)
     memberships: dict[Any, Any] = field(default_factory=dict)
     messages: dict[Any, Any] = field(default_factory=dict)

@@ -47,8 +47,8 @@ class MemberOperations(AccountOperations, QuotaOperations):
             room = self.find_room(room_id, lock=True)
             user = self.user
             self._check_join(room)
-            self.hold_accounts([user])
             self.check_quotas("room_id", own="room_id")
+            self.hold_accounts([user])
             if not Membership.objects.add(room, [user.pk]):
                 raise Invalid("You are in this room already.")
             load_rooms([room])

@@ -241,7 +241,6 @@ class RoomOperations(AccountOperations, QuotaOperations):
             users = self.find_users(rules.members, members, contact=True)
             user = self.user
             self.check_contact(users)
-            self.hold_accounts([user, *users.values()])
             if rules.paired:
                 room = self._pair_up(model, users)
                 # Two who have a chat are told so, however many rooms they are in.
@@ -255,6 +254,8 @@ class RoomOperations(AccountOperations, QuotaOperations):
                 others = [user_id for user_id in users if user_id != user.pk]
                 rules.check_room_for(room, len(others) + 1)
                 Membership.objects.enter(room, others)
+            # After the quotas: whoever deletes an account locks it last.
+            self.hold_accounts([user, *users.values()])
             if preferences is not None:
                 self._prefer(room, preferences)
             load_rooms([room])
