@@ -17,13 +17,7 @@ from .. import streams
 from ..columns import clean_columns, declared_columns, own_columns
 from ..compatibility import check_range
 from ..conf import chat_settings
-from ..errors import (
-    Invalid,
-    NotAuthenticated,
-    NotFound,
-    PermissionDenied,
-    quote,
-)
+from ..errors import Invalid, NotAuthenticated, NotFound, PermissionDenied, quote
 from ..models import (
     AbstractMessage,
     AbstractRoom,
@@ -410,6 +404,7 @@ class Operations:
         model = get_user_model()
         key: Any = model._meta.pk
         wanted: dict[Any, None] = {}
+        is_storable = True
         for user_id in user_ids:
             try:
                 value = key.to_python(user_id)
@@ -419,8 +414,10 @@ class Operations:
                 key.run_validators(value)
                 check_range(key, value)
             except ValidationError:
-                raise NotFound("There is no such user.") from None
+                is_storable = False  # nobody has it; but first, whether all of them are ids
             wanted[value] = None
+        if not is_storable:
+            raise NotFound("There is no such user.")
         # guardian's stand-in for anonymous visitors is a row like others, but nobody.
         nobody = {model.USERNAME_FIELD: guardian_settings.ANONYMOUS_USER_NAME}
         users: Any = primary(model._default_manager).exclude(**nobody)
