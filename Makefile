@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test stress subsets servers matrix lint types exports bench worth clean
+.PHONY: help install demo test stress fuzz subsets servers matrix lint types exports bench worth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,10 @@ test: $(VENV)/.test ## Check style, types and migrations, run every test in ever
 # How long, and what to repeat, is chosen by SECONDS=600 and SEED=1f2e3d4c.
 stress: $(VENV)/.test ## Let many people do everything at once (SECONDS=, SEED=)
 	@CHAT_STRESS_SECONDS=$(or $(SECONDS),60) CHAT_STRESS_SEED=$(SEED) $(RUN) -m tests.run stress-sqlite stress-postgres
+
+# How much, and what to repeat, is chosen by STEPS=100000 and SEED=12345.
+fuzz: $(VENV)/.test ## Let random people do random things, and compare each frame with a model (STEPS=, SEED=)
+	@CHAT_FUZZ_STEPS=$(or $(STEPS),20000) CHAT_FUZZ_SEED=$(SEED) $(RUN) -m tests.run fuzz-sqlite fuzz-postgres
 
 subsets: $(VENV)/.test ## Let a project for every set of swapped models live (half an hour)
 	@$(RUN) -m tests.run subsets-one-app subsets-two-apps
