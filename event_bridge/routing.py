@@ -10,11 +10,17 @@ from django.urls import re_path
 
 from gql_chat.conf import chat_settings
 
+from .metrics import get_recorder
 from .operations import prepare
 
 
 def get_websocket_urlpatterns() -> list[Any]:
-    """Return the route of the socket, at `WEBSOCKET_PATH`, served by `CHAT_CONSUMER_CLASS`."""
+    """Return the route of the socket, at `WEBSOCKET_PATH`, served by `CHAT_CONSUMER_CLASS`.
+
+    Raises:
+        ImproperlyConfigured: a setting that the socket needs is wrong.
+    """
+    get_recorder()  # what it lacks is said when the process starts, not to the first client
     path = chat_settings.WEBSOCKET_PATH.lstrip("/")
     consumer: Any = chat_settings.load("CHAT_CONSUMER_CLASS").as_asgi()
     return [re_path(f"^{re.escape(path)}$", consumer)]

@@ -438,7 +438,7 @@ def note_message(
         deletion.messages[instance.pk] = instance.room_id
         _lock_once(deletion, instance.room_id)
         if not isinstance(origin, AbstractRoom):  # whose log goes as a whole
-            deletion.shown += streams.find_told([instance.pk])
+            deletion.erasures.append(streams.plan_erasure([instance.pk]))
 
 
 def tell_of_messages(
@@ -453,12 +453,8 @@ def tell_of_messages(
     for message_id, room_id in taken.items():
         by_room[room_id].append(message_id)
     with streams.transaction() as outbox:
-        left = by_room.keys() - deletion.rooms
-        streams.erase_told(
-            [message_id for room_id in left for message_id in by_room[room_id]],
-            deletion.take_shown(),
-        )
-        for room_id in sorted(left, key=str):
+        streams.merge_erasures(deletion.take_erasures()).write()
+        for room_id in sorted(by_room.keys() - deletion.rooms, key=str):
             room = None if outbox.is_closed(room_id) else find_room(room_id)
             if room is not None:
                 tell_of_deletion(outbox, room, by_room[room_id])

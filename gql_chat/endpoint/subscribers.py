@@ -202,7 +202,9 @@ class Subscriber:
         if entitled.owner is not None:
             frames = streams.withhold_quotes(entitled.owner, frames)
         begins = frames[0].seq if frames else entitled.newest + 1
-        if begins > self.seq + 1:
+        # Of a deleted room the log keeps no more than its end.
+        ends = bool(frames) and bool((frames[0].change or {}).get("closed"))
+        if begins > self.seq + 1 and not ends:
             raise Invalid({"after": f"The log begins at {begins} now: fetch afresh."})
         return frames
 

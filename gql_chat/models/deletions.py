@@ -33,7 +33,7 @@ class Deletion:
         leading: by room, the users who lead it, with their roles.
         memberships: the memberships that it deletes, by key, until an event announces them.
         messages: the messages that it deletes, likewise: the room's id by the message's.
-        shown: where the event log tells of them and of their replies, until it is erased.
+        erasures: what takes them out of the event log, once their rows are gone.
     """
 
     is_told: bool = False
@@ -46,7 +46,7 @@ class Deletion:
     leading: dict[Any, dict[Any, str]] = field(default_factory=dict)
     memberships: dict[Any, Any] = field(default_factory=dict)
     messages: dict[Any, Any] = field(default_factory=dict)
-    shown: list[Any] = field(default_factory=list)
+    erasures: list[Any] = field(default_factory=list)
 
     def take_memberships(self) -> list[Any]:
         """Return the memberships that no event has announced, and forget them."""
@@ -60,10 +60,10 @@ class Deletion:
         self.messages.clear()
         return taken
 
-    def take_shown(self) -> list[Any]:
-        """Return where the log tells of the messages that it deletes, and forget that."""
-        taken = list(self.shown)
-        self.shown.clear()
+    def take_erasures(self) -> list[Any]:
+        """Return what takes the messages out of the log, and forget it."""
+        taken = list(self.erasures)
+        self.erasures.clear()
         return taken
 
     def end(self) -> None:

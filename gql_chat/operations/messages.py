@@ -205,10 +205,10 @@ class MessageOperations(Operations):
             for name, value in changes.items():
                 setattr(message, name, value)
             self.validate_message(message)
-            streams.erase_edited(message, [*changes] if content is None else ["content", *changes])
             message.is_edited = True
             message.updated_at = timezone.now()
             message.save(update_fields=["content", "is_edited", "updated_at", *changes])
+            streams.erase_edited(message, [*changes] if content is None else ["content", *changes])
             outbox.broadcast(membership.room, MessageEdited(message))
         return message
 
@@ -239,13 +239,14 @@ class MessageOperations(Operations):
                 raise Invalid({"message_id": "A message is deleted already."})
             ids = [message.pk for message in messages]
             stored = primary(get_model("Message").objects).filter(pk__in=ids)
-            streams.erase_messages(ids)
+            erasure = streams.plan_erasure(ids)
             if chat_settings.MESSAGE_SOFT_DELETE:
                 bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
             else:
                 told_by_operation(stored)
                 stored.delete()
+            erasure.write()
             event = MessagesDeleted(ids, deleted_by=self.user.get_username())
             outbox.broadcast(room, event, activity=room.newest_activity())
         return ids

@@ -12,15 +12,16 @@ from typing import Any
 
 from graphql import (
     GraphQLEnumType,
-    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
 )
 
-from ..conf import chat_settings, per_settings
+from ..conf import ROOM_TYPES, chat_settings, per_settings
+from ..models.rules import registrations
 from .build import get_graphql_schema
+from .room_types import load_type
 from .scalars import JSON_SCHEMAS
 
 _FLAGS = ("is_deleted", "is_edited", "is_forwarded")
@@ -36,26 +37,22 @@ _EMPTY: dict[str, Any] = {"string": "", "object": {}, "integer": 0, "number": 0,
 def find_blanks() -> Mapping[str, Mapping[str, Any]]:
     """Return the values of blanked fields, for each of what can be blanked.
 
-    The keys are the names of types: `Message`, `QuotedMessage`, and `Room` for rooms of all types.
+    The keys are `Message` and `QuotedMessage`, and the names of the types of rooms.
     """
     schema = get_graphql_schema()
-    room = schema.type_map["Room"]
-    assert isinstance(room, GraphQLInterfaceType)
-    rooms: dict[str, Any] = {}
-    for kind in schema.get_possible_types(room):
-        rooms = {**_blanks_of(kind), **rooms}
-    messages = {name: _blanks_of(_find_type(schema, name)) for name in ("Message", "QuotedMessage")}
-    return {**messages, "Room": rooms}
+    shown = ("Message", "QuotedMessage", *ROOM_TYPES)
+    types = {name: chat_settings.load_serializer(name) for name in shown}
+    types |= {each.model.rules.name: load_type(each.detail) for each in registrations()}
+    return {name: _blanks_of(_find_type(schema, name, shows)) for name, shows in types.items()}
 
 
-def _find_type(schema: GraphQLSchema, name: str) -> Any:
-    """Return the type in use for a key of `SERIALIZERS`, whatever the project calls it."""
-    serializer = chat_settings.load_serializer(name)
+def _find_type(schema: GraphQLSchema, name: str, shows: Any) -> Any:
+    """Return a Strawberry type's type in the schema, whatever the project calls it."""
     for found in schema.type_map.values():
         definition = found.extensions.get("strawberry-definition")
-        if getattr(definition, "origin", None) is serializer:
+        if shows is not None and getattr(definition, "origin", None) is shows:
             return found
-    raise LookupError(f"The schema has no {name}.")
+    return schema.type_map[name]  # made for a room type of the project's
 
 
 def _blanks_of(found: Any) -> dict[str, Any]:

@@ -49,12 +49,17 @@ def load_room_types() -> list[Any]:
     for name in ROOM_TYPES:
         found += [chat_settings.load_serializer(each) for each in (name, f"{name}Summary")]
     for added in registrations():
-        found.append(_load(added.detail) or _make_detail(added.model))
-        found.append(_load(added.summary) or _make_summary(added.model))
+        found.append(load_type(added.detail) or _make_detail(added.model))
+        found.append(load_type(added.summary) or _make_summary(added.model))
     return found
 
 
-def _load(given: Any) -> Any:
+def load_type(given: Any) -> Any:
+    """Return the Strawberry type that a registration names; None where it names none.
+
+    Raises:
+        ImproperlyConfigured: its path does not import.
+    """
     if not isinstance(given, str):
         return given
     try:

@@ -11,7 +11,7 @@ holds the lock of its room, and so does the code that erases, so no frame is mis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from ..models import AbstractMessage, EventSubject, MessageCopy, StreamEvent, ge
 from ..models.quotations import lock_quoting_rooms, quoted_in
 from .entitlements import name_of_room_stream
 from .envelopes import parse_payload, room_stream
-from .shown import ROOM, blank, blank_fields, copied, drop_copy, find_messages, room_of
+from .shown import blank, blank_fields, copied, drop_copy, find_messages, room_of
 from .subjects import erases, prepare_subjects
 
 if TYPE_CHECKING:
@@ -38,16 +38,64 @@ Change = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Where the log tells of a new message: in its room's stream.
+class Erasure:
+    """Messages that are about to go out of the log.
 
     Attributes:
-        room_id: the room.
-        seq: the sequence number; None where it is not known.
+        message_ids: their keys.
+        forwards: the keys of forwards whose copies of them go as well.
+        told: the keys of the frames that tell of them, of their replies, and of those forwards.
     """
 
-    room_id: Any
-    seq: int | None
+    message_ids: Collection[Any] = ()
+    forwards: Collection[Any] = ()
+    told: Collection[int] = ()
+
+    def write(self) -> int:
+        """Write the frames anew; return how many.
+
+        Locks them in the order of their keys. In an operation this comes after all that it locks
+        or writes in rooms.
+        """
+        if not self.message_ids:
+            return 0
+        connection = _connection()
+        wanted = {str(message_id) for message_id in self.message_ids}
+        copies = bool(self.forwards)
+        keys = _find_frames(connection, [*self.message_ids, *self.forwards]).union(self.told)
+        return _rewrite(connection, keys, lambda shown: _blank_messages(shown, wanted, copies))
+
+
+def merge_erasures(erasures: Iterable[Erasure]) -> Erasure:
+    """Return several erasures as one."""
+    parts = list(erasures)
+    return Erasure(
+        [key for part in parts for key in part.message_ids],
+        [key for part in parts for key in part.forwards],
+        {key for part in parts for key in part.told},
+    )
+
+
+def plan_erasure(message_ids: Collection[Any], *, copies: bool = False) -> Erasure:
+    """Find what `erase_messages` needs of the messages' rows before these go.
+
+    Args:
+        message_ids: the keys of the messages, whose rooms are locked.
+        copies: as for `erase_messages`; the rows of the copies go at once.
+
+    Returns:
+        The erasure, to be written in the same transaction, when the rows are gone.
+    """
+    if not message_ids or not erases():
+        return Erasure()
+    connection = _connection()
+    lock_quoting_rooms(Q(parent_message__in=message_ids))
+    forwards: list[Any] = []
+    if copies:
+        kept = MessageCopy.objects.using(connection.alias).filter(source__in=message_ids)
+        forwards = list(kept.values_list("pk", flat=True))
+        kept.delete()
+    return Erasure(message_ids, forwards, _find_told(connection, message_ids, forwards))
 
 
 def erase_messages(message_ids: Collection[Any], *, copies: bool = False) -> int:
@@ -55,7 +103,7 @@ def erase_messages(message_ids: Collection[Any], *, copies: bool = False) -> int
 
     Call it in the transaction that deletes the messages (`transaction()`, or any `atomic` block),
     **before** their rows go, since it finds their frames and their replies' by those. Their rooms
-    are locked by then. It locks the frames itself, in the order of their keys.
+    are locked by then. It locks the other rooms that quote them, and the frames.
 
     With `ERASE_LOG` None, or without the feature `erasure`, it leaves the log alone.
 
@@ -67,59 +115,11 @@ def erase_messages(message_ids: Collection[Any], *, copies: bool = False) -> int
     Returns:
         How many frames were written anew.
     """
-    if not message_ids or not erases():
-        return 0
-    connection = _connection()
-    lock_quoting_rooms(Q(parent_message__in=message_ids))
-    wanted = {str(message_id) for message_id in message_ids}
-    subjects, forwards = list(message_ids), list[Any]()
-    if copies:
-        kept = MessageCopy.objects.using(connection.alias).filter(source__in=subjects)
-        forwards = list(kept.values_list("pk", flat=True))
-        kept.delete()
-
-    def change(payload: Any) -> bool:
-        return _blank_messages(payload, wanted, copies=copies)
-
-    keys = _find_frames(connection, [*subjects, *forwards])
-    keys |= _find_told(connection, subjects, forwards)
-    return _rewrite(connection, keys, change)
-
-
-def find_told(message_ids: Collection[Any]) -> list[Told]:
-    """Return where the log tells of messages and of their replies, while their rows are there.
-
-    The rooms of the messages are locked by then; this locks the other rooms that quote them.
-    """
-    if not message_ids or not erases():
-        return []
-    lock_quoting_rooms(Q(parent_message__in=message_ids))
-    model = get_model("Message")
-    rows = model.objects.using(_connection().alias).order_by()
-    columns = ("room_id", "stream_seq")
-    found = rows.filter(pk__in=message_ids).values_list(*columns)
-    replies = rows.filter(parent_message__in=message_ids).values_list(*columns)
-    return [Told(*row) for row in found.union(replies, all=True)]
-
-
-def erase_told(message_ids: Collection[Any], told: Iterable[Told]) -> int:
-    """Do as `erase_messages` does, for messages whose rows are gone.
-
-    Args:
-        message_ids: the keys of the messages.
-        told: what `find_told` found before the rows went.
-    """
-    if not message_ids or not erases():
-        return 0
-    connection = _connection()
-    wanted = {str(message_id) for message_id in message_ids}
-    places = [(room_stream(each.room_id), each.seq) for each in told if each.seq is not None]
-    keys = _find_frames(connection, message_ids) | _find_places(connection, places)
-    return _rewrite(connection, keys, lambda payload: _blank_messages(payload, wanted))
+    return plan_erasure(message_ids, copies=copies).write()
 
 
 def erase_edited(message: AbstractMessage, names: Collection[str]) -> int:
-    """Take what a message says out of the log before it is edited, where `ERASE_LOG` says so.
+    """Take what a message said out of the log when it is edited, where `ERASE_LOG` says so.
 
     Args:
         message: the message, whose room is locked.
@@ -180,7 +180,7 @@ def erase_room(room_id: Any) -> int:
                 changed = True
         room = payload.get("room") if isinstance(payload, dict) else None
         if isinstance(room, dict) and room.get("id") == key:
-            blank(room, ROOM)
+            blank(room, str(room.get("type")))
             if isinstance(payload.get("message"), str):  # it names the room
                 payload["message"] = ""
             changed = True
@@ -193,7 +193,7 @@ def _connection() -> BaseDatabaseWrapper:
     return connections[router.db_for_write(StreamEvent)]
 
 
-def _blank_messages(payload: Any, wanted: set[str], *, copies: bool = False) -> bool:
+def _blank_messages(payload: Any, wanted: set[str], copies: bool) -> bool:
     changed = False
     for message, kind in find_messages(payload):
         if message["id"] in wanted:
@@ -214,27 +214,6 @@ def _find_frames(connection: BaseDatabaseWrapper, subjects: Collection[Any]) -> 
     table = EventSubject._meta.db_table
     sql = f"SELECT event_id FROM {table} WHERE subject {_among(connection, 'uuid')}"
     return _keys(connection, sql, [_given(connection, prepare_subjects(connection, subjects))])
-
-
-def _find_places(connection: BaseDatabaseWrapper, places: Sequence[tuple[str, int]]) -> set[int]:
-    """Return the keys of the frames in these places."""
-    if not places:
-        return set()
-    log = StreamEvent._meta.db_table
-    names, seqs = zip(*places, strict=True)
-    if connection.vendor == "postgresql":
-        given = "unnest(%s::text[], %s::bigint[]) AS given(stream, seq)"
-        stream, seq = "given.stream", "given.seq"
-        parameters: list[Any] = [list(names), list(seqs)]
-    else:
-        given = "json_each(%s) AS given"
-        stream, seq = (f"json_extract(given.value, '$[{at}]')" for at in (0, 1))
-        parameters = [orjson.dumps(places).decode()]
-    sql = (
-        f"SELECT event.id FROM {given} CROSS JOIN {log} event "
-        f"WHERE event.stream = {stream} AND event.seq = {seq}"
-    )
-    return _keys(connection, sql, parameters)
 
 
 def _find_told(

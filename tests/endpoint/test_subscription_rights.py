@@ -17,6 +17,10 @@ from tests.servers import ChatThread
 from tests.timing import eventually
 from tests.wire.rooms import NOBODY, NOWHERE
 
+DELIVERED = (
+    "__typename ... on MessagesDelivered { messages { content parent_message { content } } }"
+)
+
 
 @pytest.fixture
 def everybody(settings: Any) -> None:
@@ -98,6 +102,42 @@ async def test_a_member_who_is_removed_hears_what_came_before_and_nothing_after(
     assert contents(await socket.frame("1")) == "last"
     await socket.completed("1")
     await socket.nothing()
+
+
+async def test_whoever_is_out_of_a_room_is_replayed_no_quote_of_it(
+    open_socket: OpenSocket,
+    everybody: None,
+    staff: AbstractUser,
+    users: Users,
+    make_group: MakeGroup,
+    orm: Orm,
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    room = make_group(alice, bob)
+
+    def talk() -> None:
+        asker, answerer = EventHandler(alice.pk), EventHandler(bob.pk)
+        question = asker.send_message(room.pk, "a secret").message_id
+        answer = answerer.send_message(room.pk, "his", parent_message_id=question).message_id
+        asker.acknowledge_messages([answer])
+
+    orm(talk)
+    follow = FOLLOW_USER.replace("__typename", DELIVERED)
+    shown = []
+    for user in (bob, staff, bob):
+        socket = await (await open_socket(user)).init()
+        await socket.start("1", follow, user=bob.pk, after=0)
+        frame = (await socket.data("1"))["user_events"]
+        shown.append(frame["event"]["messages"][0])
+        if len(shown) == 2:
+            orm(EventHandler(alice.pk).remove_members, room.pk, [bob.pk])
+
+    quote = {"content": "a secret"}
+    assert shown == [
+        {"content": "his", "parent_message": quote},
+        {"content": "his", "parent_message": quote},  # who may read everything
+        {"content": "his", "parent_message": None},
+    ]
 
 
 async def test_a_member_whom_the_orm_removes_hears_nothing_more(

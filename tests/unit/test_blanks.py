@@ -89,13 +89,17 @@ def test_a_projects_fields_are_blank_as_far_as_they_are_text() -> None:
 
 
 def test_of_a_blank_room_is_left_what_it_was() -> None:
-    rooms = find_blanks()["Room"]
-
-    assert rooms.keys() >= {"name", "description", "avatar", "creator", "property"}
-    assert {name for name in rooms if name.endswith(("participants", "subscribers"))} == {
-        "participants",
-        "subscribers",
-    }
-    assert rooms["property"] == {"preferences": {}}
-    assert (rooms["name"], rooms["description"], rooms["creator"]) == ("", None, None)
-    assert not rooms.keys() & {"type", "id", "created_at", "max_participants", "is_public"}
+    assert find_blanks()["OneToOneChat"] == {"property": {"preferences": {}}, "participants": []}
+    for kind, members, leaders in (
+        ("GroupChat", "participants", "admins"),
+        ("Channel", "subscribers", "moderators"),
+    ):
+        assert find_blanks()[kind] == {
+            "name": "",
+            "description": None,
+            "avatar": None,
+            "creator": None,
+            "property": {"preferences": {}},
+            members: [],
+            leaders: [],
+        }

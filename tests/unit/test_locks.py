@@ -33,6 +33,7 @@ from gql_chat.operations import EventHandler, base
 from gql_chat.sql.statements import Statement
 from tests.conftest import Users
 from tests.unit.scenes import CASES, Scene, run
+from tests.unit.test_settings import chat
 
 pytestmark = pytest.mark.skipif(
     not connection.features.has_select_for_update,
@@ -199,3 +200,22 @@ def test_deleting_by_plain_code_locks_rooms_before_it_deletes_anything(
     locks = [at for at, (_, sql) in enumerate(watcher.steps) if "FOR NO KEY UPDATE" in sql]
     assert locks
     assert min(locks) < first_write, watcher.steps[: first_write + 1]
+
+
+def test_the_log_is_locked_last_by_what_erases_it(scene: Scene) -> None:
+    handler, other = EventHandler(scene.owner.pk), EventHandler(scene.members[0].pk)
+    key = handler.send_message(scene.group.pk, "hello").message_id
+    other.acknowledge_messages([key])
+    other.read_messages([key])
+    works = {
+        "delete": lambda: handler.delete_messages([key]),
+        "edit": lambda: handler.edit_message(key, "changed"),
+    }
+    for name, work in works.items():
+        with chat(ERASE_LOG="edited"):
+            watcher = watch(work)
+
+        log = [at for at, (rank, _) in enumerate(watcher.steps) if rank == LOG]
+        before = [at for at, (rank, _) in enumerate(watcher.steps) if rank in (IN_ROOMS, USERS)]
+        assert StreamEvent._meta.db_table in watcher.locked, name
+        assert max(before) < min(log), (name, watcher.steps)

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from gql_chat.models import Delivery, GroupChat, Message, StreamEvent, get_model
+from gql_chat.models import Delivery, EventSubject, GroupChat, Message, StreamEvent, get_model
 from tests.conftest import Users
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,18 @@ def test_events_older_than_the_retention_go_in_batches(settings: Settings) -> No
     assert list(StreamEvent.objects.all()) == [young]
     assert "event log: 2 deleted so far" in said
     assert "event log: 5 deleted\n" in said
+
+
+def test_what_finds_old_events_goes_with_them(settings: Settings) -> None:
+    settings.REALTIME_CHAT_MESSAGING = {"EVENT_LOG_RETENTION": 3600}
+    events = [log(seq, timedelta(hours=2)) for seq in (1, 2, 3)]
+    young = log(4, timedelta(minutes=5))
+    for event in (*events, young):
+        EventSubject.objects.create(event=event, subject=uuid4())
+
+    prune(batch=2)
+
+    assert [each.event for each in EventSubject.objects.all()] == [young]
 
 
 def test_without_a_retention_the_log_is_kept(settings: Settings) -> None:

@@ -82,7 +82,8 @@ def plain() -> Iterator[None]:
 def delete_unheard(person: Person, message: Message) -> None:
     """Delete a message, of which this process hears nothing."""
     with capture():
-        EventHandler(person.id).delete_messages([message["id"]])
+        key = get_model("Message")._meta.pk.to_python(message["id"])
+        EventHandler(person.id).delete_messages([key])
 
 
 def remains(text: str, *, soft: bool = False) -> list[str]:

@@ -13,6 +13,7 @@ from django.test import override_settings
 from event_bridge.metrics import Recorder, choice, get_recorder
 from event_bridge.metrics.lines import Lines
 from event_bridge.metrics.prometheus import Metrics
+from event_bridge.routing import get_websocket_urlpatterns
 from tests.servers import ROOT
 
 
@@ -50,6 +51,9 @@ def test_metrics_without_their_package_are_an_error_that_says_what_to_install(
     with pytest.raises(ImproperlyConfigured, match=r"\[metrics\]"):
         chosen(METRICS=True)
     with override_settings(REALTIME_CHAT_MESSAGING={"METRICS": True}):
+        # A process that serves the socket does not start.
+        with pytest.raises(ImproperlyConfigured, match="prometheus-client"):
+            get_websocket_urlpatterns()
         (problem,) = [each for each in run_checks() if each.id == "event_bridge.E021"]
     assert "prometheus-client" in problem.msg
 

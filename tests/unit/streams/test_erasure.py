@@ -198,8 +198,7 @@ def test_without_it_nothing_is_written_and_nothing_erased(users: Users) -> None:
             assert not EventSubject.objects.exists()
             with CaptureQueriesContext(connection) as captured:
                 assert streams.erase_messages([talk.message]) == 0
-                assert streams.erase_told([talk.message], []) == 0
-                assert streams.find_told([talk.message]) == []
+                assert streams.plan_erasure([talk.message]).write() == 0
                 assert streams.erase_room(talk.room.pk) == 0
             assert len(captured) == 0
             assert talk.frames() == before
@@ -207,8 +206,7 @@ def test_without_it_nothing_is_written_and_nothing_erased(users: Users) -> None:
 
 def test_nothing_is_asked_where_nothing_is_named(talk: Talk) -> None:
     with CaptureQueriesContext(connection) as captured:
-        assert streams.erase_messages([]) == streams.erase_told([], []) == 0
-        assert streams.find_told([]) == []
+        assert streams.erase_messages([]) == streams.merge_erasures([]).write() == 0
 
     assert len(captured) == 0
 
@@ -265,7 +263,7 @@ def reads_whole(steps: list[str]) -> Iterator[str]:
             yield step
 
 
-@pytest.mark.parametrize("what", ["messages", "copies", "told", "edited", "room"])
+@pytest.mark.parametrize("what", ["messages", "copies", "plain", "edited", "room"])
 def test_what_the_log_holds_besides_costs_nothing(what: str, talk: Talk) -> None:
     talk.go_on()
     counts = []
@@ -278,8 +276,9 @@ def test_what_the_log_holds_besides_costs_nothing(what: str, talk: Talk) -> None
                     assert streams.erase_messages([talk.message])
                 case "copies":
                     assert streams.erase_messages([talk.message], copies=True)
-                case "told":
-                    assert streams.erase_told([talk.message], streams.find_told([talk.message]))
+                case "plain":
+                    planned = [streams.plan_erasure([key]) for key in (talk.message, talk.reply)]
+                    assert streams.merge_erasures(planned).write()
                 case "edited":
                     message = Message.objects.get(pk=talk.message)
                     assert streams.erase_edited(message, ["content"])
