@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test stress subsets servers matrix lint types exports bench worth soak clean
+.PHONY: help install demo test stress fuzz subsets servers matrix lint types exports bench worth soak clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,10 @@ test: $(VENV)/.test ## Check style, types and migrations, run every test in ever
 stress: $(VENV)/.test ## Let many people do everything at once, and race (SECONDS=, SEED=, ROUNDS=)
 	@CHAT_STRESS_SECONDS=$(or $(SECONDS),60) CHAT_STRESS_SEED=$(SEED) CHAT_RACE_ROUNDS=$(or $(ROUNDS),300) \
 		$(RUN) -m tests.run stress-sqlite stress-postgres races-sqlite races-postgres
+
+# How much, and what to repeat, is chosen by STEPS=100000 and SEED=12345.
+fuzz: $(VENV)/.test ## Let random people do random things, and compare each frame with a model (STEPS=, SEED=)
+	@CHAT_FUZZ_STEPS=$(or $(STEPS),20000) CHAT_FUZZ_SEED=$(SEED) $(RUN) -m tests.run fuzz-sqlite fuzz-postgres
 
 subsets: $(VENV)/.test ## Let a project for every set of swapped models live (half an hour)
 	@$(RUN) -m tests.run subsets-one-app subsets-two-apps

@@ -47,6 +47,8 @@ INDEPENDENT = (
 )
 #: Has steps of its own, and takes as long as it is told to.
 STRESS = "tests/stress"
+#: Random stories, each step of which is compared with a model of the protocol.
+MODEL = "tests/model"
 #: Tests that reach hardly a line that the measured ones do not reach. Measuring nearly doubles the
 #: time that a test takes.
 UNMEASURED = (
@@ -54,7 +56,8 @@ UNMEASURED = (
     "tests/benchmarks",
     "tests/node",
     GENERATED,
-    # Reaches what `tests/wire` reaches, thousands of times.
+    # They reach what `tests/wire` reaches, thousands of times.
+    MODEL,
     "tests/rights",
     "tests/wire/test_history.py",
     "tests/wire/test_error_order.py",
@@ -75,6 +78,7 @@ NOT_FAST = {
     "tests/benchmarks": "runs each load of the benchmark once",
     "tests/node/test_frontend.py": "builds front ends with npm's tools",
     GENERATED: "generated input for every event",
+    MODEL: "thousands of random steps",
 }
 #: The steps of `make test FAST=1`.
 FAST = ("lint", "types", "migrations", "sqlite-fast")
@@ -132,6 +136,13 @@ SERVERS = ("uvicorn-websockets", "uvicorn-wsproto", "daphne", "hypercorn", "gran
 def _server(name: str) -> Step:
     suite = _suite("sqlite", "memory", *ON_SERVERS)
     return Step(suite.commands, {**suite.environment, "CHAT_TEST_SERVER": name})
+
+
+def _fuzz(database: str, layer: str) -> Step:
+    """Let random people do random things; `CHAT_FUZZ_STEPS` says how many."""
+    suite = _suite(database, layer, f"{MODEL}/test_model.py", "-k", "arrives")
+    chosen = os.environ.get("CHAT_FUZZ_STEPS") or "20000"
+    return Step(suite.commands, {**suite.environment, "CHAT_FUZZ_STEPS": chosen})
 
 
 def _without(*paths: str) -> tuple[str, ...]:
@@ -204,6 +215,8 @@ STEPS: dict[str, Step] = {
     "races-sqlite": _suite("sqlite", "memory", f"{STRESS}/test_races.py"),
     # Each fault is brought back once, and found.
     "stress-faults": _stress("postgres", "pubsub", 20, "test_faults.py"),
+    "fuzz-sqlite": _fuzz("sqlite", "memory"),
+    "fuzz-postgres": _fuzz("postgres", "pubsub"),
     "coverage": Step(
         (_module("coverage", "combine", "--quiet", "--keep"), _module("coverage", "report"))
     ),
@@ -230,6 +243,7 @@ STAGES = (
     ("races-postgres", "races-sqlite"),
     ("coverage",),
     ("stress-faults",),
+    ("fuzz-postgres", "fuzz-sqlite"),
     ("subsets-one-app", "subsets-two-apps"),
     tuple(f"servers-{name}" for name in SERVERS),
 )
@@ -238,6 +252,8 @@ STAGES = (
 ON_DEMAND = (
     "sqlite-fast",
     "stress-faults",
+    "fuzz-sqlite",
+    "fuzz-postgres",
     "subsets-one-app",
     "subsets-two-apps",
     *(f"servers-{name}" for name in SERVERS),

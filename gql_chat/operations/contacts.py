@@ -112,6 +112,7 @@ def _read_keys(field: str, user_ids: Iterable[Any]) -> list[Any]:
     """Return primary keys as the database has them, each once."""
     key: Any = get_user_model()._meta.pk
     wanted: dict[Any, None] = {}
+    is_storable = True
     for user_id in user_ids:
         try:
             value = key.to_python(user_id)
@@ -121,8 +122,10 @@ def _read_keys(field: str, user_ids: Iterable[Any]) -> list[Any]:
             key.run_validators(value)
             check_range(key, value)
         except ValidationError:
-            raise NotFound("There is no such user.") from None
+            is_storable = False  # nobody has it; but first, whether all of them are ids
         wanted[value] = None
+    if not is_storable:
+        raise NotFound("There is no such user.")
     return list(wanted)
 
 

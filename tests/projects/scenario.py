@@ -40,7 +40,7 @@ def plan(project: Project, directory: Path) -> None:
 
 
 def live(project: Project, directory: Path, database: dict[str, Any]) -> None:
-    """Migrate and chat, go back to nothing, and do it again.
+    """Migrate, chat and erase, go back to nothing, and do it again.
 
     Args:
         project: the project.
@@ -59,11 +59,13 @@ def live(project: Project, directory: Path, database: dict[str, Any]) -> None:
     call_command("makemigrations", verbosity=0, skip_checks=True)
     _migrate()
     _converse(project)
+    _erase()
     for label in [*project.apps, "gql_chat"]:
         _migrate(label, "zero")
     _is_empty(project)
     _migrate()
     _converse(project)
+    _erase()
     call_command("makemigrations", "--check", "--dry-run", verbosity=0, skip_checks=True)
 
 
@@ -233,3 +235,44 @@ def _converse(project: Project) -> None:
     get_model("Session").objects.all().delete()
     assert not any(get_model(name).objects.exists() for name in TABLES)
     users.filter(pk__in=[alice.pk, bob.pk]).delete()
+
+
+def _erase() -> None:
+    """Forward a message, delete it, and erase both users: what they wrote goes everywhere."""
+    from django.contrib.auth import get_user_model
+
+    from gql_chat import erase_user
+    from gql_chat.models import MessageCopy, StreamEvent, get_model
+    from gql_chat.operations import EventHandler
+
+    def logged(text: str) -> bool:
+        return StreamEvent.objects.filter(payload__contains=text).exists()
+
+    users: Any = get_user_model()._default_manager
+    carol, dave, erin = (users.create_user(name) for name in ("carol", "dave", "erin"))
+    carols, daves = EventHandler(carol.pk), EventHandler(dave.pk)
+    group = carols.create_room("GroupChat", name="group", members=[dave.pk, erin.pk])
+    channel = carols.create_room("Channel", name="channel", members=[erin.pk])
+    media = {"media_url": "https://x.test/b", "media_type": "file", "mime_type": "text/csv"}
+    source = daves.send_message(group.pk, "As it was", media=[media])
+    forward = carols.send_message(channel.pk, "Look", forwarded_from_id=source.message_id)
+    daves.edit_message(source.message_id, "As it became")
+    assert logged("As it became")
+    daves.delete_messages([source.message_id])
+    assert not logged("As it became")
+    copied = MessageCopy.objects.get()
+    assert (copied.message_id, copied.sender_id) == (forward.message_id, dave.pk)
+    assert "As it was" in copied.columns
+    assert "https://x.test/b" in copied.columns
+
+    assert logged('"carol"')
+    erase_user(carol, "keep")
+    assert not logged('"carol"')
+    assert get_model("Message").objects.get(pk=forward.message_id).sender is None
+    assert logged("As it was")
+    erase_user(dave, "delete")
+    assert not logged("As it was")
+    assert not MessageCopy.objects.exists()
+    erase_user(erin, "delete")
+    assert not any(get_model(name).objects.exists() for name in TABLES)
+    users.filter(pk__in=[carol.pk, dave.pk, erin.pk]).delete()

@@ -1,4 +1,4 @@
-"""A database of before: its one-to-one chats have a text for their two users."""
+"""A database of before: chats whose two users are a text, and a log that has no subjects yet."""
 
 import json
 import os
@@ -66,6 +66,53 @@ found["again"] = seen(at(None))
 print(json.dumps(found))
 """
 
+#: Chats, forgets what the migrations after 0007 brought, migrates anew, and deletes.
+ERASURE = """
+import json
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from gql_chat.models import MessageCopy, StreamEvent, get_model
+from gql_chat.operations import EventHandler
+
+def logged(text):
+    return StreamEvent.objects.filter(payload__contains=text).count()
+
+def shown(message_id):
+    from gql_chat.models.relations import load_messages
+    (message,) = load_messages(get_model("Message").objects.filter(pk=message_id))
+    source = message.relations.forwarded_from
+    return source and source.content
+
+call_command("migrate", verbosity=0)
+users = get_user_model()._default_manager
+alice, bob = (users.create_user(name) for name in ("alice", "bob"))
+alices, bobs = EventHandler(alice.pk), EventHandler(bob.pk)
+room = alices.create_room("GroupChat", name="group", members=[bob.pk])
+other = alices.create_room("GroupChat", name="other", members=[bob.pk])
+sent = alices.send_message(room.pk, "secret")
+bobs.send_message(room.pk, "reply", parent_message_id=sent.message_id)
+bobs.send_message(other.pk, "elsewhere", parent_message_id=sent.message_id)
+forward = bobs.send_message(other.pk, forwarded_from_id=sent.message_id)
+bobs.add_reaction(sent.message_id, "+1")
+kept = alices.send_message(room.pk, "kept")
+
+call_command("migrate", "gql_chat", "0007_longer_streams", verbosity=0)
+call_command("migrate", verbosity=0)
+found = {"before": [logged("secret") > 3, logged("kept"), MessageCopy.objects.count()]}
+found["forward"] = shown(forward.message_id)
+numbers = list(StreamEvent.objects.order_by("pk").values_list("stream", "seq"))
+alices.delete_messages([sent.message_id])
+found["after"] = [logged("kept"), shown(forward.message_id)]
+secrets = StreamEvent.objects.filter(payload__contains="secret")
+found["left"] = [json.loads(frame.payload)["message"]["id"] for frame in secrets]
+found["forwards"] = [str(forward.message_id)]
+left = list(StreamEvent.objects.order_by("pk").values_list("stream", "seq"))
+found["numbers"] = left[:len(numbers)] == numbers
+print(json.dumps(found))
+"""
+
 
 @pytest.fixture
 def environment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
@@ -83,9 +130,9 @@ def environment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict
         connection.execute("DROP DATABASE chat_before WITH (FORCE)")
 
 
-def upgrade(environment: dict[str, str], chats: list[Any]) -> Any:
+def run(environment: dict[str, str], script: str, *arguments: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(chats)],
+        [sys.executable, "-c", script, *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -94,6 +141,10 @@ def upgrade(environment: dict[str, str], chats: list[Any]) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def upgrade(environment: dict[str, str], chats: list[Any]) -> Any:
+    return run(environment, SCRIPT, json.dumps(chats))
 
 
 def test_chats_keep_their_two_users_there_and_back(environment: dict[str, str]) -> None:
@@ -126,3 +177,17 @@ def test_chats_that_are_not_those_of_two_are_named(
     chats: list[Any], problem: str, environment: dict[str, str]
 ) -> None:
     assert problem in upgrade(environment, chats)["refused"]
+
+
+def test_what_was_sent_before_the_log_had_an_index_is_erased(environment: dict[str, str]) -> None:
+    """Forwards of then have no copy: they show their source for as long as it is there.
+
+    Their frames keep what they pass on, as those of other forwards do.
+    """
+    found = run(environment, ERASURE)
+
+    assert found["before"] == [True, 1, 0]
+    assert found["forward"] == "secret"
+    assert found["after"] == [1, None]
+    assert found["left"] == found["forwards"]
+    assert found["numbers"]

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from tests.configuration import Configuration
 from tests.conftest import Orm, Users
 from tests.servers import ChatProcess
+from tests.stress import erased
 from tests.stress.deadlocks import PROJECT
 from tests.stress.people import Person
 from tests.stress.scenario import Scenario
@@ -51,6 +52,8 @@ def scenario(
     with ExitStack() as stack:
         # What other runs left is no matter of this one's.
         orm(_empty_tables)
+        orm(erased.watch)
+        stack.callback(orm, erased.forget)
 
         def make(seconds: float, *, fault: str = "") -> Scenario:
             chosen = {**environment, "CHAT_STRESS_FAULT": fault}

@@ -9,6 +9,7 @@ from typing import Any
 
 from gql_chat.models import Membership, StreamEvent
 from tests.stress.devices import Device
+from tests.stress.erased import read_erased
 from tests.stress.places import Heard, Stays
 from tests.stress.stored import Heads
 from tests.stress.world import World
@@ -20,8 +21,11 @@ Change = tuple[int, int, str, str, int, int]
 
 
 def read_stays() -> dict[str, list[tuple[int, Any]]]:
-    """What the log says of who came and went: places and changes, by stream."""
+    """What the log says, or said, of who came and went: places and changes, by stream."""
     found: dict[str, list[tuple[int, Any]]] = defaultdict(list)
+    for frame in read_erased():
+        if frame.change is not None:
+            found[frame.stream].append((frame.seq, frame.change))
     rows = StreamEvent.objects.filter(change__isnull=False).order_by("stream", "seq")
     for stream, seq, change in rows.values_list("stream", "seq", "change"):
         found[stream].append((seq, change))

@@ -20,6 +20,8 @@ from gql_chat.models import (
     UserStream,
     get_model,
 )
+from gql_chat.streams.shown import find_messages
+from tests.stress.erased import read_erased
 from tests.stress.journal import Entry, Journal
 from tests.stress.texts import number_of
 from tests.stress.world import World
@@ -68,6 +70,7 @@ def heads() -> Heads:
 def check(world: World) -> None:
     """Check all that the database alone can tell."""
     check_streams(world.journal)
+    check_erased(world.journal)
     check_texts(world)
     check_refusals(world.journal)
     check_notifications(world.journal)
@@ -83,14 +86,44 @@ def check_streams(journal: Journal) -> None:
         row["stream"]: (row["first"], row["last"], row["count"])
         for row in logged.annotate(first=Min("seq"), last=Max("seq"), count=Count("pk"))
     }
+    places = heads().places
+    gone = {stream for stream in ends if stream.startswith("room:") and stream not in places}
     for stream, (first, last, count) in ends.items():
-        if count != last - first + 1 or first != 1:
+        # Of a deleted room the log keeps the frame that says so, and no other.
+        if count != (1 if stream in gone else last) or first != last - count + 1:
             what = f"the log of {stream} has {count} frames from place {first} to {last}"
             journal.violate("log", what, stream)
-    for stream, seq in heads().places.items():
+    newest = logged.filter(stream__in=gone).values_list("stream", "kind")
+    for stream, kind in newest:
+        if kind != "RoomDeleted":
+            journal.violate("log", f"the log of {stream}, which is gone, keeps {kind}", stream)
+    for stream, seq in places.items():
         last = ends.get(stream, (0, 0, 0))[1]
         if last != seq:
             journal.violate("head", f"{stream} stands at {seq}, its log ends at {last}", stream)
+
+
+def check_erased(journal: Journal) -> None:
+    """Only deleted rooms lost frames, and all of them but the last; none shows what is deleted."""
+    places, lost = heads().places, defaultdict(list)
+    for frame in read_erased():
+        lost[frame.stream].append(frame.seq)
+    for stream, seqs in lost.items():
+        if stream in places or not stream.startswith("room:"):
+            journal.violate("erased", f"{stream} is there, and lost {seqs[:10]}", stream)
+    ends = dict(StreamEvent.objects.filter(stream__in=lost).values_list("stream", "seq"))
+    for stream, seqs in lost.items():
+        if seqs != list(range(1, ends.get(stream, 0))):
+            what = f"{stream} keeps place {ends.get(stream)} and lost {seqs[:10]}"
+            journal.violate("erased", what, stream)
+    there = {str(pk) for pk in get_model("Message").objects.values_list("pk", flat=True)}
+    for stream, seq, payload in StreamEvent.objects.values_list(
+        "stream", "seq", "payload"
+    ).iterator():
+        for message, _ in find_messages(json.loads(payload)):
+            if message["id"] not in there and message["content"]:
+                what = f"{stream} {seq} still shows message {message['id']}, which is deleted"
+                journal.violate("erased", what, stream)
 
 
 def check_texts(world: World) -> None:
@@ -226,6 +259,8 @@ def check_deliveries(journal: Journal) -> None:
     rows = StreamEvent.objects.filter(kind="MessagesDelivered").values_list("stream", "payload")
     for stream, payload in rows.iterator():
         for message in _messages(json.loads(payload)):
+            if message["is_deleted"]:
+                continue  # it is blank: nothing says who got it
             told[message["id"]] += 1
             who[message["id"]].update(message["delivered_to"])
             streams[message["id"]] = stream

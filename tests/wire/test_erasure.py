@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.test import override_settings
@@ -82,7 +82,8 @@ def plain() -> Iterator[None]:
 def delete_unheard(person: Person, message: Message) -> None:
     """Delete a message, of which this process hears nothing."""
     with capture():
-        EventHandler(person.id).delete_messages([UUID(message["id"])])
+        key = get_model("Message")._meta.pk.to_python(message["id"])
+        EventHandler(person.id).delete_messages([key])
 
 
 def remains(text: str, *, soft: bool = False) -> list[str]:

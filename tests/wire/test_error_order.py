@@ -228,6 +228,8 @@ TABLE: dict[str, list[Row]] = {
     **{
         event: [
             (4003, lambda w: at(NOWHERE, members=["nobody"])),
+            (4003, lambda w: at(w.far, members=[str(2**70), "no user id"])),
+            (4004, lambda w: at(w.far, members=[str(2**70), w.bob.id])),
             (4003, lambda w: at(w.far, members=[w.bob.id, None])),
             (4003, lambda w: at(NOWHERE)),
             (4004, lambda w: at(NOWHERE, members=[w.bob.id])),

@@ -1,0 +1,124 @@
+"""What frames show of the model's objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.model.values import SOME_TIME, Unordered
+
+if TYPE_CHECKING:
+    from tests.model.chat import Message, Notification, Person, Room
+
+
+def message(shown: Message) -> dict[str, Any]:
+    """A message, with what it quotes."""
+    return {
+        **_alone(shown),
+        "parent_message": quote(shown, shown.parent),
+        "forwarded_from": source(shown),
+    }
+
+
+def _alone(shown: Message) -> dict[str, Any]:
+    return {
+        "id": shown.id,
+        "room": {"id": shown.room.id},
+        "sender": shown.sender.shown,
+        "content": shown.content,
+        "is_deleted": False,
+        "is_edited": shown.edited,
+        "is_forwarded": shown.is_forwarded,
+        "parent_message": None,
+        "forwarded_from": None,
+        "delivered_to": [person.name for person in shown.got],
+        "read_receipts": [
+            {"reader": person.shown, "read_at": at} for person, at in shown.read.items()
+        ],
+        "reactions": [
+            {
+                "id": each.id,
+                "user": each.person.shown,
+                "reaction_content": each.content,
+                "created_at": each.created,
+            }
+            for each in shown.reactions
+        ],
+        "attachments": shown.attachments,
+        "created_at": shown.created,
+        "updated_at": shown.updated,
+    }
+
+
+def quote(by: Message, quoted: Message | None) -> dict[str, Any] | None:
+    """A message inside another one, which nests no further.
+
+    One of another room shows nothing of its readers there, and one that was deleted is not shown.
+    """
+    if quoted is None or quoted.gone:
+        return None
+    shown = _alone(quoted)
+    if quoted.room is not by.room:
+        shown |= {"delivered_to": [], "read_receipts": [], "reactions": []}
+    return shown
+
+
+def source(forward: Message) -> dict[str, Any] | None:
+    """What a forward shows of the message that it passes on."""
+    return quote(forward, forward.source)
+
+
+def notification(shown: Notification) -> dict[str, Any]:
+    """What waits for somebody."""
+    return {
+        "id": shown.id,
+        "notification_type": shown.kind,
+        "message": message(shown.message),
+    }
+
+
+def _common(room: Room) -> dict[str, Any]:
+    shown = {
+        "type": room.type,
+        "id": room.id,
+        "created_at": room.created,
+        "updated_at": SOME_TIME,
+        **room.fields,
+    }
+    if room.type != "OneToOneChat":
+        shown |= {
+            "name": room.name,
+            "description": room.description,
+            "creator": None if room.creator is None else room.creator.shown,
+        }
+    return shown
+
+
+def detail(room: Room) -> dict[str, Any]:
+    """A room with its members."""
+    members = [person.shown for person in room.members]
+    shown = {**_common(room), "property": {"preferences": room.preferences}}
+    if room.type == "OneToOneChat":
+        return {**shown, "participants": Unordered(members)}
+    leaders = [person.shown for person, member in room.members.items() if member.leads]
+    names = ("subscribers", "moderators") if room.type == "Channel" else ("participants", "admins")
+    return {**shown, **dict(zip(names, (members, leaders), strict=True))}
+
+
+def summary(room: Room, person: Person) -> dict[str, Any]:
+    """A room as its member sees it in the list."""
+    last = room.messages[-1] if room.messages else None
+    since = room.members[person].since
+    unread = [
+        each
+        for each in room.messages
+        if each.born > since and each.sender is not person and person not in each.read
+    ]
+    shown = {
+        **_common(room),
+        "last_message": None if last is None else message(last),
+        "unread_count": len(unread),
+    }
+    if room.type == "OneToOneChat":
+        (peer,) = (each for each in room.members if each is not person)
+        shown["peer"] = peer.shown
+    return shown

@@ -1,0 +1,149 @@
+"""Random people do random things, and every frame is the one that the protocol says."""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.test import override_settings
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from event_bridge.events import map_events
+from event_bridge.hub.dispatcher import Dispatcher
+from event_bridge.resume import Resumption
+from gql_chat.models import relations
+from gql_chat.permissions import PermissionHandler
+from tests.conftest import Users
+from tests.model import events
+from tests.model.chat import Person
+from tests.model.machine import Machine, machine_of
+from tests.model.registry import TRIES
+from tests.wire.rooms import wire_id
+
+#: So many steps are one story, which begins with new people.
+STORY = 80
+#: So many steps are tried, and the same ones each time, unless `CHAT_FUZZ_STEPS` says otherwise.
+STEPS = 3200
+CHOSEN = os.environ.get("CHAT_FUZZ_STEPS")
+#: No rate of a user ends a story.
+UNLIMITED = {"RATE_LIMIT": None}
+
+
+@pytest.fixture
+def machine(committed_database: None, users: Users) -> Iterator[type[Machine]]:
+    """The machine, with a server in an event loop of its own."""
+
+    def make_users(count: int) -> list[tuple[Person, Any]]:
+        return [(as_person(user), user) for user in users.make(*["person"] * count)]
+
+    present = getattr(project, "REALTIME_CHAT_MESSAGING", {})
+    unlimited = override_settings(REALTIME_CHAT_MESSAGING={**present, **UNLIMITED})
+    with unlimited, asyncio.Runner() as runner:
+        yield machine_of(runner, make_users)
+
+
+def as_person(user: Any) -> Person:
+    """A user as the model knows them."""
+    shown = {
+        "id": wire_id(user.pk),
+        "username": user.get_username(),
+        "email": user.email,
+        "first_name": "",
+        "last_name": "",
+    }
+    return Person(wire_id(user.pk), shown)
+
+
+def run(machine: type[Machine], steps: int, *, same: bool, **more: Any) -> None:
+    """Let the machine go so many steps."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=max(1, steps // STORY),
+            stateful_step_count=STORY,
+            derandomize=same,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            **more,
+        ),
+    )
+
+
+def test_what_arrives_is_what_the_model_says(machine: type[Machine]) -> None:
+    if CHOSEN:
+        number = int(os.environ.get("CHAT_FUZZ_SEED") or random.randrange(2**32))
+        try:
+            run(seed(number)(machine), int(CHOSEN), same=False)
+        except BaseException as failure:
+            failure.add_note(f"The same again: make fuzz STEPS={CHOSEN} SEED={number}")
+            raise
+        return
+
+    run(machine, STEPS, same=True)
+
+    # An event that nobody ever succeeds with is not tried.
+    assert {name for name in TRIES if not machine.done[name]} == set()
+
+
+def test_the_model_knows_every_event() -> None:
+    known = {tried.event_type for tried in TRIES.values()}
+
+    assert known == {*map_events(), "session.heartbeat"}
+    assert events.__all__
+
+
+def anybody_changes_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members may change each other's messages."""
+    monkeypatch.setattr(PermissionHandler, "can_change_message", lambda *_: True)
+
+
+def newcomers_read_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resume replays frames from before the user came."""
+
+    def last_seq(self: Resumption, name: str, joined_seq: int) -> int | None:
+        return self.wanted.get(name, 0 if self.wanted else None)
+
+    monkeypatch.setattr(Resumption, "_last_seq", last_seq)
+
+
+def quotes_tell_of_their_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quote shows in another room who has read it in its own."""
+    monkeypatch.setattr(relations, "_quote", lambda message, quoted: quoted)
+
+
+def frames_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub forgets to deliver the change of a room."""
+    deliver = Dispatcher.deliver
+
+    def forgetful(self: Any, stream: Any, envelope: Any, *args: Any) -> Any:
+        if envelope.kind != "RoomUpdated":
+            return deliver(self, stream, envelope, *args)
+        return None
+
+    monkeypatch.setattr(Dispatcher, "deliver", forgetful)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        anybody_changes_messages,
+        newcomers_read_the_log,
+        quotes_tell_of_their_readers,
+        frames_are_lost,
+    ],
+)
+def test_a_fault_is_found(
+    fault: Callable[[pytest.MonkeyPatch], None],
+    machine: type[Machine],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fault(monkeypatch)
+
+    # It ends with the first difference; nobody asks for the shortest way there.
+    with pytest.raises(AssertionError, match="was"):
+        run(machine, STEPS, same=True, phases=[Phase.generate])
