@@ -17,6 +17,7 @@ from gql_chat.errors import (
     NotAuthenticated,
     NotFound,
     PermissionDenied,
+    RateLimited,
 )
 from gql_chat.models import (
     ChatNotification,
@@ -76,7 +77,8 @@ def test_who_goes_on_writing_is_erased_whole(world: World, users: Users, message
                         handler.add_reaction(ids[0], "+1")
                     handler.read_messages(ids)
                     handler.acknowledge_messages(ids)
-                    handler.create_room("GroupChat", name="another")
+                    with suppress(RateLimited, Invalid):  # there are enough
+                        handler.create_room("GroupChat", name="another")
                     if not is_ready:
                         is_ready = True
                         ready.wait(PATIENCE)
