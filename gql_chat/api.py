@@ -6,7 +6,8 @@ after the outermost commit, and never if that is rolled back.
 
 A user account acts. With `as_system` the server itself acts, by an account that the project keeps
 for that: it needs no permission and need not be a member. Other rules hold for it, too: the caps
-of rooms, the two users of a one-to-one chat, the limits of a message.
+of rooms, the two users of a one-to-one chat, the limits of a message. How many events a user sends,
+and how many rooms a user makes or is in, is not limited here.
 
 Rooms, messages and users are given as instances or as primary keys. The variants whose names
 begin with an `a` are for coroutines.
@@ -47,6 +48,7 @@ def acting_as(user: Any, *, as_system: bool = False) -> EventHandler:
     """
     handler: EventHandler = chat_settings.load("EVENT_HANDLER_CLASS")(_user(user))
     handler.as_system = as_system
+    handler.has_quotas = False
     return handler
 
 

@@ -144,10 +144,12 @@ class Operations:
     Attributes:
         as_system: whether the server itself acts, by this account: it needs no permission and
             need not be a member. Set by server code alone (`gql_chat.acting_as`).
+        has_quotas: whether rooms of users are counted (`operations.quotas`); not for server code.
         budget: says how many bytes a page may have.
     """
 
     as_system = False
+    has_quotas = True
     budget: Budget = EACH
 
     def __init__(self, user_id: Any) -> None:
