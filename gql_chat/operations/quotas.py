@@ -27,8 +27,8 @@ _rooms_of: Statement[Any] = Statement(_count_rooms, lambda: [Many(get_user_model
 class QuotaOperations(Operations):
     """What operations on rooms and members ask before a user gets into one more room.
 
-    Server code has no quotas, whoever acts: a bot has a chat with each customer, and an import makes
-    thousands of rooms.
+    Server code has no quotas, whoever acts: a bot has a chat with each customer, and an import
+    makes thousands of rooms.
     """
 
     def check_quotas(
