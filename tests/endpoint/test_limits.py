@@ -291,7 +291,7 @@ def test_operations_count_among_the_events_of_the_user(
     tool: Tool, limit: Any, tool_of: Any, users: Users
 ) -> None:
     limit(USER_RATE_LIMIT={"events": 3, "seconds": 10_000})
-    other = tool_of(users("other", is_staff=True))
+    other = tool_of(users("other", is_staff=True, is_superuser=True))
 
     for _ in range(3):
         tool.ask(ROOMS)

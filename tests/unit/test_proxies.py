@@ -74,5 +74,5 @@ def test_what_is_deleted_by_proxies_is_told(
     # Nobody is told of anything who is not there: that would refer to nobody.
     proxies(get_user_model()).objects.get(pk=bob.pk).delete()
 
-    assert frames(group) == ["MessagesDeleted", "MembersRemoved", "MembersRemoved"]
+    assert frames(group) == ["MessagesDeleted", "MembersRemoved", "MembersRemoved", "UserErased"]
     connection.check_constraints()
