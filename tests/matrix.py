@@ -22,7 +22,7 @@ RECORD = ROOT / "docs" / "compatibility.json"
 #: The table of this page is between two lines of this kind.
 MARK = "<!-- {} of {} -->"
 
-#: What projects run with: those of `pyproject.toml`, and what executes the schema.
+#: What projects run with: those of `pyproject.toml`, with its extras, and what executes the schema.
 PACKAGES = (
     "Django",
     "strawberry-graphql",
@@ -35,6 +35,8 @@ PACKAGES = (
     "bleach",
     "orjson",
     "psycopg",
+    "nh3",
+    "prometheus-client",
 )
 #: Those whose version is not the same with every Django.
 SHOWN = PACKAGES[:5]
@@ -112,8 +114,11 @@ def _ranges(record: Record) -> list[str]:
     """Return the table of the lowest and the highest version of each package that passed."""
     lines = [_row("package", "from", "to"), _row("---", "---", "---")]
     for name in PACKAGES:
-        passed = sorted({entry["packages"][name] for entry in record.values()}, key=Version)
-        lines.append(_row(name, passed[0], passed[-1]))
+        # What a session ran with before the package needed it, it has not noted.
+        packages = (entry["packages"] for entry in record.values())
+        passed = sorted({each[name] for each in packages if name in each}, key=Version)
+        if passed:
+            lines.append(_row(name, passed[0], passed[-1]))
     return lines
 
 

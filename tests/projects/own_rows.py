@@ -260,7 +260,7 @@ def _check_streams(people: list[Any]) -> None:
     events = streams.read_log(name, 0, 100)
     assert (own.stream, own.seq) == (name, len(events))
     assert streams.heads({name: 0}) == {name: len(events)}
-    assert len(streams.missed({name: (0, own.seq)}, 100)) == len(events)
+    assert len(streams.missed({name: (0, own.seq)})) == len(events)
 
 
 if __name__ == "__main__":

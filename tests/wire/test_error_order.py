@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from tests.conftest import Connect, Orm, Users
 from tests.wire.attempts import EVENTS, SECRET, Data, reaction, update
@@ -86,6 +87,8 @@ async def make_world(connect: Connect, users: Users) -> World:
 
 
 NO_USER = 2**31 - 1
+#: Nobody has it: a number above those that a database knows, or the UUID that is this number.
+BEYOND = get_user_model()._meta.pk.to_python(2**70)
 Row = tuple[int, Callable[[World], Data]]
 
 
@@ -228,8 +231,8 @@ TABLE: dict[str, list[Row]] = {
     **{
         event: [
             (4003, lambda w: at(NOWHERE, members=["nobody"])),
-            (4003, lambda w: at(w.far, members=[str(2**70), "no user id"])),
-            (4004, lambda w: at(w.far, members=[str(2**70), w.bob.id])),
+            (4003, lambda w: at(w.far, members=[str(BEYOND), "no user id"])),
+            (4004, lambda w: at(w.far, members=[str(BEYOND), w.bob.id])),
             (4003, lambda w: at(w.far, members=[w.bob.id, None])),
             (4003, lambda w: at(NOWHERE)),
             (4004, lambda w: at(NOWHERE, members=[w.bob.id])),

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from event_bridge.outbox import BACKLOG, Outbox
-from gql_chat.models import Message, MessageMediaAsset, Session
+from gql_chat.models import get_model
 from gql_chat.operations import EventHandler
 from tests.client import Client
 from tests.conftest import Connect, Orm, Users
@@ -26,10 +26,10 @@ def write(orm: Orm, room: Room, sender: Person, count: int, note: str = NOTE) ->
     def store() -> list[str]:
         stored = []
         for number in range(count):
-            message = Message.objects.create(
+            message = get_model("Message").objects.create(
                 room_id=room["id"], sender=sender.user, content=str(number)
             )
-            MessageMediaAsset.objects.create(
+            get_model("MessageMediaAsset").objects.create(
                 message=message,
                 media_url="https://files.example.com/cat.png",
                 media_type="image",
@@ -256,7 +256,7 @@ async def test_a_client_that_does_not_read_may_go(
     await slow.abort()
 
     def is_left() -> bool:
-        return orm(Session.objects.filter(user=alice.user).count) == 1
+        return orm(get_model("Session").objects.filter(user=alice.user).count) == 1
 
     await eventually(is_left, "the server has noticed")
     await alice.nothing()
@@ -291,4 +291,4 @@ async def test_a_replay_waits_for_a_client_that_does_not_read(
 
     assert resumed["streams"][stream] == {"seq": 31, "recovered": True}
     assert max(sizes) <= 2 * 2**20
-    assert orm(Message.objects.filter(room_id=room["id"]).count) == 30
+    assert orm(get_model("Message").objects.filter(room_id=room["id"]).count) == 30

@@ -6,12 +6,10 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from pytest_django import Settings
 
 from gql_chat.models import StreamEvent, get_model
 from tests.conftest import Connect, Orm, Users
 from tests.servers import KINDS, chosen_kind
-from tests.wire.messages import configure
 from tests.wire.resuming import (
     brief,
     follow,
@@ -90,9 +88,8 @@ async def test_frames_carry_their_places_from_then_on_to_this_socket_alone(
 
 
 async def test_every_kind_of_frame_has_its_place_and_is_replayed_as_it_was(
-    connect: Connect, users: Users, settings: Settings
+    connect: Connect, users: Users
 ) -> None:
-    configure(settings, ERASE_LOG=None)  # which would take the deleted message out
     alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
     room = await group(alice, bob)
     where = {"room_id": room["id"]}
