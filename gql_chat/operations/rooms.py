@@ -26,6 +26,7 @@ from ..events import (
 )
 from ..models import AbstractRoom, Membership, get_model
 from ..models.links import LINK_LENGTH, check_link
+from ..models.quotations import quoted_in
 from ..models.relations import load_messages, load_rooms, members_of
 from ..models.rules import (
     NAME_LENGTH,
@@ -44,6 +45,7 @@ from .base import (
     messages_by_id,
     operation,
 )
+from .quotations import lock_with_quoting
 
 _LARGEST = 2**31 - 1
 
@@ -242,6 +244,7 @@ class RoomOperations(Operations):
             PermissionDenied: the user may not delete it.
         """
         with streams.transaction() as outbox:
+            lock_with_quoting(self, quoted_in(room_id), [room_id])
             membership = self.enter(room_id, lock=True)
             room = membership.room
             if not self.permissions.can_delete(membership):

@@ -43,6 +43,7 @@ from .publishing import (
 )
 from .quotes import withhold_quotes
 from .shown import blank_with
+from .subjects import erases
 from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "erase_edited",
     "erase_messages",
     "erase_room",
+    "erases",
     "find_joined",
     "group_name",
     "heads",
