@@ -131,12 +131,12 @@ def copy_forward(sender: type[AbstractMessage], instance: AbstractMessage, **kwa
     """Keep what a new forward passes on, as it is now."""
     if not kwargs["created"] or kwargs["raw"] or instance.forwarded_from_id is None:
         return
-    if instance.copy is None:
+    if instance.source_copy is None:
         source = load_messages(get_model("Message").objects.filter(pk=instance.forwarded_from_id))
         if source:
-            instance.copy = copy_source(instance, source[0], source[0].relations.attachments)
-    if instance.copy is not None:
-        bulk.insert([instance.copy])
+            instance.source_copy = copy_source(instance, source[0], source[0].relations.attachments)
+    if instance.source_copy is not None:
+        bulk.insert([instance.source_copy])
 
 
 def notify_of_message(

@@ -58,7 +58,7 @@ class AbstractMessage(models.Model):
             there are none.
         is_for_user: whether the acting user is in the room; known where the message was found to be
             changed.
-        copy: for a new forward the copy that is written with it.
+        source_copy: for a new forward the copy that is written with it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -100,7 +100,7 @@ class AbstractMessage(models.Model):
     stream_seq = models.BigIntegerField(null=True, blank=True, editable=False, serialize=False)
 
     relations: MessageRelations
-    copy: MessageCopy | None = None
+    source_copy: MessageCopy | None = None
     may_have_attachments = True
     may_have_deliveries = True
     may_have_receipts = True

@@ -11,13 +11,10 @@ from .locks import lock
 from .registry import get_model
 
 
-def lock_quoting_rooms(quoted: Q) -> None:
-    """Lock the other rooms in which messages are quoted, whose own rooms are locked.
+def find_quoting_rooms(quoted: Q) -> list[Any]:
+    """Return the keys of other rooms in which messages are quoted, in their order.
 
-    What happens there to a reply is told in frames that show the quote. Nobody else can quote these
-    messages meanwhile: that takes the locks of both rooms. A reply in another room is rare, so
-    these locks are taken out of order. Of two operations that wait for each other the database
-    breaks one off, and that runs again.
+    On a database without locks of rows nobody needs them: there is one writer at a time.
 
     Args:
         quoted: which messages, as a condition on their columns by `parent_message__…`.
@@ -25,10 +22,26 @@ def lock_quoting_rooms(quoted: Q) -> None:
     model = get_model("Message")
     connection = connections[router.db_for_write(model)]
     if not connection.features.has_select_for_update:
-        return  # there is one writer at a time
+        return []
     replies = model.objects.using(connection.alias).filter(quoted, parent_message__isnull=False)
     elsewhere = replies.exclude(room_id=F("parent_message__room_id")).order_by()
-    for room_id in sorted(elsewhere.values_list("room_id", flat=True).distinct(), key=str):
+    return sorted(elsewhere.values_list("room_id", flat=True).distinct(), key=str)
+
+
+def lock_quoting_rooms(quoted: Q) -> None:
+    """Lock the other rooms in which messages are quoted, whose own rooms are locked.
+
+    What happens there to a reply is told in frames that show the quote. Nobody else can quote these
+    messages meanwhile: that takes the locks of both rooms.
+
+    An operation has locked them in the order of all rooms before. Plain code has not, nor does
+    an operation know of a reply that came right before its lock. Of two that wait for each other
+    the database breaks one off, and an operation runs again.
+
+    Args:
+        quoted: as for `find_quoting_rooms`.
+    """
+    for room_id in find_quoting_rooms(quoted):
         lock(room_id)
 
 

@@ -200,11 +200,11 @@ def keep_copy(message: AbstractMessage, source: AbstractMessage) -> None:
     """Give a new forward, which is loaded, the copy of its source; it shows it from now on.
 
     Args:
-        message: the forward; its `copy` is written with it.
+        message: the forward; its `source_copy` is written with it.
         source: what it passes on, loaded with its sender.
     """
-    message.copy = copy_source(message, source, source.relations.attachments)
-    shown = _revive(message.copy, message)
+    message.source_copy = copy_source(message, source, source.relations.attachments)
+    shown = _revive(message.source_copy, message)
     shown.sender = source.sender
     message.relations.forwarded_from = shown
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connections, router
+from django.db.models import Q
 from django.utils import timezone
 
 from .. import streams
@@ -49,6 +50,7 @@ from ..sql import bulk
 from ..sql.carriers import Held
 from ..sql.statements import Statement, find_by
 from .base import Operations, operation, own_memberships, primary
+from .quotations import lock_with_quoting
 
 _uses: Statement[Any] = find_by(
     lambda: ClientMessage.objects.values_list("pk"), "sender_id", "client_id"
@@ -192,6 +194,8 @@ class MessageOperations(Operations):
             NotFound, PermissionDenied, Invalid: as for sending.
         """
         with streams.transaction() as outbox:
+            if chat_settings.ERASE_LOG == "edited":
+                self._lock_with_replies([message_id])
             message, membership = self.enter_message(message_id)
             if not self.permissions.can_change_message(membership, message):
                 raise PermissionDenied("You may not change this message.")
@@ -224,7 +228,9 @@ class MessageOperations(Operations):
             NotFound, PermissionDenied: for any one of them.
             Invalid: they stand in several rooms, or one is deleted already.
         """
+        message_ids = list(message_ids)
         with streams.transaction() as outbox:
+            self._lock_with_replies(message_ids)
             messages = self.find_messages(message_ids)
             room_ids = {message.room_id for message in messages}
             room = messages[0].room
@@ -321,6 +327,12 @@ class MessageOperations(Operations):
 
     def validate_message(self, message: AbstractMessage) -> None:
         """Refuse a message before it is written. Nothing by default; projects override it."""
+
+    def _lock_with_replies(self, message_ids: list[Any]) -> None:
+        """Lock the rooms of messages together with other rooms that quote them, if some do."""
+        quoted = Q(parent_message__in=message_ids)
+        messages = primary(get_model("Message").objects).filter(pk__in=message_ids)
+        lock_with_quoting(self, quoted, messages.values_list("room_id", flat=True))
 
     def _lock_with_quoted(self, room_id: Any, quoted_ids: set[Any]) -> None:
         """Lock a room together with those in which quoted messages stand: they shall not go."""

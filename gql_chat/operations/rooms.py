@@ -30,6 +30,7 @@ from ..json_values import find_problem
 from ..models import AbstractRoom, Membership, get_model
 from ..models.accounts import as_shown, shown_version
 from ..models.links import LINK_LENGTH, check_link
+from ..models.quotations import quoted_in
 from ..models.relations import (
     MessageRelations,
     load_messages,
@@ -58,6 +59,7 @@ from .base import (
     operation,
 )
 from .quotas import QuotaOperations
+from .quotations import lock_with_quoting
 
 _LARGEST = 2**31 - 1
 
@@ -328,6 +330,7 @@ class RoomOperations(AccountOperations, QuotaOperations):
             PermissionDenied: the user may not delete it.
         """
         with streams.transaction() as outbox:
+            lock_with_quoting(self, quoted_in(room_id), [room_id])
             membership = self.enter(room_id, lock=True)
             room = membership.room
             if not self.permissions.can_delete(membership):

@@ -62,6 +62,7 @@ from .publishing import (
 )
 from .quotes import withhold_quotes
 from .shown import blank_with
+from .subjects import erases
 from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "erase_messages",
     "erase_names",
     "erase_room",
+    "erases",
     "find_joined",
     "group_name",
     "heads",

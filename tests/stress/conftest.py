@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +57,9 @@ def scenario(
         stack.callback(orm, erased.forget)
 
         def make(seconds: float, *, fault: str = "") -> Scenario:
-            chosen = {**environment, "CHAT_STRESS_FAULT": fault}
+            # The log is what everything is compared with, so nothing goes out of it here.
+            kept = json.dumps({"ERASE_LOG": None})
+            chosen = {**environment, "CHAT_STRESS_FAULT": fault, "CHAT_TEST_SETTINGS": kept}
             alone = configuration.database == "sqlite"
             chats = [
                 stack.enter_context(ChatProcess(chosen, APPLICATION))

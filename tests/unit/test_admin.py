@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
 from gql_chat.models import Channel, GroupChat, Membership, Message, OneToOneChat, get_model
+from gql_chat.operations import EventHandler
 from tests.conftest import Users
+from tests.remains import find_remains
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +168,22 @@ def test_what_clients_wrote_is_not_changed_here(
 
     assert page.status_code == 200
     assert b'name="_save"' not in page.content
+
+
+@pytest.mark.parametrize("how", ["one", "selected"])
+def test_a_message_that_is_deleted_here_leaves_no_text_behind(
+    how: str, staff: Client, group: Any
+) -> None:
+    secret = "secret-0b6e54a1"
+    key = EventHandler(group.creator_id).send_message(group.pk, secret).message_id
+
+    if how == "one":
+        page = reverse("admin:gql_chat_message_delete", args=[key])
+        staff.post(page, {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [str(key)], "post": "yes"}
+        staff.post(reverse("admin:gql_chat_message_changelist"), chosen)
+
+    assert not Message.objects.filter(pk=key).exists()
+    assert LogEntry.objects.get().object_id == str(key)
+    assert find_remains(secret) == []

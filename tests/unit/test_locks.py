@@ -219,3 +219,31 @@ def test_the_log_is_locked_last_by_what_erases_it(scene: Scene) -> None:
         before = [at for at, (rank, _) in enumerate(watcher.steps) if rank in (IN_ROOMS, USERS)]
         assert StreamEvent._meta.db_table in watcher.locked, name
         assert max(before) < min(log), (name, watcher.steps)
+
+
+def test_rooms_that_quote_what_goes_are_locked_with_its_own_in_order(scene: Scene) -> None:
+    handler = EventHandler(scene.owner.pk)
+    rooms = [GroupChat.objects.create(name=f"{n}", creator=scene.owner) for n in range(5)]
+    keys = sorted((room.pk for room in rooms), key=str)
+    said = handler.send_message(keys[2], "hello").message_id
+    for key in (keys[4], keys[0], keys[2]):
+        handler.send_message(key, "see", parent_message_id=said)
+    locked: list[Any] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        lock = LOCK.search(sql)
+        if lock and lock[1] == Room._meta.db_table:
+            locked.append([str(key) for each in params for key in each])
+        return execute(sql, params, many, context)
+
+    for work in (
+        lambda: handler.delete_messages([said]),
+        lambda: handler.delete_room(keys[2]),
+        lambda: handler.edit_message(said, "changed"),
+    ):
+        locked.clear()
+        with transaction.atomic():
+            with chat(ERASE_LOG="edited"), connection.execute_wrapper(note):
+                work()
+            transaction.set_rollback(True)
+        assert sorted(locked[0]) == sorted(str(keys[at]) for at in (0, 2, 4))

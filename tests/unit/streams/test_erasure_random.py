@@ -174,7 +174,7 @@ step = st.tuples(
 @pytest.mark.parametrize(
     ("soft", "erases"), [(False, "deleted"), (True, "deleted"), (False, "edited")]
 )
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(step, min_size=10, max_size=40))
 def test_nothing_shows_what_is_deleted(soft: bool, erases: str, users: Users, steps: Any) -> None:
     with chat(MESSAGE_SOFT_DELETE=soft, ERASE_LOG=erases), transaction.atomic():
