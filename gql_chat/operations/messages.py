@@ -408,7 +408,7 @@ class MessageOperations(Operations):
             return None
         messages = primary(get_model("Message").objects).filter(pk=seen.message)
         original = as_shown(messages.select_related("sender"), "sender").first()
-        if original is None:
+        if original is None or original.is_deleted:
             raise NotFound("The message that was sent with this client_id is deleted.")
         self.check_member_of({original.room_id} - {room.pk})
         load_messages([original])

@@ -164,7 +164,7 @@ class Reaction:
 
 @dataclass(eq=False)
 class Message:
-    """A message, or what was one."""
+    """A message, or what was one: softly deleted it is still there, but not shown."""
 
     room: Room
     sender: Person
@@ -181,7 +181,13 @@ class Message:
     got: list[Person] = field(default_factory=list)
     read: dict[Person, Time] = field(default_factory=dict)
     reactions: list[Reaction] = field(default_factory=list)
+    deleted: bool = False
     gone: bool = False
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether nobody has deleted it, softly or for good."""
+        return not self.gone and not self.deleted
 
 
 @dataclass(eq=False)
@@ -218,12 +224,14 @@ class Chat:
     """Everybody, every room, and what is told of them.
 
     Attributes:
+        soft: whether deleted messages stay, hidden.
         told: the frames of the running event.
         private: its private answers.
     """
 
-    def __init__(self, people: Sequence[Person]) -> None:
+    def __init__(self, people: Sequence[Person], *, soft: bool = False) -> None:
         self.people = list(people)
+        self.soft = soft
         self.rooms: list[Room] = []
         self.messages: list[Message] = []
         self.notifications: list[Notification] = []
@@ -295,15 +303,22 @@ class Chat:
         """Delete a room and all that is in it."""
         room.gone = True
         room.members.clear()
-        for message in list(room.messages):
-            self.drop(message)
+        for message in self.messages:
+            if message.room is room:
+                self._hide(message)
+                message.gone = True
 
     # Messages
 
-    def drop(self, message: Message) -> None:
+    def delete(self, message: Message) -> None:
         """Delete a message."""
-        message.gone = True
-        message.room.messages.remove(message)
+        self._hide(message)
+        message.deleted = self.soft
+        message.gone = not self.soft
+
+    def _hide(self, message: Message) -> None:
+        if message in message.room.messages:
+            message.room.messages.remove(message)
         self.notifications = [each for each in self.notifications if each.message is not message]
 
     def notify(self, kind: str, message: Message, actor: Person, born: int, **to: Person) -> None:

@@ -39,7 +39,7 @@ NONSENSE: list[tuple[dict[str, Any], Frame]] = [
     ({"bytes": b"{}"}, REFUSED),
     ({"text": '{"event_type": "room.paint", "data": {}}'}, {"error": "invalid event type"}),
 ]
-SAID = {"content": "hello", "client_id": None}
+SAID = {"content": "hello", "client_id": "1"}
 
 #: What happens to sockets besides events, with its weight and what is drawn for it.
 OTHERS: dict[str, tuple[int, dict[str, Any]]] = {
@@ -69,18 +69,20 @@ class Machine(RuleBasedStateMachine):
     Attributes:
         runner: the event loop of the server and its sockets.
         make_users: makes so many users.
+        soft: whether deleted messages stay as hidden rows.
         done: how often each event was not refused.
     """
 
     runner: asyncio.Runner
     make_users: Callable[[int], list[tuple[Person, Any]]]
+    soft: bool
     done: Counter[str]
 
     def __init__(self) -> None:
         super().__init__()
         made = type(self).make_users(4)
         self.users = dict(made)
-        self.chat = Chat([person for person, _ in made])
+        self.chat = Chat([person for person, _ in made], soft=type(self).soft)
         self.devices: list[Device] = []
         self.epoch = Text()
         self._ids: set[str] = set()
@@ -101,7 +103,7 @@ class Machine(RuleBasedStateMachine):
             (0, "create_pair", {"who": [1]}),
             (0, "set_leaders", {"place": 0, "action": "add_admin", "who": [1]}),
             *((who, "send_text", {**SAID, "place": 0}) for who in range(4)),
-            (1, "send_text", {**SAID, "place": 8}),
+            (1, "send_text", {**SAID, "place": 8, "client_id": None}),
         ]
         for who, name, drawn in beginning:
             self.play(TRIES[name], who, None, drawn)
@@ -316,8 +318,11 @@ def _as_sent(told: Any, device: Device) -> Frame:
 
 
 def machine_of(
-    runner: asyncio.Runner, make_users: Callable[[int], list[tuple[Person, Any]]]
+    runner: asyncio.Runner,
+    make_users: Callable[[int], list[tuple[Person, Any]]],
+    *,
+    soft: bool = False,
 ) -> type[Machine]:
     """Return the machine for a server."""
-    own = {"runner": runner, "make_users": make_users, "done": Counter()}
+    own = {"runner": runner, "make_users": make_users, "soft": soft, "done": Counter()}
     return type("ChatMachine", (Machine,), own)

@@ -139,13 +139,13 @@ def room_by(chat: Chat, me: Person, number: int, *, foreign: bool = False) -> Na
 
 def message_by(chat: Chat, me: Person, number: int) -> Named:
     """The message that a number stands for: mostly a new one in a room of the acting person's."""
-    messages = [each for each in chat.messages if me in each.room.members and not each.gone]
+    messages = [each for each in chat.messages if me in each.room.members and each.is_shown]
     return _pick(messages[-NEAR:], number, chat.messages)
 
 
 def own_message_by(chat: Chat, me: Person, number: int) -> Named:
     """The message that a number stands for: mostly one of the acting person's own."""
-    messages = [each for each in chat.messages if each.sender is me and not each.gone]
+    messages = [each for each in chat.messages if each.sender is me and each.is_shown]
     return _pick(messages[-NEAR:], number, chat.messages)
 
 
@@ -154,7 +154,7 @@ def reacted_message_by(chat: Chat, me: Person, number: int) -> Named:
     reacted = [
         each
         for each in chat.messages
-        if not each.gone and any(reaction.person is me for reaction in each.reactions)
+        if each.is_shown and any(reaction.person is me for reaction in each.reactions)
     ]
     return _pick(reacted[-NEAR:], number, chat.messages)
 

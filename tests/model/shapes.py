@@ -24,8 +24,8 @@ def _alone(shown: Message) -> dict[str, Any]:
         "id": shown.id,
         "room": {"id": shown.room.id},
         "sender": shown.sender.shown,
-        "content": shown.content,
-        "is_deleted": False,
+        "content": "" if shown.deleted else shown.content,
+        "is_deleted": shown.deleted,
         "is_edited": shown.edited,
         "is_forwarded": shown.is_forwarded,
         "parent_message": None,
@@ -43,7 +43,7 @@ def _alone(shown: Message) -> dict[str, Any]:
             }
             for each in shown.reactions
         ],
-        "attachments": shown.attachments,
+        "attachments": [] if shown.deleted else shown.attachments,
         "created_at": shown.created,
         "updated_at": shown.updated,
     }
@@ -54,7 +54,7 @@ def quote(by: Message, quoted: Message | None) -> dict[str, Any] | None:
 
     One of another room shows nothing of its readers there, and one that was deleted is not shown.
     """
-    if quoted is None or quoted.gone:
+    if quoted is None or not quoted.is_shown:
         return None
     shown = _alone(quoted)
     if quoted.room is not by.room:

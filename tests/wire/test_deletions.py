@@ -174,3 +174,18 @@ async def test_a_malformed_message_id_of_a_modification_is_refused(
     for message_id in (None, "", "x", 1, True, [], {}, [None], [[]], ["x"], [1], [NOWHERE, "x"]):
         data = {"action": action, "message_id": message_id, "extra_fields": {"content": "x"}}
         await alice.refused(4003, "message.modify", data)
+
+
+async def test_what_was_deleted_is_not_shown_to_who_sends_it_again(
+    soft: bool, connect: Connect, users: Users
+) -> None:
+    (alice,) = await people(connect, users, "alice")
+    room = await group(alice)
+    message = await say(alice, room, "once", client_id="1")
+    await alice.send("message.modify", {"action": "delete", "message_id": message["id"]})
+    await alice.expect("messagemodification.dispatch")
+
+    again = {"room_id": room["id"], "content": "once", "client_id": "1"}
+    await alice.refused(4004, "message.send", again)
+
+    assert await messages_of(alice, room) == []

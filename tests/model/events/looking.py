@@ -110,12 +110,12 @@ def messages_from(
     chat.enter(room, me)
     message: Message = cursor.find()
     refuse(4004, if_=message.room is not room)
-    place_of, most = room.messages.index(message), min(size, LARGEST)
+    most = min(size, LARGEST)
     if older:
-        found = room.messages[:place_of][::-1]
+        found = [each for each in room.messages[::-1] if each.born < message.born]
         has_next, has_previous, shown = len(found) > most, True, found[:most]
     else:
-        found = room.messages[place_of + 1 :]
+        found = [each for each in room.messages if each.born > message.born]
         has_next, has_previous, shown = True, len(found) > most, found[:most][::-1]
     answer = {
         "has_next": has_next,

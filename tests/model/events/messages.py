@@ -65,9 +65,7 @@ def stored_content(content: str, *, required: bool) -> str:
     return stored
 
 
-@tries(
-    "message.send", place=pick, content=contents, client_id=st.sampled_from([None] * 6 + ["1", "2"])
-)
+@tries("message.send", 6, place=pick, content=contents, client_id=mostly(None, but=["1", "2"]))
 def send_text(
     chat: Chat, me: Person, place: int, content: str, client_id: str | None
 ) -> Generator[Any, None, None]:
@@ -119,14 +117,14 @@ def _send(
     sources: dict[str, Message] = {by: each.find() for by, each in found.items()}
     chat.enter(room, me)
     if client_id is not None and (original := chat.sent.get((me, client_id))) is not None:
-        refuse(4004, if_=original.gone)
+        refuse(4004, if_=not original.is_shown)
         chat.enter(original.room, me)
         chat.answer("message.dispatch", shapes.message(original))
         return
     check_may_send(chat, me, room)
     for source in sources.values():
         chat.enter(source.room, me)
-    refuse(4003, if_=len(sources) == 2)
+    refuse(4003, if_=len(sources) == 2 or any(each.deleted for each in sources.values()))
     refuse(4003, if_="no link" in (items or ()))
     bare = not items and "forward" not in sources
     message = Message(
@@ -189,6 +187,7 @@ def edit(
     message: Message = named[0].find()
     chat.enter(message.room, me)
     refuse(4002, if_=message.sender is not me)
+    refuse(4003, if_=message.deleted)
     required = not message.attachments and not message.is_forwarded
     message.content = stored_content(content, required=required)
     message.edited = True
@@ -197,7 +196,7 @@ def edit(
     chat.broadcast(message.room, "messagemodification.dispatch", data)
 
 
-@tries("message.modify", which=picks, bare=chance)
+@tries("message.modify", 4, which=picks, bare=chance)
 def delete(chat: Chat, me: Person, which: list[int], bare: bool) -> Generator[Any, None, None]:
     """Delete messages."""
     named = [own_message_by(chat, me, each) for each in which]
@@ -211,9 +210,9 @@ def delete(chat: Chat, me: Person, which: list[int], bare: bool) -> Generator[An
     for message in messages:
         refuse(4002, if_=message.sender is not me)
     room = messages[0].room
-    refuse(4003, if_=any(message.room is not room for message in messages))
+    refuse(4003, if_=any(each.room is not room or each.deleted for each in messages))
     for message in messages:
-        chat.drop(message)
+        chat.delete(message)
     data = {
         "status": "successful",
         "action": "delete",

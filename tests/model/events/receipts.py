@@ -109,6 +109,7 @@ def take_back(
     refuse(4003, if_=content is not None and not 0 < len(content) <= 128)
     message: Message = named.find()
     chat.enter(message.room, me)
+    refuse(4003, if_=message.deleted)
     mine = [each for each in message.reactions if each.person is me]
     refuse(4004, if_=not mine or content not in (None, mine[0].content))
     message.reactions.remove(mine[0])
