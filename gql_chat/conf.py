@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from .limits import Limits
+from .limits import RATES, Limits
 from .setting import (
     ClassSetting,
     Kind,
@@ -362,6 +362,8 @@ def merge(given: Any) -> dict[str, Any]:
             value = {**default, **value}
         merged[name] = value
     _refuse_unknown(given, merged, SETTING)
+    if given.get("RATE_LIMIT", ...) is None:
+        merged |= {name: None for name in RATES if name not in given}
     return merged
 
 

@@ -15,13 +15,12 @@ from django.utils.module_loading import import_string
 
 from . import models
 from .conf import SETTING, chat_settings
+from .limits import RATES
 from .origins import ANY
 from .streams import LAYER_SECONDS
 
 _SHOWN = 5
 """How many missing migrations are named."""
-
-_RATES = ("USER_RATE_LIMIT", "ROOM_RATE_LIMIT")
 
 
 @register("gql_chat", deploy=True)
@@ -56,7 +55,7 @@ def check_doors(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             hint="Name a rate, such as {'events': 100, 'seconds': 10}.",
             id="gql_chat.W007",
         )
-        for name in _RATES
+        for name in RATES
         if chat_settings.read(name) is None
     ]
     return problems

@@ -41,6 +41,10 @@ def rate(default: Rate | None, meaning: str, *, shown: str = "") -> Setting[Rate
     return Setting(default, meaning, _RATE, none="no limit", shown=shown)
 
 
+RATES = ("USER_RATE_LIMIT", "ROOM_RATE_LIMIT")
+"""The rates that are on by default. A project that writes `RATE_LIMIT: None` has none of them."""
+
+
 class Limits:
     """The settings that are limits. `conf.ChatSettings` inherits them."""
 
@@ -84,7 +88,8 @@ class Limits:
     RATE_LIMIT = rate(
         None,
         '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '
-        "seconds. Other rules: [`check_rate`](swapping.md#the-consumer)",
+        "seconds. A project that writes `None` here has no rates at all, but those that it names. "
+        "Other rules: [`check_rate`](swapping.md#the-consumer)",
     )
     MAX_SESSIONS_PER_USER = limit(
         100,
@@ -118,15 +123,15 @@ class Limits:
         "The rest of `MAX_ROOMS_PER_USER` is the user's own",
     )
     USER_RATE_LIMIT = rate(
-        {"events": 1000, "seconds": 10},
-        "Events of one user, over all sockets and processes: 1,000 at once, and 1,000 more in each "
-        "10 seconds; see [limits](limits.md#events-per-time)",
-        shown='`{"events": 1000, "seconds": 10}`',
+        {"events": 2000, "seconds": 20},
+        "Events of one user, over all sockets and processes: 2,000 at once, and 2,000 more in each "
+        "20 seconds; see [limits](limits.md#events-per-time)",
+        shown='`{"events": 2000, "seconds": 20}`',
     )
     ROOM_RATE_LIMIT = rate(
-        {"events": 500, "seconds": 3600},
-        "Rooms that one user makes or joins: 500 at once, and 500 more in each hour",
-        shown='`{"events": 500, "seconds": 3600}`',
+        {"events": 1000, "seconds": 3600},
+        "Rooms that one user makes or joins: 1,000 at once, and 1,000 more in each hour",
+        shown='`{"events": 1000, "seconds": 3600}`',
     )
     MAX_RESUME_STREAMS = limit(2000, "Streams that a `session.resume` names")
     MAX_REPLAY_FRAMES = limit(

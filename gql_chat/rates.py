@@ -7,7 +7,7 @@ An event must not cost a statement. So a process has a budget for each user who 
 
 - a twentieth of the rate is the process's own to give. Who sends little costs the database nothing;
 - beyond it the process takes a tenth of what the rate allows out of the database at once, and gives
-  that. A user who sends without end costs a statement for every hundred events, by default.
+  that. A user who sends without end costs a statement for every 200 events, by default.
 
 So a user may send as much as the rate allows, and a twentieth of it more for each process.
 """

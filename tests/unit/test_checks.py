@@ -175,6 +175,17 @@ def test_a_rate_that_is_switched_off_is_a_warning(name: str, deployed: Any) -> N
     assert f"'{name}'" in warning.msg
 
 
+def test_a_project_without_rates_is_warned_of_each(deployed: Any) -> None:
+    deployed.REALTIME_CHAT_MESSAGING = {
+        "RATE_LIMIT": None,
+        "ROOM_RATE_LIMIT": {"events": 9, "seconds": 9},
+    }
+
+    warning = the_warning()
+    assert warning.id == "gql_chat.W007"
+    assert "'USER_RATE_LIMIT'" in warning.msg
+
+
 def test_settings_that_cannot_be_read_are_named_once(deployed: Any) -> None:
     deployed.REALTIME_CHAT_MESSAGING = {"NOTHING": 1}
 

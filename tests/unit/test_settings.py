@@ -106,6 +106,15 @@ def test_an_unknown_key_is_named_with_those_that_are_known(given: Any, named: st
         merge(given)
 
 
+def test_a_project_that_wants_no_rate_has_those_that_it_names() -> None:
+    room_rate = {"events": 5, "seconds": 1}
+
+    assert merge({"RATE_LIMIT": None})["USER_RATE_LIMIT"] is None
+    assert merge({"RATE_LIMIT": None, "ROOM_RATE_LIMIT": room_rate})["ROOM_RATE_LIMIT"] == room_rate
+    assert merge({"RATE_LIMIT": room_rate})["USER_RATE_LIMIT"] == merge({})["USER_RATE_LIMIT"]
+    assert merge({})["USER_RATE_LIMIT"] is not None
+
+
 def test_an_unknown_key_is_told_what_may_be_meant() -> None:
     with pytest.raises(ImproperlyConfigured, match="Did you mean 'MAX_PAGE_SIZE'"):
         merge({"max_page_sizes": 1})
