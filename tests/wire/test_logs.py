@@ -30,8 +30,8 @@ CANARY = "canary-5f0c1a"
 TOKEN = "token-9b3d77"
 
 #: Of others, who log what they handle at DEBUG, and say so: Django's SQL, and what servers and
-#: clients of WebSockets have on their wires. docs/deployment.md names them.
-NOT_OURS = ("django.db.backends", "websockets", "uvicorn")
+#: clients of WebSockets and the client of Redis have on their wires. docs/deployment.md names them.
+NOT_OURS = ("django.db.backends", "websockets", "uvicorn", "push_response")
 
 
 class Recorder(logging.Handler):
