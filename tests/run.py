@@ -26,28 +26,47 @@ CLIENTS = "tests/wire/clients"
 #: What a Chromium shows of what people send. Has a step of its own.
 BROWSER = "tests/browser"
 #: Tests that neither a database nor a channel layer can make a difference to: npm's tools, the
-#: browser, texts, figures, parsing, the settings and their checks, and processes that choose both
-#: by themselves.
+#: browser, texts, figures, parsing, the settings and their checks, the tests' own tools, and
+#: processes that choose both by themselves.
 INDEPENDENT = (
     CLIENTS,
     BROWSER,
-    "tests/node",
+    "tests/benchmarks/test_levers.py",
+    "tests/benchmarks/test_network.py",
     "tests/benchmarks/test_quota.py",
     "tests/benchmarks/test_report.py",
-    "tests/docs/test_monitoring.py",
-    "tests/docs/test_pages.py",
+    "tests/benchmarks/test_scenarios.py",
+    "tests/benchmarks/test_soak.py",
+    "tests/benchmarks/test_startup.py",
+    "tests/benchmarks/test_worth.py",
+    "tests/docs",
+    "tests/endpoint/test_documentation.py",
+    "tests/harness",
+    "tests/node",
     "tests/projects/test_wrong_settings.py",
-    "tests/unit/test_example_site.py",
-    "tests/unit/test_attributes.py",
-    "tests/unit/test_exports.py",
-    # On a Redis of its own.
+    "tests/rights/test_page.py",
+    "tests/rights/test_table.py",
     "tests/unit/hub/test_layer.py",
     "tests/unit/metrics",
+    "tests/unit/prepared",
+    "tests/unit/test_addresses.py",
+    "tests/unit/test_attributes.py",
+    "tests/unit/test_checks.py",
+    "tests/unit/test_declarations.py",
+    "tests/unit/test_example_site.py",
+    "tests/unit/test_exports.py",
+    "tests/unit/test_failures.py",
+    "tests/unit/test_json_values.py",
     "tests/unit/test_needs.py",
+    "tests/unit/test_nouns.py",
+    "tests/unit/test_origins.py",
     "tests/unit/test_protocol.py",
     "tests/unit/test_sanitize.py",
+    "tests/unit/test_schema.py",
+    "tests/unit/test_setting.py",
     "tests/unit/test_settings.py",
     "tests/unit/test_startup.py",
+    "tests/unit/test_validation.py",
 )
 #: Has steps of its own, and takes as long as it is told to.
 STRESS = "tests/stress"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 #: For a frame on a socket, a close, a query.
-PATIENCE = 10.0
+PATIENCE = 30.0
 #: For a server to come up or go down.
 STARTUP = 60.0
 #: Between two looks at a condition that nothing announces.

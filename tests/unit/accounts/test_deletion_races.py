@@ -21,7 +21,7 @@ from tests.servers import PostgresServer
 from tests.unit.accounts.remains import left_of
 from tests.unit.making import race
 
-ROUNDS = int(os.environ.get("CHAT_TEST_ROUNDS", 10))
+ROUNDS = int(os.environ.get("CHAT_TEST_ROUNDS", 5))
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")

@@ -36,7 +36,7 @@ from tests.unit.committed import World, logged
 from tests.unit.making import race
 
 #: Each kind of race is run so often; SQLite has one writer, so that little can meet there.
-ROUNDS = int(os.environ.get("CHAT_TEST_ROUNDS", 20 if connection.vendor == "postgresql" else 5))
+ROUNDS = int(os.environ.get("CHAT_TEST_ROUNDS", 6 if connection.vendor == "postgresql" else 2))
 
 OUT = (NotAuthenticated, NotFound, PermissionDenied)
 

@@ -19,7 +19,8 @@ from event_bridge.hub import layer as layers
 from event_bridge.hub.layer import LayerLink
 from event_bridge.metrics import Recorder
 from gql_chat import streams
-from gql_chat.streams import Envelope, group_name, layer_outages, outages, publishing
+from gql_chat.streams import Envelope, group_name, outages, publishing
+from gql_chat.streams.outages import Outages
 from tests.configuration import cannot_run
 from tests.servers import RedisServer, ServerMissingError
 from tests.timing import PATIENCE, eventually
@@ -97,12 +98,13 @@ class Place:
 
 
 @pytest.fixture(autouse=True)
-def no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process whose layer has never failed."""
-    monkeypatch.setattr(layer_outages, "is_away", False)
-    monkeypatch.setattr(layer_outages, "failures", 0)
-    monkeypatch.setattr(layer_outages, "_failing_since", None)
+def layer_outages(monkeypatch: pytest.MonkeyPatch) -> Outages:
+    """The outages of a layer that has never failed, which nobody else tells of."""
+    fresh = Outages()
+    for module in (layers, publishing):
+        monkeypatch.setattr(module, "layer_outages", fresh)
     monkeypatch.setattr(streams, "reaches_other_processes", lambda: True)
+    return fresh
 
 
 @asynccontextmanager
@@ -130,7 +132,11 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_a_redis_that_is_stopped_and_started_is_told_of_once_each_time(
-    kind: Any, server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    kind: Any,
+    server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+    layer_outages: Outages,
 ) -> None:
     monkeypatch.setattr(layers, "PROBE_SECONDS", 0.1)
     async with linked(kind(hosts=[server.url]), monkeypatch) as place:
@@ -151,7 +157,7 @@ async def test_a_redis_that_is_stopped_and_started_is_told_of_once_each_time(
 
 
 async def test_a_layer_that_is_quiet_is_not_away(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: Any, layer_outages: Outages
 ) -> None:
     # redis-py gives up reading after five seconds by itself; here it is sooner.
     layer = CoreLayer(hosts=[{"address": server.url, "socket_timeout": 1.0}])
@@ -165,7 +171,11 @@ async def test_a_layer_that_is_quiet_is_not_away(
 
 
 async def test_a_loop_that_is_late_is_no_outage(
-    kind: Any, server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    kind: Any,
+    server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+    layer_outages: Outages,
 ) -> None:
     async def load() -> None:
         while True:
@@ -189,7 +199,11 @@ async def test_a_loop_that_is_late_is_no_outage(
 
 
 async def test_a_link_that_ends_says_nothing_of_the_layer(
-    kind: Any, server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    kind: Any,
+    server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+    layer_outages: Outages,
 ) -> None:
     monkeypatch.setattr(layers, "PROBE_SECONDS", 0.0)
     async with linked(kind(hosts=[server.url]), monkeypatch) as place:
@@ -229,7 +243,7 @@ async def test_a_socket_waits_for_no_groups_that_others_want_after_it(
 
 
 async def test_a_socket_that_waits_long_for_its_groups_opens_and_accuses_nobody(
-    monkeypatch: pytest.MonkeyPatch, caplog: Any
+    monkeypatch: pytest.MonkeyPatch, caplog: Any, layer_outages: Outages
 ) -> None:
     monkeypatch.setattr(layers, "SUBSCRIBE_SECONDS", 0.01)
     layer, slow = InMemoryChannelLayer(), asyncio.Event()
@@ -253,7 +267,7 @@ async def test_a_socket_that_waits_long_for_its_groups_opens_and_accuses_nobody(
 
 
 async def test_a_database_that_does_not_answer_is_no_failure_of_the_layer(
-    monkeypatch: pytest.MonkeyPatch, caplog: Any
+    monkeypatch: pytest.MonkeyPatch, caplog: Any, layer_outages: Outages
 ) -> None:
     async with linked(InMemoryChannelLayer(), monkeypatch) as place:
         place.database_is_away = True
