@@ -144,8 +144,8 @@ class _Executor:
             pool.shutdown(wait=False)
 
 
-def _make_executor(make_threads: Callable[[], Any]) -> Callable[[], _Executor]:
-    return lambda: _Executor(make_threads().size)
+def _make_executor(make_threads: Callable[[], Any]) -> Callable[[Any], _Executor]:
+    return lambda watch: _Executor(make_threads().size)
 
 
 LEVERS: dict[str, Lever] = {
