@@ -6,10 +6,11 @@ here who is told what; the machine compares that with the frames that arrive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.model.erasure import erase_message, erase_room
 from tests.model.shapes import detail
 from tests.model.values import ANYTHING, Id, Time, Unordered
 
@@ -27,6 +28,14 @@ RIGHTS = {
     ONE_TO_ONE: (),
     GROUP: (ADD[GROUP], REMOVE[GROUP]),
     CHANNEL: (ADD[CHANNEL], REMOVE[CHANNEL], SEND),
+}
+#: Deletes what others wrote. Leaders do that without it, so becoming one does not bring it.
+DELETE = "can_delete_messages"
+#: What a leader may give to members.
+GRANTABLE = {
+    ONE_TO_ONE: (),
+    GROUP: (*RIGHTS[GROUP], DELETE),
+    CHANNEL: (*RIGHTS[CHANNEL], DELETE),
 }
 #: The flags of a type, which are false unless somebody says otherwise.
 FLAGS = {ONE_TO_ONE: (), GROUP: ("join_approval_required", "group_locked"), CHANNEL: ("is_public",)}
@@ -150,6 +159,12 @@ class Room:
         """Whether a member runs the room."""
         return person is self.creator or self.members[person].leads
 
+    def moderates(self, person: Person) -> bool:
+        """Whether a member may delete what others wrote."""
+        if self.type == ONE_TO_ONE:
+            return False
+        return self.leads(person) or DELETE in self.members[person].rights
+
 
 @dataclass(eq=False)
 class Reaction:
@@ -164,14 +179,18 @@ class Reaction:
 
 @dataclass(eq=False)
 class Message:
-    """A message, or what was one: softly deleted it is still there, but not shown."""
+    """A message, or what was one: softly deleted it is still there, but not shown.
+
+    Attributes:
+        source: what a forward passes on, as frames show it: as it was when it was forwarded.
+    """
 
     room: Room
     sender: Person
     content: str
     born: int
     parent: Message | None = None
-    source: Message | None = None
+    source: dict[str, Any] | None = None
     is_forwarded: bool = False
     attachments: list[dict[str, Any]] = field(default_factory=list)
     id: Id = field(default_factory=Id)
@@ -290,31 +309,43 @@ class Chat:
             for each in self.notifications
             if each.message.room is not room or each.recipient not in people
         ]
-        self.target(people, "roomexit.dispatch", {"room": detail(room), "message": goodbye})
-        if room.members:
+        exited = {"room": detail(room), "message": goodbye}
+        if not room.members:
+            # Before it is told: the log shows to the last ones out what they were told.
+            self.end(room)
+        self.target(people, "roomexit.dispatch", exited)
+        if not room.gone:
             names = Unordered(person.name for person in people)
             data = {"room": detail(room), "removed_members": names, "removed_by": by}
             self.broadcast(room, "roomremovemembers.dispatch", data)
         else:
             self.target(people, "roomdelete.dispatch", {"room_id": room.id})
-            self.end(room)
 
     def end(self, room: Room) -> None:
-        """Delete a room and all that is in it."""
+        """Delete a room and all that is in it, from the log, too."""
         room.gone = True
         room.members.clear()
         for message in self.messages:
             if message.room is room:
                 self._hide(message)
                 message.gone = True
+        erase_room(self._logged(), room)
 
     # Messages
 
     def delete(self, message: Message) -> None:
-        """Delete a message."""
+        """Delete a message, from the log, too."""
         self._hide(message)
         message.deleted = self.soft
         message.gone = not self.soft
+        message.updated = Time()
+        erase_message(self._logged(), message)
+
+    def _logged(self) -> Iterator[Frame]:
+        """The frames that somebody may be replayed."""
+        for owner in (*self.people, *self.rooms):
+            if isinstance(owner, Person) or not owner.gone:
+                yield from owner.stream.log
 
     def _hide(self, message: Message) -> None:
         if message in message.room.messages:

@@ -14,8 +14,8 @@ def message(shown: Message) -> dict[str, Any]:
     """A message, with what it quotes."""
     return {
         **_alone(shown),
-        "parent_message": quote(shown, shown.parent),
-        "forwarded_from": source(shown),
+        "parent_message": None if shown.deleted else quote(shown, shown.parent),
+        "forwarded_from": None if shown.deleted else shown.source,
     }
 
 
@@ -62,9 +62,13 @@ def quote(by: Message, quoted: Message | None) -> dict[str, Any] | None:
     return shown
 
 
-def source(forward: Message) -> dict[str, Any] | None:
-    """What a forward shows of the message that it passes on."""
-    return quote(forward, forward.source)
+def copy(source: Message, room: Room) -> dict[str, Any]:
+    """A message as it is now, as a forward in a room shows it from now on.
+
+    Nobody is told there who has read it, nor, in another room, where it stands.
+    """
+    shown = _alone(source) | {"delivered_to": [], "read_receipts": [], "reactions": []}
+    return shown if source.room is room else {**shown, "room": {"id": None}}
 
 
 def notification(shown: Notification) -> dict[str, Any]:

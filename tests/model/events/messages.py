@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.model import shapes
 from tests.model.chat import CHANNEL, GROUP, SEND, Chat, Message, Person, Refused, Room, refuse
 from tests.model.registry import (
+    Named,
     chance,
     find_all,
     find_room,
@@ -127,14 +128,15 @@ def _send(
     refuse(4003, if_=len(sources) == 2 or any(each.deleted for each in sources.values()))
     refuse(4003, if_="no link" in (items or ()))
     bare = not items and "forward" not in sources
+    forwarded = sources.get("forward")
     message = Message(
         room=room,
         sender=me,
         content=stored_content(content, required=bare),
         born=chat.now(),
         parent=sources.get("parent"),
-        source=sources.get("forward"),
-        is_forwarded="forward" in sources,
+        source=None if forwarded is None else shapes.copy(forwarded, room),
+        is_forwarded=forwarded is not None,
         attachments=[_attachment(each) for each in items or ()],
     )
     if client_id is not None:
@@ -198,8 +200,17 @@ def edit(
 
 @tries("message.modify", 4, which=picks, bare=chance)
 def delete(chat: Chat, me: Person, which: list[int], bare: bool) -> Generator[Any, None, None]:
-    """Delete messages."""
-    named = [own_message_by(chat, me, each) for each in which]
+    """Delete messages of one's own."""
+    yield from _delete(chat, me, [own_message_by(chat, me, each) for each in which], bare)
+
+
+@tries("message.modify", 3, which=picks, bare=chance)
+def moderate(chat: Chat, me: Person, which: list[int], bare: bool) -> Generator[Any, None, None]:
+    """Delete messages, whoever wrote them."""
+    yield from _delete(chat, me, [message_by(chat, me, each) for each in which], bare)
+
+
+def _delete(chat: Chat, me: Person, named: list[Named], bare: bool) -> Generator[Any, None, None]:
     single = bare and len(named) == 1
     ids = [each.id for each in named]
     yield {"action": "delete", "message_id": ids[0] if single else ids}
@@ -208,7 +219,7 @@ def delete(chat: Chat, me: Person, which: list[int], bare: bool) -> Generator[An
     for message in messages:
         chat.enter(message.room, me)
     for message in messages:
-        refuse(4002, if_=message.sender is not me)
+        refuse(4002, if_=message.sender is not me and not message.room.moderates(me))
     room = messages[0].room
     refuse(4003, if_=any(each.room is not room or each.deleted for each in messages))
     for message in messages:
@@ -217,5 +228,6 @@ def delete(chat: Chat, me: Person, which: list[int], bare: bool) -> Generator[An
         "status": "successful",
         "action": "delete",
         "message_ids": [message.id for message in messages],
+        "deleted_by": me.name,
     }
     chat.broadcast(room, "messagemodification.dispatch", data)

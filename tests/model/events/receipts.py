@@ -84,6 +84,7 @@ def react(chat: Chat, me: Person, which: int, content: str) -> Generator[Any, No
     refuse(4003, if_=not 0 < len(content) <= 128)
     message: Message = named.find()
     chat.enter(message.room, me)
+    refuse(4003, if_=message.deleted)
     refuse(
         4005, if_=any(each.person is me and each.content == content for each in message.reactions)
     )

@@ -12,6 +12,7 @@ from tests.model.chat import (
     CAPS,
     CHANNEL,
     FLAGS,
+    GRANTABLE,
     GROUP,
     LEADERS,
     MEMBERS,
@@ -29,7 +30,7 @@ names = mostly("room", "<b>room</b>", "x" * 64, but=["x" * 65, " ", None])
 flags = st.dictionaries(st.sampled_from(FLAGS[GROUP] + FLAGS[CHANNEL]), st.booleans(), max_size=1)
 preferences = st.sampled_from([None, None, {}, {"colour": "green", "deep": [1, {"a": None}]}])
 leading = st.sampled_from(["add_admin", "remove_admin", "add_moderator", "remove_moderator"])
-codenames = mostly(0, 1, 2, but=["other", RIGHTS[CHANNEL][0]])
+codenames = mostly(0, 1, 2, 3, but=["other", RIGHTS[CHANNEL][0]])
 FULL = {
     GROUP: "Maximum number of group participants exceeded",
     CHANNEL: "Maximum number of channel subscribers exceeded",
@@ -188,7 +189,7 @@ def set_leaders(
         member = room.members.get(person)
         if member is not None and member.leads != lead and person is not room.creator:
             member.leads = lead
-            member.rights = set(RIGHTS[room.type]) if lead else set()
+            member.rights = member.rights | set(RIGHTS[room.type]) if lead else set()
     chat.broadcast(room, "roomupdate.dispatch", shapes.detail(room))
 
 
@@ -206,7 +207,7 @@ def set_permissions(
     """Give members object permissions, or take them."""
     named, people = room_by(chat, me, place), [person_by(chat, each) for each in who]
     # A number stands for one that the room knows, if it knows some.
-    known = RIGHTS[named.what.type if named.what else GROUP] or ("other",)
+    known = GRANTABLE[named.what.type if named.what else GROUP] or ("other",)
     rights = [each if isinstance(each, str) else known[each % len(known)] for each in rights]
     yield {
         "room_id": named.id,
@@ -218,7 +219,7 @@ def set_permissions(
     chosen = find_all(people)
     room = find_room(named)
     _check_may_modify(chat, me, room)
-    refuse(4003, if_=not rights or set(rights) - set(RIGHTS[room.type]))
+    refuse(4003, if_=not rights or set(rights) - set(GRANTABLE[room.type]))
     for person in chosen:
         member = room.members.get(person)
         if member is not None and person is not room.creator:

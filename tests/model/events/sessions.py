@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.model.chat import NOWHERE, Chat, Frame, Person, Stream
+from tests.model.erasure import without_quotes
 from tests.model.registry import tries
 
 #: What a device says of the streams that it knows.
@@ -76,5 +77,8 @@ def resume(
         recovered = same_history and (after is None or after <= stream.seq)
         answer[stream.name] = {"seq": stream.seq, "recovered": recovered}
         if recovered and after is not None:
-            replay += [(stream, seq, frame) for seq, frame in stream.after(after)]
+            for seq, frame in stream.after(after):
+                own = stream is me.stream
+                shown = without_quotes(frame, chat.rooms_of(me)) if own else frame
+                replay.append((stream, seq, shown))
     return replay, answer
