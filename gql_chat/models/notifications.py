@@ -181,7 +181,7 @@ def _move_pending_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]
 
 
 def _user_and(model: str, field: str) -> Any:
-    """Return what says that a user and a list of values of a field are given."""
+    """Return the values that a statement takes: a user, and a list of values of a field."""
     return lambda: [*_user_key(), Many(get_model(model)._meta.get_field(field))]
 
 

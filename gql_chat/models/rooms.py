@@ -453,7 +453,7 @@ class RoomProperty(AbstractRoomProperty):
 
 if not is_swapped("Room"):
     # A proxy of a swapped-out model is an error in Django, so these exist only while the
-    # room model is ours; who swaps it declares proxies of their own from the mixins.
+    # room model is ours; a project that swaps it declares its own proxies from the mixins.
 
     class OneToOneChat(OneToOneChatMixin, Room):
         """A chat of exactly two users."""

@@ -30,7 +30,7 @@ def check_type(
 
 
 def asks_types(kind: GraphQLInterfaceType, types: Iterable[GraphQLObjectType]) -> bool:
-    """Tell whether the types of an interface themselves know what is of them."""
+    """Tell whether the types of an interface decide by themselves which values are theirs."""
     definition = kind.extensions.get("strawberry-definition")
     if definition is None:
         return False

@@ -13,7 +13,7 @@ _WRITERS = ("create", "bulk_create", "get_or_create", "update_or_create", "bulk_
 
 
 class _Empty:
-    """What every class has of its own: since Python 3.13 where its code stands, too."""
+    """Has only the attributes of every class: since Python 3.13 also the line of its code."""
 
 
 _FREE = {

@@ -5,9 +5,9 @@ need to answer what every event asks. So the SQL is kept. Only its values change
 
 The contract: the queryset depends on nothing but its placeholders. It is built once, by a function
 of the placeholders, which stand for values and never for parts of the SQL. No clock, no setting, no
-context variable may have a part in it. One thing may that seldom changes, such as the settings: a
-statement is given a function that returns its version (`depends_on`), and is built anew for another
-one.
+context variable may have a part in it. The exception is something that seldom changes, such as the
+settings: the statement is given a function that returns the version of that (`depends_on`), and is
+built anew for another version.
 
 The contract is refused where it does not hold: a manager of a project's may compute, by the time,
 the tenant of the request or a language. Where one of the managers that the queryset went through is
@@ -57,7 +57,7 @@ class Placeholder(models.Expression):
         self.number = number
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Return a parameter that `Statement` puts the value in the place of."""
+        """Return a parameter that `Statement` replaces by the value."""
         return "%s", [self]
 
 
@@ -197,7 +197,8 @@ class _Kept:
         compiler: Django's, which knows how rows become instances.
         sql: the text.
         parameters: its parameters.
-        given: which of them are values that are given later: the place, and whose it is.
+        given: the parameters that are given later: the position of each, and the number of its
+            value.
     """
 
     compiler: Any
