@@ -135,7 +135,7 @@ class PermissionHandler:
         )
 
     def can_inspect(self, user: Any) -> bool:
-        """Return whether a user may look into rooms that they are not in: records and streams.
+        """Return whether a user may read rooms that they are not in: records and streams.
 
         By default that is `may_view`.
         """

@@ -127,7 +127,7 @@ def take(user_id: Any, kind: str, rate: Rate, least: int = 1, most: int = 1) -> 
 def lock(user_id: Any, kind: str) -> tuple[str, list[Any]]:
     """Return the statement that locks an allowance until the transaction ends, with its parameters.
 
-    It makes the row if there is none. What is read after it is what others have left.
+    It makes the row if there is none. Later statements read what others have left.
     """
     connection = connections[router.db_for_write(Allowance)]
     key = Allowance._meta.get_field("user").target_field.get_db_prep_value(user_id, connection)

@@ -27,7 +27,7 @@ _LONGEST_CHARACTER = 4
 """A character has one to four bytes in UTF-8."""
 
 SEARCHED = 2000
-"""How many characters of a content its excerpt is looked for in."""
+"""How many characters of a content are searched for its excerpt."""
 
 _TAG = re.compile(r"<[^>]*>?")
 

@@ -133,7 +133,7 @@ class First:
 
 @dataclass(slots=True)
 class MessageRelations:
-    """What hangs on a message: attachments, receipts, reactions, names of who has got it."""
+    """What hangs on a message: attachments, receipts, reactions, names of those who got it."""
 
     attachments: list[Any] = field(default_factory=list)
     read_receipts: list[Any] = field(default_factory=list)
@@ -353,9 +353,9 @@ def load_first(
 ) -> First:
     """Load what frames show of the first of some messages: of as many as fit into an answer.
 
-    One that stands there several times counts as often. What would be too much is never loaded.
-    It takes the statements of `load_messages`. If something is too much, it takes at most one more,
-    and those of `load_messages` again.
+    One that stands there several times counts as often. More than fits is never loaded. It takes
+    the statements of `load_messages`. If something is too much, it takes at most one more, and
+    those of `load_messages` again.
 
     Args:
         messages: the messages, in the order in which they are wanted.

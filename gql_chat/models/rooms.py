@@ -204,8 +204,8 @@ class AbstractRoom(models.Model):
         seq: position of the newest frame in the room's stream. The database counts it up:
             saving an instance never writes it.
         last_activity: when the newest message was written, or the room was created; likewise.
-        pair_first, pair_second: the two users of a one-to-one chat. Whichever is named first, they
-            have one chat.
+        pair_first, pair_second: the two users of a one-to-one chat. Two users have one chat, in
+            whichever order they are named.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -261,8 +261,8 @@ class AbstractRoom(models.Model):
         abstract = True
         permissions = PERMISSIONS
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Whichever of the two is named first: users' keys may differ from one database to
-            # another, and with them their order.
+            # In either order: users' keys may differ from one database to another, and with them
+            # their order.
             models.UniqueConstraint(
                 Least("pair_first", "pair_second"),
                 Greatest("pair_first", "pair_second"),

@@ -1,4 +1,4 @@
-"""Rooms: list, look at, create, change, delete."""
+"""Rooms: list, show, create, change, delete."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _KEYWORDS = "json_schema"
 
 
 def keywords(**words: Any) -> dict[str, Any]:
-    """Say in JSON Schema's words what GraphQL cannot say of a field, as the field's `metadata`.
+    """Say by keywords of JSON Schema what GraphQL cannot say of a field, as the field's `metadata`.
 
     Args:
         words: keywords beside the field's type (`maxLength=64`). With `const` or `type` they

@@ -45,7 +45,7 @@ def delete(rows: Sequence[models.Model]) -> None:
     """Delete rows of one model, with whatever rows refer to them."""
     if rows:
         _, using = _place(rows)
-        # What `Model.delete` does with one instance.
+        # The same as `Model.delete` with one instance.
         collector = Collector(using=using, origin=rows[0])
         collector.collect(list(rows))
         collector.delete()

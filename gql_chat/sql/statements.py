@@ -93,7 +93,7 @@ class Among(models.Lookup):
     lookup_name = "among"
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Return the condition in the words of the database."""
+        """Return the condition in the SQL of the database."""
         column, _ = self.process_lhs(compiler, connection)
         values, parameters = compiler.compile(self.rhs)
         if connection.vendor == "sqlite":
@@ -115,7 +115,7 @@ class Besides(models.Lookup):
     lookup_name = "besides"
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Return the condition in the words of the database."""
+        """Return the condition in the SQL of the database."""
         column, _ = self.process_lhs(compiler, connection)
         value, parameters = compiler.compile(self.rhs)
         # A sign before a column keeps its index out.
@@ -291,7 +291,7 @@ class _Prepared:
         return parameters
 
     def _bind(self, values: tuple[Any, ...]) -> list[Bound]:
-        """Return what stands in the place of placeholders where the statement is not kept."""
+        """Return the values that replace the placeholders if the statement is not kept."""
         pairs = zip(self._given, values, strict=True)
         return [Bound(number, given, value) for number, (given, value) in enumerate(pairs)]
 
@@ -299,8 +299,8 @@ class _Prepared:
 def _in_place(queryset: Any) -> Any:
     """Return a queryset that is not kept, for the database where kept ones are executed.
 
-    A manager that names a database itself is obeyed. What it named is private to Django's
-    querysets: tests/unit/test_statements.py notices if it is gone.
+    A manager that names a database itself is obeyed. The attribute with that name is private to
+    Django's querysets: tests/unit/test_statements.py notices if it is gone.
     """
     return queryset if queryset._db else queryset.using(router.db_for_write(queryset.model))
 

@@ -241,7 +241,7 @@ def read_missed(some: Iterable[Missed]) -> list[Envelope]:
 def weigh_missed(ranges: Mapping[str, Range]) -> dict[str, tuple[int, int]]:
     """Return how much `missed` would read of each stream, in one statement.
 
-    It looks at as many rows as the ranges are long.
+    It reads as many rows as the ranges are long.
 
     Args:
         ranges: what to read of each stream.

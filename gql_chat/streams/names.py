@@ -2,7 +2,7 @@
 
 A frame of the log keeps its stream, its sequence number and its shape. Where it showed the user as
 a person, it shows nobody. The user's receipts and reactions, and the user among the members of a
-room, are left out of their lists. What the user wrote stays, unless it is to go as well.
+room, are left out of their lists. The user's texts stay, unless they are to go as well.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def erase_names(
     """Take users out of logged frames, a batch in each transaction.
 
     It may be called again, and then finds what is left. Frames that are logged meanwhile are not
-    looked at: call it when nothing shows the users any more. With `ERASE_LOG` None it leaves the
+    read: call it when nothing shows the users any more. With `ERASE_LOG` None it leaves the
     log alone.
 
     Args:
