@@ -31,7 +31,7 @@ class Closing:
     Made in the context of the socket. It sends in that context, whoever closes the socket.
 
     Args:
-        outbox: what waits in it leaves before the socket is closed.
+        outbox: the frames that wait in it leave before the socket is closed.
         close: closes the socket with a code, in the background.
 
     Attributes:
@@ -56,7 +56,7 @@ class Closing:
     def begin(self, code: int) -> None:
         """Send the frames that wait, then close the socket with a code."""
         self.code = code
-        # A task of its own: a project's code, or a hub that stops, may end what asked for it.
+        # A task of its own: a project's code, or a hub that stops, may end the task that asked.
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(code), context=self._context)
 
@@ -69,8 +69,8 @@ class Closing:
         """Close a socket whose server raised at a frame: it would get no frame any more."""
         is_gone = isinstance(error, OSError) and not isinstance(error, TimeoutError)
         if is_gone or says_gone(error):
-            # Servers say so that the client is gone. They tell `receive` as well, after the frames
-            # that the client sent before it went.
+            # By such an error a server says that the client is gone. It tells `receive` as well,
+            # after the frames that the client sent before it went.
             loop = asyncio.get_running_loop()
             self._doubt = loop.call_later(GONE_SECONDS, self._close, protocol.CLOSE_ERROR)
         else:

@@ -247,7 +247,7 @@ class ChatConsumer(Hooks):
     async def _serve(self) -> None:
         while self.state is State.OPEN:
             self._closing.is_receiving = True
-            # Who asks and does not read is not answered on and on.
+            # A client that does not read its answers gets no more of them.
             await self.outbox.relieve(BACKLOG)
             message = await self._receive()
             self._closing.is_receiving = False
@@ -472,7 +472,7 @@ class ChatConsumer(Hooks):
             }
 
     def _delivered(self) -> dict[str, int]:
-        """Return the sequence number of each stream up to which the socket needs no frame more.
+        """Return for each stream the sequence number up to which the socket needs no frames.
 
         It was given those frames, or it was opened after them.
         """

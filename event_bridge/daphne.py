@@ -1,7 +1,7 @@
 """A `send` for daphne that waits for a client that does not read, as those of other servers do.
 
 daphne hands each frame to Twisted, which keeps what the client does not take, without a bound.
-Twisted tells a producer when enough is kept and when it is gone; nothing between tells it on.
+Twisted tells a producer when to pause and when to go on; nothing in between passes that on.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Brake:
 def with_brake(send: Any) -> Any:
     """Return a `send` that waits while the client does not read, if this is daphne's.
 
-    Call it when the socket is accepted. Any other `send` is returned as it is; so is one of
-    daphne's that a middleware wraps, whose client nothing bounds then but daphne's pings.
+    Call it when the socket is accepted. Any other `send` is returned as it is. So is one of
+    daphne's that a middleware wraps: then only daphne's pings bound what waits for the client.
     """
     protocol = _find_protocol(send)
     if protocol is None:
@@ -63,7 +63,7 @@ def with_brake(send: Any) -> Any:
 
 
 def says_gone(error: BaseException) -> bool:
-    """Tell whether this is what daphne's `send` raises where the client is gone, or is going.
+    """Tell whether daphne's `send` raised this error since the client is gone, or is going.
 
     Other servers raise an `OSError`. Where nothing of daphne is loaded, nothing can have raised it.
     """
@@ -74,8 +74,9 @@ def says_gone(error: BaseException) -> bool:
 def _find_protocol(send: Any) -> Any:
     """Return the protocol of the connection to which daphne's `send` belongs; None elsewhere.
 
-    That it is the first argument of a `partial` is daphne's own affair, and `real_send` that of
-    Channels: `tests/wire/test_servers.py`, run on daphne, notices when either changes.
+    Two things are private: daphne's `send` is a `partial` with the protocol as its first argument,
+    and Channels keeps it in `real_send`. `tests/wire/test_servers.py`, run on daphne, notices when
+    either changes.
     """
     owner = getattr(send, "__self__", None)
     while isinstance(owner, InstanceSessionWrapper):

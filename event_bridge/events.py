@@ -36,7 +36,7 @@ _BY_NUMBER = (
 
 
 def _page_form(data: Data) -> Fields:
-    """Return what describes a page of messages: only if one was asked for."""
+    """Return the fields that describe a page of messages: only if a page was asked for."""
     paginate = data.get("paginate")
     if paginate is None:
         return _NEWEST

@@ -1,8 +1,8 @@
 """Fitting: answers that turn out to be too large are made smaller, exactly.
 
-Operations end pages early by what rows weigh in the database. That is an estimate: what frames show
-of a user, say, is the project's to decide. Seldom is a frame too large all the same. Then what is
-in it is measured here.
+Operations end pages early by the weights of rows in the database. Weights are estimates: a project
+decides, for example, what frames show of a user. So a frame may still be too large, though seldom.
+Then its parts are measured here.
 """
 
 from __future__ import annotations

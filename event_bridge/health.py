@@ -120,7 +120,7 @@ class Health:
             logger.warning("Health: %s is ok again.", name, extra={"check": name})
 
     def _check_migrations(self) -> None:
-        # The code of a process does not change: once they are all there, they stay.
+        # The code of a process does not change: once no migration is missing, none will be.
         if not self._is_migrated:
             readiness.check_migrations()
             self._is_migrated = True

@@ -29,7 +29,7 @@ def is_too_large(text: str | None, data: bytes | None) -> bool:
 class Rate:
     """A bucket of events: it holds `events`, and fills up in `seconds`.
 
-    It is for one socket, in memory. What holds for all sockets of a user is in `gql_chat.rates`.
+    It is for one socket, in memory. The rate for all sockets of a user is in `gql_chat.rates`.
 
     Args:
         clock: returns seconds that only grow.

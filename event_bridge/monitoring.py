@@ -1,6 +1,6 @@
 """Monitoring: metrics and health over HTTP, as Django views and as an ASGI application.
 
-Nobody is asked who they are. Mount it where only those come who may (`docs/monitoring.md`).
+There is no login. Mount it where only those can reach it who may (`docs/monitoring.md`).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ Keys are those of `SERIALIZERS`; a dot leads into a nested object. The rest is a
 
 
 def find_problems() -> list[CheckMessage]:
-    """Return what types have lost that the protocol needs, and which events cannot run."""
+    """Return the needed fields that types lack, and the events that cannot run."""
     try:
         schema = get_graphql_schema()
     except ImproperlyConfigured:
@@ -66,7 +66,7 @@ def find_problems() -> list[CheckMessage]:
 
 
 def _missing_fields(schema: GraphQLSchema) -> Iterator[CheckMessage]:
-    """Yield what the types of the settings do not show and the protocol needs."""
+    """Yield the needed fields that the types of the settings do not show."""
     for name in SERIALIZERS:
         serializer = chat_settings.load_serializer(name)
         found = _find_type(schema, serializer)

@@ -79,7 +79,7 @@ class Prepared:
 
     Raises:
         LookupError: the schema has no such operation.
-        GraphQLError: it has not what the document selects.
+        GraphQLError: it lacks something that the document selects.
     """
 
     def __init__(self, schema: GraphQLSchema, operation: Operation) -> None:
@@ -119,7 +119,7 @@ class Prepared:
         return variables
 
     def find_markup(self, data: Data) -> str | None:
-        """Return what has to be cleaned of an event's data before it runs; None if nothing."""
+        """Return the content of an event's data that is cleaned before it runs, or None."""
         return find_markup(self.operation.name, data)
 
     def run(self, data: Data, context: Context) -> tuple[Any, list[Envelope]]:

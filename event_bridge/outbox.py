@@ -44,7 +44,7 @@ class Outbox:
 
     Args:
         send: the ASGI `send` of the socket.
-        on_overflow: called, once, when more waits than may.
+        on_overflow: called, once, when more frames or characters wait than may.
         on_failure: called, once, with what `send` raised. Nothing is sent after that.
         limit: how many frames may wait.
         size_limit: how many characters they may have together.
@@ -157,7 +157,7 @@ class Outbox:
             await asyncio.wait([self._task])
 
     async def relieve(self, size: int) -> None:
-        """Wait until at most so many characters wait, or none will leave any more."""
+        """Wait until at most so many characters wait, or until no more will leave."""
         while self.size > size:
             self._relief = asyncio.get_running_loop().create_future()
             await self._relief
@@ -205,14 +205,14 @@ class Outbox:
         self._wake()
 
     def _wake(self) -> None:
-        """Let `relieve` look again."""
+        """Let `relieve` check the size again."""
         relief, self._relief = self._relief, None
         if relief is not None and not relief.done():
             relief.set_result(None)
 
 
 def _is_plain(send: Any) -> bool:
-    """Tell whether a `send` is the plain one of a server of which we know that it may."""
+    """Tell whether a `send` is the plain one of a server that `PLAIN` names."""
     owner = getattr(send, "__self__", None)
     while isinstance(owner, InstanceSessionWrapper):
         # Channels' sessions only pass frames on, to an attribute that is not public.
@@ -222,7 +222,7 @@ def _is_plain(send: Any) -> bool:
 
 
 async def _wait_for(sending: Awaitable[None]) -> None:
-    """Await what a server's `send` returned that is no coroutine."""
+    """Await an object that a server's `send` returned and that is no coroutine."""
     await sending
 
 

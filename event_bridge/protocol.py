@@ -127,7 +127,8 @@ def _is_deeper(value: Any, levels: int) -> bool:
 def _find_nul(value: Any) -> str | None:
     """Return the path of the first string (or key) with U+0000 in it.
 
-    It is made once that is found: a path for each item costs as much as the keys above it are long.
+    The path is made only after the search: one for each item would cost as much as the keys above
+    it are long.
     """
     steps = _steps_to_nul(value)
     return None if steps is None else ".".join(steps[::-1]) or "data"

@@ -49,7 +49,7 @@ class Question(Generic[T]):
                 raise TimeoutError(f"There was no answer within {seconds} seconds.")
             return asking.result()
         finally:
-            asking.cancel()  # the thread goes on, and does not look for this event loop any more
+            asking.cancel()  # the thread goes on, and has forgotten this event loop
 
     def _start(self) -> Future[T]:
         with self._lock:

@@ -16,13 +16,15 @@ from gql_chat.streams import STREAM_LENGTH, Envelope, Missed, Range
 from .delivery import Delivered, Held
 
 FRAME_BYTES = 1024 * 1024
-"""What a frame is taken to have at most. So many that cannot be too large are not weighed."""
+"""How many bytes a frame is assumed to have at most. Frames are weighed only if, at this size, they
+would be too large together."""
 
 SLICE = 1024 * 1024
-"""How much of it is in memory at once: the next frames are read when a client has taken these."""
+"""How many bytes of a replay are in memory at once: the next frames are read when a client has
+taken these."""
 
 UNWEIGHED = 10
-"""So many frames are read at once without looking at their size first."""
+"""So many frames are read at once, and their sizes are not read first."""
 
 EPOCH_LENGTH = 64
 
@@ -53,7 +55,7 @@ class Replay:
     def read_on(self) -> None:
         """Read the next frames. Runs on a database thread.
 
-        Of a stream whose frames went out of the log meanwhile, `answer` says so.
+        If frames of a stream went out of the log meanwhile, `answer` says so.
         """
         count = cut((missed.size for missed in self.left), SLICE)
         some, self.left = self.left[:count], self.left[count:]
@@ -162,7 +164,7 @@ class Resumption:
 
 
 def _choose(ranges: Mapping[str, Range]) -> dict[str, Range]:
-    """Return the streams of which there is little enough to replay, those with the least first.
+    """Return the streams to replay: those with the least first, as far as the limits allow.
 
     All together keep to `MAX_REPLAY_FRAMES` and `MAX_REPLAY_BYTES`. Nothing is read that is longer.
     """
@@ -173,13 +175,13 @@ def _choose(ranges: Mapping[str, Range]) -> dict[str, Range]:
     if most is None or sum(chosen.values()) * FRAME_BYTES <= most:
         return few
     weights = streams.weigh_missed(few)
-    # What the log has no more is not replayed, so it weighs nothing.
+    # Frames that the log has no more are not replayed: such a stream is left out.
     kept = {name: size for name, (count, size) in weights.items() if count == sizes[name]}
     return {name: ranges[name] for name in _take_least(kept, most)}
 
 
 def _take_least(sizes: Mapping[str, int], most: int | None) -> dict[str, int]:
-    """Return the smallest of some sizes, as many of them as are not more together than `most`."""
+    """Return the smallest of some sizes: as many as are at most `most` together."""
     taken, total = {}, 0
     for name, size in sorted(sizes.items(), key=lambda item: item[1]):
         total += size

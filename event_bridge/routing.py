@@ -20,7 +20,7 @@ def get_websocket_urlpatterns() -> list[Any]:
     Raises:
         ImproperlyConfigured: a setting that the socket needs is wrong.
     """
-    get_recorder()  # what it lacks is said when the process starts, not to the first client
+    get_recorder()  # a missing package is named at start, not when the first client comes
     path = chat_settings.WEBSOCKET_PATH.lstrip("/")
     consumer: Any = chat_settings.load("CHAT_CONSUMER_CLASS").as_asgi()
     return [re_path(f"^{re.escape(path)}$", consumer)]

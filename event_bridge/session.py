@@ -77,7 +77,7 @@ class Session:
                 logger.warning("A session could not be closed: %s", outline(error))
 
     def _close_unseen(self, _: Any) -> None:
-        # asyncio would log an error that nobody looks at.
+        # asyncio would log an error that nobody has asked for.
         self._close().add_done_callback(lambda job: job.cancelled() or job.exception())
 
     def _close(self) -> asyncio.Future[Any]:

@@ -1,6 +1,6 @@
 """Chat for Django: rooms, messages, receipts, reactions and notifications as a GraphQL API.
 
-What server code calls is imported from here: `from gql_chat import send_message`. See
+Server code imports the functions that it calls from here: `from gql_chat import send_message`. See
 `gql_chat.api`.
 """
 

@@ -2,7 +2,7 @@
 
 ammonia has no bound on its work, and its time is no more linear than that of bleach: a text of
 10,000 characters took most of a second and became 3.5 MB, one of 50,000 nine seconds and 84 MB. So
-each text is looked at before, and bleach gets those that could make much work.
+each text is examined first, and bleach gets those that could make much work.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ TAGS = frozenset([
     "sub", "sup", "u", "ul",
 ])
 # fmt: on
-"""The tags that it may leave. Tables, forms, foreign content and raw text are read by rules of
-their own, which the look before knows nothing of: a project that allows them has bleach."""
+"""The tags that it may leave. Tables, forms, foreign content and raw text have parsing rules of
+their own, which the examination does not know: a project that allows them has bleach."""
 
 ATTRIBUTES = frozenset(["class", "dir", "href", "id", "lang", "target", "title"])
 """Likewise the attributes."""
 
-# What HTML opens again in each paragraph that follows, while it is not closed.
+# The elements that HTML opens again in each paragraph that follows, until they are closed.
 _FORMATTING = re.compile(
     r"<(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?![^\t\n\f\r />])(?P<plain>>)?",
     re.IGNORECASE,
 )
-# Of those without attributes, which are all alike, it opens three of each of the fourteen.
+# It opens at most three elements that are alike, so three of each of the fourteen without
+# attributes.
 _ALIKE = 3 * 14
 
 # As ammonia writes them: no quote stands in a value.
@@ -51,7 +52,7 @@ _TAG = re.compile(r'<(?P<end>/?)(?P<name>[a-z][a-z0-9]*)(?P<rest>(?: [a-z]+="[^"
 _ATTRIBUTE = re.compile(r' (?P<name>[a-z]+)="[^"]*"')
 _EMPTY = frozenset(["br", "hr"])
 
-# What no text has that people see; bleach makes the same of it.
+# Characters that no text for people has. Both sanitisers make the same of them.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 

@@ -276,7 +276,7 @@ def export_user(user: Any) -> Iterator[str]:
     """Return all that the chat has of a user: lines of JSON, each an object with its `kind`.
 
     They are read while they are taken, a few hundred rows at a time. So the export of any user fits
-    into little memory, and what changes meanwhile may be in it or not.
+    into little memory. Changes made meanwhile may be in it or not.
 
     Args:
         user: the user.

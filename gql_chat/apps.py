@@ -23,7 +23,7 @@ class GqlChatConfig(AppConfig):
         from . import checks  # noqa: F401
 
         if not apps.is_installed("guardian"):
-            return  # which a check reports; without it, what connects signals does not import
+            return  # a check reports it; without it, `signals` does not import
         from . import (
             deployment,  # noqa: F401 (as above)
             dumps,  # noqa: F401 (importing it connects its receivers)
@@ -37,7 +37,8 @@ class GqlChatConfig(AppConfig):
         try:
             signals.connect()
         except ImproperlyConfigured:
-            # Checks report it, and need a project that starts. Whoever reads the settings raises.
+            # Checks report it, and need a project that starts. Reading the settings raises it
+            # again.
             return
 
 
@@ -48,7 +49,8 @@ def _find_blanks() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _render(event: "Event") -> dict[str, Any]:
-    # The schema takes a while to build, and needs what a project declares: with the first event.
+    # Imported with the first event: the schema takes a while to build, and needs the project's
+    # types.
     from .schema.rendering import render_event
 
     return render_event(event)

@@ -81,7 +81,7 @@ class Rules:
     def keep(self, name: str, value: str) -> str | None:
         """Return the value that an allowed attribute gets, or None where the attribute goes.
 
-        What comes out comes out of it again as it is.
+        A value that was returned stays as it is when it is given again.
 
         Args:
             name: the attribute's name.

@@ -1,4 +1,4 @@
-"""System checks: what is configured wrongly is named at start, with its remedy."""
+"""System checks: they name wrong settings at start, each with its remedy."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _is_object_type(found: Any) -> bool:
 
 @register("gql_chat")
 def check_integration(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report what chat needs of the project's other settings and has not got."""
+    """Report what the project's other settings lack that chat needs."""
     problems: list[CheckMessage] = []
     if not apps.is_installed("guardian"):
         problems.append(

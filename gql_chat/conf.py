@@ -75,7 +75,7 @@ SERIALIZERS = (
 )
 
 USER_FIELDS = ("id", "username", "email", "first_name", "last_name")
-"""What the package can show of a user; `USER_FIELDS` of the settings says what of it it does."""
+"""The fields of a user that the package can show. The setting `USER_FIELDS` chooses among them."""
 
 NEEDED_USER_FIELDS = frozenset({"id", "username"})
 """Without these a client cannot tell who wrote a message."""
@@ -412,8 +412,8 @@ def is_swapped(name: str) -> bool:
 def install_model_settings() -> None:
     """Set `GQL_CHAT_<NAME>_MODEL` for every model, as `Meta.swappable` reads it.
 
-    What cannot be a label stays at its default: the models load all the same, and the system
-    checks, which need them, say what is wrong.
+    A value that cannot be a label is left at its default. So the models load all the same, and the
+    system checks, which need them, say what is wrong.
     """
     given = getattr(settings, SETTING, {})
     models = given.get("MODELS") if isinstance(given, dict) else None
@@ -436,7 +436,7 @@ def per_settings(build: Callable[[], T]) -> Callable[[], T]:
 
     Threads that need it at the same time get the same: the others wait for the one that builds.
 
-    What is still being built while they change, in another thread, is not kept for the new ones.
+    If they change while another thread still builds, its result is not kept.
     """
     built: dict[int, T] = {}
 

@@ -1,4 +1,4 @@
-"""System checks of a deployment: `manage.py check --deploy` names what is safe on a desk alone."""
+"""System checks of a deployment: `manage.py check --deploy` names what is unsafe in production."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 5
 
 @register("gql_chat", deploy=True)
 def check_doors(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report who may come in that should not: pages of other sites, and floods."""
+    """Report settings that let in pages of other sites, or floods."""
     problems: list[CheckMessage] = []
     if "*" in settings.ALLOWED_HOSTS:
         problems.append(

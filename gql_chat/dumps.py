@@ -59,7 +59,7 @@ _loads = _Loads()
 @receiver(post_save, sender=StreamEvent, dispatch_uid="gql_chat.event_loaded")
 @receiver(post_save, sender=EventSubject, dispatch_uid="gql_chat.subject_loaded")
 def refuse_log(sender: Any, instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
-    """Delete a row of the log, or of what finds its rows, that a fixture brings in."""
+    """Delete a row of the log, or a subject of one, that a fixture brings in."""
     if raw:
         instance.delete(using=using)
 

@@ -21,7 +21,7 @@ class Event:
     """Base of all events."""
 
     def halves(self) -> tuple[Self, ...]:
-        """Return two events that tell the same, for frames half as large; none where it is one."""
+        """Return two events that tell the same in smaller frames; none if that is impossible."""
         return ()
 
 
@@ -81,7 +81,7 @@ class MessageEdited(Event):
 
 @dataclass(slots=True)
 class MessagesDeleted(Event):
-    """Messages of one room are deleted: by their sender, or by who may delete those of others."""
+    """Messages of one room are deleted: by their sender, or by somebody who may delete others'."""
 
     message_ids: list[Any]
     status: str = "successful"

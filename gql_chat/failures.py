@@ -1,9 +1,9 @@
-"""Failures: what the log says of an error: of what kind it is, and where, but not its text.
+"""Failures: the log says of what kind an error is and where it arose, but not its text.
 
 The text of an exception may quote what somebody wrote: `ValueError: cannot translate 'Dear Bob'`. A
 log is kept for longer than a message, and read by others. So the package logs exceptions without
-their texts, with their classes, their tracebacks and the database's code. Texts stay that quote
-nothing: those of drivers that reach no server, and those about a project's settings.
+their texts, with their classes, their tracebacks and the database's code. Texts that quote nothing
+stay: those of drivers that reach no server, and those about a project's settings.
 
 With `DEBUG` everything is shown, as Django then shows everything.
 """

@@ -1,7 +1,7 @@
 """The nouns of chat: one table that says which operations and parts of the schema each brings.
 
 A noun is a module of its name in each layer: `models`, `operations`, `schema`. The bridge lists its
-events under the same name. What is not in the table is not in the schema.
+events under the same name. The schema has nothing of a noun that is not in the table.
 
 Features go beyond the documented protocol. A feature brings nouns, or fields, operations and rights
 to the nouns that are there. A project that leaves its name out of `FEATURES` has none of it.

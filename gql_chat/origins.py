@@ -86,8 +86,9 @@ def _is_own(
 ) -> bool:
     """Return whether an origin is that of the request, or has one of these hosts."""
     page = _ORIGIN.fullmatch(origin.lower())
-    # Whoever listens to the network can change a page that came over http. It shall not use the
-    # cookies that a browser sends over https alone. Behind a proxy the server may not know.
+    # An attacker on the network can change a page that comes over http. Such a page shall not use
+    # the cookies that a browser sends over https alone. Behind a proxy the server may not know that
+    # the socket came over https.
     if page is None or (scope.get("scheme") == "wss" and page["scheme"] == "http"):
         return False
     if any(is_same_domain(page["host"], pattern) for pattern in hosts):

@@ -30,8 +30,9 @@ VIEWED = ("Room", "Message")
 def may_view(user: Any) -> bool:
     """Return whether a user may read rooms and messages of others, as in Django's admin.
 
-    Staff may who hold the model permission `view` of the models in use for rooms and for messages:
-    `gql_chat.view_room` and `gql_chat.view_message`. Superusers may. Being staff is not enough.
+    Staff may if they hold the model permission `view` of the models in use for rooms and for
+    messages: `gql_chat.view_room` and `gql_chat.view_message`. Superusers may. Being staff is not
+    enough.
     """
     if getattr(user, "is_superuser", False):
         return bool(user.is_active)
@@ -124,8 +125,8 @@ class PermissionHandler:
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         """Return whether the member may delete a message of the room.
 
-        Who may change it may. With the feature `erasure`, so may those who lead the room, and
-        those who hold `can_delete_messages` on it.
+        Members who may change it may. With the feature `erasure`, so may those who lead the room,
+        and those who hold `can_delete_messages` on it.
         """
         if self.can_change_message(membership, message):
             return True
@@ -134,7 +135,7 @@ class PermissionHandler:
         )
 
     def can_inspect(self, user: Any) -> bool:
-        """Return whether a user may look into rooms that they are not in: records and streams.
+        """Return whether a user may read rooms that they are not in: records and streams.
 
         By default that is `may_view`.
         """

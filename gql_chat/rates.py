@@ -1,11 +1,12 @@
 """Rates: how much a user may do in a time, over all sockets and processes.
 
-What a user has left is a row of the database (`models.Allowance`), so it is right for any number of
-processes, and a connection that is closed and opened again changes nothing about it.
+A row of the database (`models.Allowance`) says what a user has left, so it is right for any number
+of processes, and a connection that is closed and opened again changes nothing about it.
 
 An event must not cost a statement. So a process has a budget for each user who is connected to it:
 
-- a twentieth of the rate is the process's own to give. Who sends little costs the database nothing;
+- a twentieth of the rate is the process's own to give. A user who sends little costs the database
+  nothing;
 - beyond it the process takes a tenth of what the rate allows out of the database at once, and gives
   that. A user who sends without end costs a statement for every 200 events, by default.
 
@@ -66,8 +67,8 @@ def too_many(
     """Return the error for a client that has to wait.
 
     Args:
-        wait: for how many seconds. They are rounded up: who waits as long as told is not refused
-            again.
+        wait: for how many seconds. They are rounded up: a client that waits as long as told is not
+            refused again.
         error: the class of the error.
         what: what there was too much of, in the plural.
     """
@@ -94,7 +95,7 @@ class Grant:
 def take(user_id: Any, kind: str, rate: Rate, least: int = 1, most: int = 1) -> Grant:
     """Take something out of an allowance, in the transaction that is running or in one of its own.
 
-    Whoever does so at the same time waits for that transaction. If it is undone, so is this.
+    Others who do so at the same time wait for that transaction. If it is undone, so is this.
 
     Args:
         user_id: the user.
@@ -126,7 +127,7 @@ def take(user_id: Any, kind: str, rate: Rate, least: int = 1, most: int = 1) -> 
 def lock(user_id: Any, kind: str) -> tuple[str, list[Any]]:
     """Return the statement that locks an allowance until the transaction ends, with its parameters.
 
-    It makes the row if there is none. What is read after it is what others have left.
+    It makes the row if there is none. Later statements read what others have left.
     """
     connection = connections[router.db_for_write(Allowance)]
     key = Allowance._meta.get_field("user").target_field.get_db_prep_value(user_id, connection)
@@ -282,8 +283,8 @@ class Budget:
                 return
             cost = min(cost, rate["events"])
             part = max(cost, rate["events"] // LEASED_PART)
-            # Who was refused gets nothing until there is a whole part again. A client that just
-            # goes on would else be let through now and then, and never be given up.
+            # A refused user gets nothing until there is a whole part again. Otherwise a client that
+            # just goes on would be let through now and then, and never be given up.
             grant = take(
                 self._user_id, EVENTS, rate, least=part if self._exhausted else cost, most=part
             )
@@ -315,7 +316,8 @@ class Budget:
 class Budgets:
     """The budgets of a process.
 
-    One is kept until its user could send everything again. So who connects again finds the same.
+    One is kept until its user could send everything again. So a user who connects again finds the
+    same one.
 
     Args:
         clock: returns seconds that only grow.
@@ -356,5 +358,5 @@ def get_budget(user_id: Any) -> Budget:
 
 
 def get_cost(size: int) -> int:
-    """Return as how many events one counts that has so many characters."""
+    """Return how many events an event of so many characters counts for."""
     return 1 + size // BYTES

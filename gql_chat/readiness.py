@@ -1,4 +1,4 @@
-"""Readiness: whether the database and the channel layer answer, and the tables are those of now.
+"""Readiness: whether the database and the channel layer answer, and the tables are up to date.
 
 All of it blocks, so it runs on threads. `event_bridge.health` asks it, with a bound in time.
 """

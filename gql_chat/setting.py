@@ -15,7 +15,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Reader(Protocol):
-    """What settings are attributes of."""
+    """The class whose attributes are settings."""
 
     def read(self, name: str) -> Any:
         """Return the value of a setting as it is now."""

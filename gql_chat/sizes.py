@@ -1,7 +1,7 @@
 """Sizes: how many bytes an answer may have, and what is left out of one that has more.
 
-A page that would be larger ends early (`cut`). What cannot end early shows less: a quoted message
-becomes an excerpt (`shorten_quotes`).
+A page that would be larger ends early (`cut`). An answer that cannot end early shows less: a quoted
+message becomes an excerpt (`shorten_quotes`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST_CHARACTER = 4
 """A character has one to four bytes in UTF-8."""
 
 SEARCHED = 2000
-"""How many characters of a content its excerpt is looked for in."""
+"""How many characters of a content are searched for its excerpt."""
 
 _TAG = re.compile(r"<[^>]*>?")
 
@@ -82,7 +82,7 @@ def cut(weights: Iterable[int], limit: int) -> int:
 def find_share(weights: Iterable[int], limit: int) -> int:
     """Return the weight up to which items stay whole so that all fit, if the others get as much.
 
-    What small items leave over goes to the larger ones.
+    The larger items share what small ones leave over.
 
     Args:
         weights: the bytes of each item.
@@ -147,7 +147,7 @@ def shorten_quotes(shown: Any) -> Any:
 
 
 class Budget:
-    """Says how many bytes a page may have: any as many as an answer."""
+    """Says how many bytes a page may have: each as many as an answer."""
 
     def find_limit(self) -> int | None:
         """Return how many bytes the next page may have; None for any number."""

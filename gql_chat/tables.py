@@ -43,7 +43,7 @@ def find_missing(error: BaseException) -> str | None:
     """Return the table or column of a model that the database lacks, as `table x`; else None."""
     if not isinstance(error, OperationalError | ProgrammingError):
         return None
-    # What follows the first line shows the statement.
+    # The lines after the first show the statement.
     text = next(iter(str(error).splitlines()), "")
     cause = error.__cause__
     code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)

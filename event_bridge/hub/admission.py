@@ -36,11 +36,11 @@ class Admission:
         Args:
             user: the user.
             positions: where each stream stands, and where the membership began.
-            heard: the streams of which the subscriber was given frames while they were read.
+            heard: the streams of which the subscriber got frames while the positions were read.
 
         Returns:
-            The streams whose frames reach the subscriber, or will, though they are older than
-            what was read for it: each with the sequence number up to which they are older.
+            The streams of which the subscriber gets frames that are older than its positions, each
+            with the sequence number up to which they are older.
         """
         positions_left: Iterable[Position] = positions
         here_before = self._registry.is_here(user)
@@ -85,7 +85,7 @@ class Admission:
         Args:
             user: a local user.
             position: where the stream stands, and where the membership began.
-            unheard: whether a subscriber of the user that is open has missed the join.
+            unheard: whether an open subscriber of the user has missed the join.
         """
         name, seq, joined_seq = position
         if self._readings.departure(name, user) > seq:

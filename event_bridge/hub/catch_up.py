@@ -75,7 +75,7 @@ class CatchUp:
 
         Args:
             name: the stream.
-            reason: why, in a word, for the recorder: `gap`, `check` or `join`.
+            reason: why, for the recorder: `gap`, `check` or `join`.
         """
         stream = self._registry.streams.get(name)
         if stream is not None and not stream.catching_up:

@@ -52,7 +52,7 @@ class EpochWatch:
         return self._epoch == epoch
 
     def doubt(self, epoch: str) -> None:
-        """Check at once, where something of another epoch than the hub's was read."""
+        """Check at once if something was read of another epoch than the hub's."""
         if epoch != self._epoch:
             self._tasks.spawn(self._tasks.insist(self.check))
 

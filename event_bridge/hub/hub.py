@@ -135,7 +135,7 @@ class Hub:
     def register(self, subscriber: Subscriber) -> None:
         """Take in a socket whose streams are about to be read; `enter` or `leave` follows.
 
-        From now on the hub heeds frames by which its user joins or leaves.
+        From now on the hub takes note of frames by which its user joins or leaves.
         """
         if not self._running:
             self._start()
@@ -150,11 +150,11 @@ class Hub:
         Args:
             subscriber: the socket.
             positions: where each stream stands, read after `register`.
-            heard: the streams of which the socket was given frames since then.
+            heard: the streams of which the socket got frames since then.
 
         Returns:
-            The streams whose frames reach the socket, or will, though they are older than what
-            was read for it: each with the sequence number up to which they are older.
+            The streams of which the socket gets frames that are older than its positions, each with
+            the sequence number up to which they are older.
         """
         ahead: dict[str, int] = {}
         if self.epoch.agrees(positions.epoch):
@@ -186,7 +186,7 @@ class Hub:
         return self._dispatcher.offer(subscriber, frame)
 
     def doubt(self, epoch: str) -> None:
-        """Check the epoch at once, where something of another one than the hub's was read."""
+        """Check the epoch at once: something was read that may be of another epoch."""
         self.epoch.doubt(epoch)
 
     async def subscribed(self) -> None:

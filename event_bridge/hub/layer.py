@@ -53,9 +53,9 @@ class LayerLink:
     It listens on one channel for the life of the event loop: each new one would stay in its
     groups, and `receive()` of the Pub/Sub layer must not be cancelled while it is in use.
 
-    Only a failure says that the layer is away, to `gql_chat.streams.layer_outages`, which logs it
-    once for all who use the layer. Slowness says nothing: the event loop may have much to do, and
-    a layer that is quiet is silent.
+    Only failures count against the layer. `gql_chat.streams.layer_outages` is told of them, and
+    logs once that the layer is away. Slowness does not count: the event loop may have much to do,
+    and a quiet layer sends nothing.
 
     Args:
         name: the hub's name among all processes.
@@ -83,7 +83,7 @@ class LayerLink:
         self._doubted: set[str] = set()
         self._changed: dict[str, None] = {}
         self._wake = asyncio.Event()
-        # How many changes there were, up to which of them all are settled, and who waits for which.
+        # The number of changes, the number up to which all are settled, and who waits for which.
         self._changes = 0
         self._settled = 0
         self._waiters: dict[asyncio.Future[None], int] = {}
@@ -249,7 +249,7 @@ class LayerLink:
             logger.warning("The hub could not catch up: %r", error)
 
     def _settle_up_to(self, change: int) -> None:
-        """Note that all is settled up to a change, and tell those who wait for no more."""
+        """Note that all is settled up to a change, and wake those who wait for no later one."""
         self._settled = change
         for waiter, wanted in list(self._waiters.items()):
             if wanted > change:
@@ -290,7 +290,7 @@ class LayerLink:
 
 
 def _note_failure(error: Exception) -> None:
-    """Note that the layer has failed, unless the task is ending: then it is cut off in its work."""
+    """Note that the layer has failed. A task that is ending notes nothing: it was cut off."""
     if _is_wanted():
         layer_outages.note_failure(error)
 

@@ -16,15 +16,15 @@ logger = logging.getLogger("event_bridge")
 
 
 class Neighbours:
-    """Looks for other processes where the channel layer ends at this one, and logs that once.
+    """Searches for other processes if the channel layer ends at this one; logs once what it found.
 
     Args:
         threads: the database threads.
         names: returns the names of this process's hubs.
 
     Attributes:
-        since: a session that was renewed after it belongs to a process that serves beside this
-            one, and not to one that this one took the place of.
+        since: the time by which a process that this one replaced has ended. A session that is
+            renewed later belongs to a process that serves beside this one.
     """
 
     def __init__(self, threads: DatabaseThreads, names: Callable[[], Iterable[str]]) -> None:
@@ -34,7 +34,7 @@ class Neighbours:
         self._found = False
 
     async def look(self) -> None:
-        """Look once: one query, and none where there is nothing to find."""
+        """Search once: one query, and none if there is nothing to find."""
         if self._found or timezone.now() < self.since or streams.reaches_other_processes():
             return
         names = list(self._names())

@@ -37,8 +37,9 @@ class Readings:
         self._newest = 0
         # The readings under way, the oldest first, with their numbers.
         self._under_way: dict[object, int] = {}
-        # Who left which stream, and where; and frames of streams that nobody here hears yet. Each
-        # has the number of the newest reading that needs it: later readings know it.
+        # The departures: user, stream and sequence number; and frames of streams that nobody here
+        # hears yet. Each has the number of the newest reading that needs it: later readings know
+        # it.
         self._left: dict[tuple[str, str], tuple[int, int]] = {}
         self._stash: deque[tuple[int, Envelope]] = deque()
 

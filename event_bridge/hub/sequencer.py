@@ -69,7 +69,7 @@ class Sequencer:
             stream = self._registry.streams.get(name)
 
     def _change_users(self, stream: Stream, seq: int, change: Mapping[str, Any]) -> None:
-        # A read of the members after this frame counts for more, for those whom it asked for.
+        # Members that were read after this frame count for more, for the users asked for.
         asked = stream.asked
         for user in change.get("joined", ()):
             if user not in asked and self.is_new(stream.name, user, seq):

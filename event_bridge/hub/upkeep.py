@@ -37,7 +37,7 @@ class Upkeep:
         epoch: checks the epoch.
         catch_up: reads what streams lack.
         memberships: finds joins.
-        neighbours: looks for other processes.
+        neighbours: searches for other processes.
         recorder: is told how late the loop is.
         look: tells the recorder what the hub holds.
     """

@@ -1,4 +1,4 @@
-"""Metrics: what the socket does is counted and timed, if a project asks for it.
+"""Metrics: counts and times of what the socket does, if a project asks for them.
 
 A hub has one recorder, chosen when it is made. By default that is `Recorder`, which does nothing.
 `recorder` says who tells it what.

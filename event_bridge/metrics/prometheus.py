@@ -1,7 +1,7 @@
 """The recorder for Prometheus. Needs the extra `metrics`; `docs/monitoring.md` has each metric.
 
-The metrics are in the default registry of `prometheus_client`, so whatever shows that shows them,
-beside those of the process. All are of the kinds that work in its mode for several processes.
+The metrics are in the default registry of `prometheus_client`, so they are shown with it, beside
+those of the process. All are of the kinds that work in its mode for several processes.
 
 The values of a label have a bound: names come from the project's table of events and from its
 frames, and of codes and reasons there are at most `MOST_VALUES`.

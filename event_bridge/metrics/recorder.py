@@ -1,4 +1,4 @@
-"""The recorder: the one place to which a process tells what it does.
+"""The recorder: the one object that a process tells what it does.
 
 Who tells what:
 
@@ -13,7 +13,7 @@ Who tells what:
 | `looked`, `paused` | `hub.upkeep` | every two seconds |
 
 `answered`, `delivered`, `woken`, `hopped` and `worked` belong to the way of every message. They are
-told only if `active` says so: a process without metrics pays one look at an attribute for each. The
+told only if `active` says so: a process without metrics pays one read of an attribute for each. The
 rest is rare, and just called.
 """
 
@@ -70,10 +70,10 @@ class Census:
     Attributes:
         sockets: its open sockets.
         users: the users who have one.
-        streams: the streams that it follows.
+        streams: the streams that it hears.
         slow_sockets: the sockets for which frames wait.
         frames: how many frames wait for them.
-        most_frames: how many wait for the one for which most do.
+        most_frames: the largest number that waits for one socket.
         characters: how many characters those frames have.
         jobs: the calls that wait for a database thread.
         wake_ups: the lists of envelopes that wait to be sent to the channel layer.

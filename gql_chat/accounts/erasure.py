@@ -1,8 +1,8 @@
 """Erasure: all of a user goes from chat, in transactions of bounded size.
 
 Each transaction locks one room, as operations do, takes a batch out of it, and tells its members.
-Whatever was not done yet is found by what is still there. So an erasure that was interrupted is
-finished by another one, and two at once do no harm.
+The rows that are still there show what is left to do. So another erasure finishes one that was
+interrupted, and two at once do no harm.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ class Erasure:
         """Erase the user.
 
         Raises:
-            Busy: something was locked again and again, or the user went on writing, as one may
-                whose model has no `is_active`. Call it again.
+            Busy: something was locked again and again, or the user went on writing, which is
+                possible if the user model has no `is_active`. Call it again.
         """
         self._perform(self._bar)
         for _ in range(_PASSES):
@@ -136,11 +136,11 @@ class Erasure:
         raise AssertionError("unreachable")
 
     def _bar(self) -> None:
-        """Let nothing more begin that the user does, and end the user's sockets.
+        """Let the user begin nothing more, and end the user's sockets.
 
         An operation of the user's that is at work in a room keeps others out of that room until it
         commits. One that brings the user into a room holds the account (`operations.accounts`), and
-        this waits for it. Whatever comes later finds the account deactivated.
+        this waits for it. Later operations find the account deactivated.
         """
         if can_deactivate():
             model: Any = get_user_model()._meta.get_field("is_active").model
@@ -184,7 +184,7 @@ class Erasure:
         return Membership.objects.primary(room_id=room.pk, user_id=self._user_id).exists()
 
     def _tell_former(self, room: AbstractRoom) -> None:
-        """Tell a room's members what goes of a user who has left it before.
+        """Tell a room's members what is erased of a user who has left it before.
 
         A room that the user is still in is told at the end, when the membership goes.
         """
@@ -220,7 +220,7 @@ class Erasure:
         return room is not None and room.rules.paired
 
     def _thin_out(self, room_id: Any) -> int:
-        """Delete a batch of the messages of a pair's chat, which goes, unless few are left."""
+        """Delete a batch of the messages of a one-to-one chat; the last few go with the chat."""
         room = self._enter(room_id)
         messages = list(_messages(room_id=room_id).order_by("created_at", "pk")[: self._batch + 1])
         if room is None or len(messages) <= self._batch:
@@ -324,7 +324,7 @@ class Erasure:
 
     def _erase(self, relation: Relation, keys: list[Any]) -> None:
         rows = relation.rows(pk__in=keys)
-        # A forward goes on showing what it passes on, as the source itself is shown.
+        # Kept messages stay in forwards as well: there, too, only the sender's name goes.
         is_kept = relation.model is MessageCopy and self._fate == KEEP
         if is_kept or relation.is_cleared:
             rows.update(**{relation.field: None})
@@ -349,7 +349,7 @@ class Erasure:
             self._note("frames of the own stream", len(keys))
 
     def _erase_log(self) -> None:
-        """Take the user out of whatever the log shows to others."""
+        """Take the user out of all that the log shows to others."""
         changed = streams.erase_names(
             {self._user_id: self._name}, blank=self._fate != KEEP, told=self._tell_search
         )

@@ -1,7 +1,7 @@
 """Export: all that the chat has of a user, line by line, in little memory.
 
-Rows are read by their keys, a window after the other. No cursor stays open, and no transaction:
-whoever takes the lines may take as long as they like.
+Rows are read by their keys, a window after the other. No cursor stays open, and no transaction: the
+caller may take the lines as slowly as it likes.
 """
 
 from __future__ import annotations

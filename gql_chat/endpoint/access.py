@@ -28,8 +28,8 @@ ACT_AS = f"{Membership._meta.app_label}.act_as"
 def is_staff(user: Any) -> bool:
     """Return whether a user is staff: a rule that `GRAPHQL_ACCESS` may name.
 
-    It lets staff use the endpoint as themselves. What others write they read there only if they may
-    (`PermissionHandler.can_inspect`).
+    It lets staff use the endpoint as themselves. They read what others write only if they may
+    inspect (`PermissionHandler.can_inspect`).
     """
     return bool(getattr(user, "is_staff", False))
 

@@ -2,9 +2,10 @@
 
 A line tells of the operation as it was parsed: its kind, its name, its fields and their arguments.
 So nothing that a client writes around it, such as a comment, can stand in its place, and no field
-can hide behind others. The values that say what is dealt with are shown: ids, numbers, times, names
-of rooms, roles and permissions. Of all other texts only the length is: they may be what somebody
-wrote to somebody, or a secret. What an argument is, its type in the schema says, never the client.
+can hide behind others. Values that name the subject of an operation are shown: ids, numbers, times,
+names of rooms, roles and permissions. Of all other texts only the length is shown: they may be
+messages, or secrets. The type of an argument in the schema decides which of them it is, never the
+client.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def note(
     """Log an operation that a user is about to run on behalf of another.
 
     Args:
-        context: on whose behalf it runs; of who acts for themselves nothing is logged.
+        context: on whose behalf it runs; nothing is logged of users who act for themselves.
         schema: the schema.
         query: the text of the document.
         variables: the values of its variables, as they came.
@@ -278,7 +279,7 @@ class _Description:
 
 
 class _Unreadable:
-    """Stands for a value that is none."""
+    """Stands for a value that cannot be read."""
 
 
 def _with_fields(kind: Any) -> Any:
@@ -332,7 +333,7 @@ def _is_shown(name: str, kind: Any, value: Any) -> bool:
 
 
 def _outline(value: Any) -> str:
-    """Return what may be known of any value: what it is, and how long."""
+    """Return what may be shown of any value: its kind, and how long it is."""
     if isinstance(value, str):
         return f"<{len(value)} characters>"
     if isinstance(value, list):

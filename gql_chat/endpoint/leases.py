@@ -1,6 +1,6 @@
 """Leases: the sessions of the endpoint's sockets, so that they count among those of a user.
 
-A process that ends without a word renews its leases no more. What it held then stops to count.
+A process that dies renews its leases no more. When they have ended, its sockets no longer count.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Leases:
         """Delete the session of a socket, in the background."""
         user_id = self._held.pop(name)
         closing = get_threads().run(_close, user_id, name)
-        # asyncio would log an error that nobody looks at. The row then stays until its lease ends.
+        # asyncio would log an error that nobody has asked for. The row then stays until its lease
+        # ends.
         closing.add_done_callback(lambda job: job.cancelled() or job.exception())
         if not self._held and self._renewing is not None:
             self._renewing.cancel()

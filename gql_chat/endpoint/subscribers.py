@@ -114,7 +114,7 @@ def find_entitlement(context: Context, stream: str) -> Entitlement:
 
 
 def _forbidden(what: str, reason: str) -> ChatError:
-    """Return the error for a room or a user that is there, and not for who asks."""
+    """Return the error for a room or a user that exists, and that the caller may not see."""
     if chat_settings.HIDE_FORBIDDEN:
         return NotFound(f"There is no such {what}.")
     return PermissionDenied(reason)

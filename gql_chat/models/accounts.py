@@ -29,7 +29,7 @@ def can_deactivate() -> bool:
 
 
 def accounts() -> models.QuerySet[Any]:
-    """Return all accounts, as the database has them that is written, whatever a manager hides."""
+    """Return all accounts, from the primary database, whatever a manager hides."""
     model = get_user_model()
     return model._base_manager.using(router.db_for_write(model))
 
@@ -89,8 +89,8 @@ def hidden_columns() -> tuple[str, ...]:
     """Return the columns of the user model that frames do not show, so that nothing reads them.
 
     They are those of `USER_FIELDS` that the setting leaves out, or the type in use does not have. A
-    type of a project's own may read any column for a field of its own. So there are none until it
-    says by `reads` which columns those are; a type does not inherit that.
+    type of a project's own may read any column for a field of its own. So there are none until the
+    type names these columns in its `reads`; a type does not inherit that.
     """
     shown: Any = chat_settings.load_serializer("User")
     reads = vars(shown).get("reads")
@@ -112,7 +112,7 @@ def hidden_columns() -> tuple[str, ...]:
 
 
 def _shows(shown: Any, name: str) -> bool:
-    """Tell whether frames show a field: a type's own they do, the package's by the settings."""
+    """Tell whether frames show a field: a type's own always, the package's as the settings say."""
     field = shown.__dataclass_fields__.get(name)
     if field is None:
         return False
@@ -124,7 +124,7 @@ OF_USERS = "gql_chat.user_field"
 
 
 def active_column() -> str:
-    """Return the SQL of what says whether an account is active; of a constant without a column."""
+    """Return the SQL for whether an account is active: its column, or a constant if it has none."""
     if not can_deactivate():
         return "1"
     return f'"{get_user_model()._meta.get_field("is_active").column}"'

@@ -11,9 +11,9 @@ from django.db import models
 class Allowance(models.Model):
     """What a user has left of a kind of things, such as events.
 
-    It is a bucket that fills up evenly. Who takes something out puts off the moment from which it
-    is full. So one number tells what is in it at any time, and a row whose moment has passed is as
-    good as none.
+    It is a bucket that fills up evenly. Taking something out puts off the moment from which it is
+    full. So one number tells what is in it at any time, and a row whose moment has passed counts
+    like no row.
 
     Attributes:
         kind: what it is an allowance of (`gql_chat.rates`).

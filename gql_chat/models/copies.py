@@ -48,7 +48,7 @@ def copy_source(
 def revive(copied: MessageCopy, forward: AbstractMessage) -> tuple[AbstractMessage, list[Any]]:
     """Return the source that a copy is of, and its attachments, as they were.
 
-    Its room is known only where it is the room of the forward: who reads the forward is in that
+    Its room is known only if it is the room of the forward: readers of the forward are in that
     room, and need not be in another one.
     """
     content = orjson.loads(copied.columns)
@@ -61,7 +61,7 @@ def revive(copied: MessageCopy, forward: AbstractMessage) -> tuple[AbstractMessa
 
 
 def _read(row: models.Model, besides: set[str]) -> dict[str, Any]:
-    """Return the columns of a row, as far as JSON has words for them."""
+    """Return the columns of a row, as far as JSON can hold them."""
     columns = {}
     for field in row._meta.concrete_fields:
         if field.name not in besides:

@@ -1,8 +1,8 @@
 """Holds: what the deletion of accounts locks, in the order of all operations.
 
-Django says that it deletes when it has collected what to delete. What the users do until then, and
-what others do with them, is over when all of this is locked. Nothing of them begins after it: who
-brings a user into a room locks the account (`operations.accounts`).
+Django sends its signals only after it has collected the rows to delete. Operations of these users,
+and operations on them, may run until then. They are over when all of this is locked, and none
+begins later: an operation that brings a user into a room locks the account (`operations.accounts`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .registry import get_model
 from .streams import StreamEvent
 
 _ATTEMPTS = 5
-"""How often the rooms of users are sought who are brought into others meanwhile."""
+"""How often the rooms of users are read, if they are brought into others meanwhile."""
 
 
 class _Missed(Exception):

@@ -33,7 +33,7 @@ class MembershipManager(models.Manager["Membership"]):
     """
 
     def primary(self, **conditions: Any) -> models.QuerySet[Membership]:
-        """Return memberships as the database has them that is written, whatever a replica says."""
+        """Return memberships from the primary database, whatever a replica says."""
         return self.using(router.db_for_write(self.model)).filter(**conditions)
 
     def add(self, room: AbstractRoom, user_ids: Iterable[Any]) -> list[Membership]:
@@ -56,7 +56,7 @@ class MembershipManager(models.Manager["Membership"]):
             return self.enter(room, absent)
 
     def enter(self, room: AbstractRoom, user_ids: Iterable[Any]) -> list[Membership]:
-        """Write the memberships of users who are known to be none yet, asking no rule."""
+        """Write the memberships of users who are known not to be members; no rule is asked."""
         now = timezone.now()
         memberships = [
             self.model(
@@ -168,7 +168,7 @@ class Membership(models.Model):
     keeps_role = False
 
     class Meta:
-        # All that a socket asks of the user's memberships when it opens stands in it.
+        # The index holds all that a socket reads of its user's memberships when it opens.
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "room", "joined_seq", "pending_from"]),
         ]

@@ -49,9 +49,9 @@ class AbstractMessage(models.Model):
     Attributes:
         sender: who wrote it; None if that user was erased and the message was kept
             (`gql_chat.erase_user`). Frames then show a user without a name (`accounts.nobody`).
-        stream_seq: no frame of the room's stream with a lower sequence number shows the message:
-            that of the frame that tells of it, unless code in between had frames of its own. None
-            for messages that no operation wrote.
+        stream_seq: the sequence number of the frame that tells of the message, or a lower one if
+            other code made frames in between. No frame of the room's stream before it shows the
+            message. None for messages that no operation wrote.
         relations: what frames show besides the row (`gql_chat.models.relations.load_messages`).
         may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions: whether
             there are some to load; False where the statement that found the message has seen that
@@ -176,12 +176,12 @@ class MessageMediaAsset(AbstractMessageMediaAsset):
 class MessageCopy(models.Model):
     """What a forward passes on: its source as that was then.
 
-    What becomes of the source, the forward does not show.
+    The forward does not show what becomes of the source.
 
     Attributes:
         message: the forward.
         source: the id of the source, which may be gone.
-        sender: who wrote the source; with the account the copy goes. None if that user was erased
+        sender: who wrote the source; the copy goes with the account. None if that user was erased
             and the messages were kept.
         columns: the source and its attachments as JSON text (`gql_chat.models.copies`).
     """

@@ -115,7 +115,7 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         """Delete the notifications of messages that nobody is waiting for any more.
 
         Args:
-            scope: a filter that says where to look, such as `room_id=...`; nowhere else.
+            scope: a filter for the notifications to check, such as `room_id=...`; no others are.
         """
         self.finished().filter(**scope).delete()
 
@@ -161,7 +161,7 @@ def _select_reactions_for(user_id: Any, message_ids: Any) -> Any:
 
 
 def _move_pending_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
-    """Move the time before which nothing waits for a user, so that looking stays short."""
+    """Move the time before which nothing waits for a user, so that searches stay short."""
     delivered = Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id)
     oldest = (
         get_model("ChatNotification")
@@ -181,7 +181,7 @@ def _move_pending_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]
 
 
 def _user_and(model: str, field: str) -> Any:
-    """Return what says that a user and a list of values of a field are given."""
+    """Return the values that a statement takes: a user, and a list of values of a field."""
     return lambda: [*_user_key(), Many(get_model(model)._meta.get_field(field))]
 
 
@@ -250,8 +250,8 @@ class AbstractChatNotification(models.Model):
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             partial_index("recipient", "mine", "created_at"),
-            # What waits in a room is read in its order, and no further than is wanted. With an
-            # index that needs sorting PostgreSQL at times reads all of it.
+            # The waiting rows of a room are read in its order, and no further than is wanted. With
+            # an index that needs sorting PostgreSQL at times reads all of it.
             partial_index(
                 "room", "waiting", "created_at", condition=models.Q(recipient__isnull=True)
             ),

@@ -22,25 +22,25 @@ _LARGEST = 2**31 - 1
 class Pending(models.Lookup):
     """The condition that a notification is one of the newest that wait for a user.
 
-    Of each room of the user's no more are looked at than are wanted in all. The two databases have
-    different words for that.
+    In each of the user's rooms it reads no more than are wanted in all. Its SQL differs between the
+    two databases.
 
     Args:
         lhs: the notification's key.
-        rhs: placeholders of the user and of how many are wanted; and, for those before a place, of
-            its time and its key.
+        rhs: placeholders of the user and of how many are wanted; and, for those older than
+            one of them, of its time and its key.
     """
 
     lookup_name = "pending"
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Return the condition in the words of the database."""
+        """Return the condition in the SQL of the database."""
         column, _ = self.process_lhs(compiler, connection)
         user, size, *place = [compiler.compile(given)[1][0] for given in self.rhs]
         before = ""
         if place:
-            # The first of the two says no more than the second, but is what an index serves.
+            # The first of the two follows from the second, but an index serves it.
             at, key = place
             before = " AND waiting.created_at <= %s AND (waiting.created_at, waiting.id) < (%s, %s)"
             place = [at, at, key]
@@ -142,7 +142,7 @@ def count_first(
 def find_newest(user_id: Any, size: int | None) -> list[Any]:
     """Return the newest notifications that wait for a user, the newest first.
 
-    They have their messages and these their senders at hand.
+    Their messages are loaded, with the senders.
 
     Args:
         user_id: the user.

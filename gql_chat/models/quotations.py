@@ -29,10 +29,10 @@ def find_quoting_rooms(quoted: Q) -> list[Any]:
 
 
 def lock_quoting_rooms(quoted: Q) -> None:
-    """Lock the other rooms in which messages are quoted, whose own rooms are locked.
+    """Lock the other rooms in which messages of locked rooms are quoted.
 
-    What happens there to a reply is told in frames that show the quote. Nobody else can quote these
-    messages meanwhile: that takes the locks of both rooms.
+    Frames about a reply there show the quote. Nobody else can quote these messages meanwhile: that
+    takes the locks of both rooms.
 
     An operation has locked them in the order of all rooms before. Plain code has not, nor does
     an operation know of a reply that came right before its lock. Of two that wait for each other

@@ -53,7 +53,7 @@ class AbstractReaction(models.Model):
     """A user's reaction to a message: one per user, a new one replaces it (by signal).
 
     Attributes:
-        earlier: the reactions that it replaces when it is saved; None where nobody has looked.
+        earlier: the reactions that it replaces when it is saved; None if they were not read.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -41,7 +41,7 @@ from .weights import (
 )
 
 _LEAST_WEIGHT = 100
-"""What is loaded of people is cut off at as many rows as a limit has times so many bytes."""
+"""A relation with more rows than a limit has times so many bytes is too heavy, and not read on."""
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False), "id"
@@ -98,7 +98,7 @@ _users: Statement[Any] = Statement(
 
 
 class TooHeavy(Exception):
-    """What hangs on messages is more than may be loaded of it."""
+    """More hangs on messages than may be loaded."""
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ class First:
 
 @dataclass(slots=True)
 class MessageRelations:
-    """What hangs on a message: attachments, receipts, reactions, names of who has got it."""
+    """What hangs on a message: attachments, receipts, reactions, names of those who got it."""
 
     attachments: list[Any] = field(default_factory=list)
     read_receipts: list[Any] = field(default_factory=list)
@@ -159,12 +159,12 @@ def load_messages(
     A forward shows what it passes on as that was then (`MessageCopy`), without what others did
     with it and, from another room, without that room's id.
 
-    What went with its user's account while this was reading is left out. A message whose sender
-    was erased stays, without a sender.
+    Rows that went with their user's account while this was reading are left out. A message whose
+    sender was erased stays, without a sender.
 
     Args:
         messages: the messages.
-        users: users who are at hand, by id, and so need not be read; who is read is added.
+        users: users who are at hand, by id, and so need not be read; those read are added.
         quoted: all that the messages quote, where that is at hand.
         wanted: the ids of users who are to be read, too, if there are messages.
         load: says how much may be loaded, and is told how much it was.
@@ -251,7 +251,7 @@ def _show_source(message: AbstractMessage, source: Any) -> Any:
 
 
 def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any], load: Load) -> None:
-    """Give messages their relations, but for quotes; add the users of all, and who is wanted."""
+    """Give messages their relations, but for quotes; add the users of all, and those wanted."""
     relations = {message.pk: MessageRelations() for message in messages}
     attachments, receipts, reactions, deliveries = _find_relations(messages, Keys(relations), load)
     for asset in attachments:
@@ -306,7 +306,7 @@ def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[An
 
 
 def _find_users(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
-    """Add the senders of messages, and the users with these ids; who is at hand is not read."""
+    """Add the senders of messages, and the users with these ids; users at hand are not read."""
     link = messages[0]._meta.get_field("sender")
     for message in messages:
         sender = link.get_cached_value(message, default=None)
@@ -353,9 +353,9 @@ def load_first(
 ) -> First:
     """Load what frames show of the first of some messages: of as many as fit into an answer.
 
-    One that stands there several times counts as often. What would be too much is never loaded.
-    The statements are those of `load_messages`, and at most one and as many again where something
-    is too much.
+    One that stands there several times counts as often. More than fits is never loaded. It takes
+    the statements of `load_messages`. If something is too much, it takes at most one more, and
+    those of `load_messages` again.
 
     Args:
         messages: the messages, in the order in which they are wanted.
@@ -444,7 +444,7 @@ def _too_large() -> Invalid:
 
 
 def _at_most(messages: Sequence[Any], load: Load) -> int:
-    """Return what messages weigh at most, by a look that costs little."""
+    """Return what messages weigh at most, by an estimate that costs little."""
     long, short = find_texts(messages[0].__class__)
     if len(long) > 1 or load.count < len(messages):
         return sum(weigh_loaded(messages))

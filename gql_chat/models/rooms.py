@@ -204,8 +204,8 @@ class AbstractRoom(models.Model):
         seq: position of the newest frame in the room's stream. The database counts it up:
             saving an instance never writes it.
         last_activity: when the newest message was written, or the room was created; likewise.
-        pair_first, pair_second: the two users of a one-to-one chat. Whichever is named first, they
-            have one chat.
+        pair_first, pair_second: the two users of a one-to-one chat. Two users have one chat, in
+            whichever order they are named.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -261,8 +261,8 @@ class AbstractRoom(models.Model):
         abstract = True
         permissions = PERMISSIONS
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Whichever of the two is named first: users' keys may differ from one database to
-            # another, and with them their order.
+            # In either order: users' keys may differ from one database to another, and with them
+            # their order.
             models.UniqueConstraint(
                 Least("pair_first", "pair_second"),
                 Greatest("pair_first", "pair_second"),
@@ -453,7 +453,7 @@ class RoomProperty(AbstractRoomProperty):
 
 if not is_swapped("Room"):
     # A proxy of a swapped-out model is an error in Django, so these exist only while the
-    # room model is ours; who swaps it declares proxies of their own from the mixins.
+    # room model is ours; a project that swaps it declares its own proxies from the mixins.
 
     class OneToOneChat(OneToOneChatMixin, Room):
         """A chat of exactly two users."""

@@ -19,8 +19,8 @@ class AbstractSession(models.Model):
         channel_name: the socket's name, unique among all processes.
         last_seen: when the client last sent a heartbeat, or connected; right to
             `INACTIVITY_THRESHOLD`.
-        alive_at: when the process that holds the socket last said so. A row whose process is
-            gone is cleaned up; one whose socket is open never is, heartbeat or not.
+        alive_at: when the process that holds the socket last renewed the lease. A row whose process
+            is gone is cleaned up; one whose socket is open never is, heartbeat or not.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -50,7 +50,8 @@ class StreamEvent(models.Model):
 class EventSubject(models.Model):
     """That a frame of the log shows a message: by it a deletion finds the frame.
 
-    The frame that tells of a new message has none: its place is known (`stream_seq` of messages).
+    The frame that tells of a new message has none: its sequence number is known (`stream_seq` of
+    messages).
     In the stream of a user, a frame has the rooms of its messages as well, and the room that it is
     about. Plain code that deletes rows of the log deletes those of theirs here.
 

@@ -4,7 +4,7 @@ Texts are weighed as JSON has them. People who read, got or reacted to a message
 what frames show of a user is the project's to say. So weights are estimates; the bridge measures
 the frame itself.
 
-`weigh` asks the database, before anything is loaded. `weigh_loaded` looks at what was loaded.
+`weigh` asks the database, before anything is loaded. `weigh_loaded` weighs what was loaded.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ from .messages import Delivery
 from .registry import get_model
 
 MESSAGE = 700
-"""What a message has around its text: its keys, ids, times and flags, and the sender."""
+"""How many bytes a message has around its text: keys, ids, times, flags, and the sender."""
 
 ATTACHMENT = 240
-"""What an attachment has around its texts."""
+"""How many bytes an attachment has around its texts."""
 
 RECEIPT = 320
 REACTION = 420
 DELIVERY = 40
 
 EXCERPT = MESSAGE + 400
-"""What a message has of which only the beginning is shown, with nothing that hangs on it."""
+"""How many bytes an excerpt has: the beginning of a text, with nothing that hangs on the
+message."""
 
 ROOM = 560
-"""What a room has in the list of rooms around its texts and its last message."""
+"""How many bytes a room has in the list of rooms around its texts and its last message."""
 
 ESCAPED = 6
 """A character has at most so many bytes in JSON."""
@@ -62,12 +63,12 @@ class Octets(Func):
     output_field = models.BigIntegerField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Return the expression in PostgreSQL's words."""
+        """Return the expression in PostgreSQL's SQL."""
         template = "OCTET_LENGTH(TO_JSON(%(expressions)s)::text)"
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Return the expression in SQLite's words."""
+        """Return the expression in SQLite's SQL."""
         is_json = isinstance(self.get_source_expressions()[0].output_field, models.JSONField)
         value = "%(expressions)s" if is_json else "JSON_QUOTE(%(expressions)s)"
         template = f"LENGTH(CAST({value} AS BLOB))"

@@ -1,4 +1,4 @@
-"""Accounts: whom an operation brings into a room is still active when the operation commits."""
+"""Accounts: a user whom an operation brings into a room is still active when it commits."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ class AccountOperations(Operations):
     def hold_accounts(users: Iterable[Any]) -> None:
         """Let none of these users be erased before the running transaction has committed.
 
-        Whoever erases a user deactivates the account first, and waits for this
-        (`accounts.erasure`). So the membership that the transaction writes is seen there, or the
-        account is found deactivated here. The lock is that which a foreign key takes: only erasing
-        and deleting wait for it.
+        An erasure deactivates the account first, and waits for this (`accounts.erasure`). So the
+        membership that the transaction writes is seen there, or the account is found deactivated
+        here. The lock is that which a foreign key takes: only erasing and deleting wait for it.
 
         Args:
             users: the users, as the transaction has read them. Deactivated ones are left alone.
@@ -44,7 +43,7 @@ class AccountOperations(Operations):
         quote, marks = connection.ops.quote_name, ", ".join(["%s"] * len(keys))
         column, place = quote(str(active.column)), quote(key.column)
         with connection.cursor() as cursor:
-            # Django's ORM has no word for this lock.
+            # Django's ORM cannot take this lock.
             cursor.execute(
                 f"SELECT {column} FROM {quote(active.model._meta.db_table)} "
                 f"WHERE {place} IN ({marks}) ORDER BY {place} FOR KEY SHARE",

@@ -83,7 +83,7 @@ def _select_rooms_of(message_ids: Any) -> Any:
 def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
     """Select messages with their senders, and tell what more there is to load.
 
-    Seldom is something attached to a message, or has somebody got it who would be shown.
+    Few messages have attachments, or recipients who would be shown.
     """
     here = {"message_id": OuterRef("pk")}
     where = {"room_id": OuterRef("room_id"), "user_id": user_id, **active("user__")}
@@ -127,9 +127,9 @@ own_memberships: Statement[Any] = Statement(
 
 
 def primary(manager: Any) -> Any:
-    """Return the rows of a manager as the database has them that is written.
+    """Return the rows of a manager, from the primary database.
 
-    What decides is read there. A replica may be behind.
+    Operations decide by these: a replica may be behind.
     """
     return manager.using(router.db_for_write(manager.model))
 
@@ -176,8 +176,8 @@ class Operations:
 
         Args:
             room_id: the room.
-            lock: whether to lock the room's row first, as everything has to that takes a
-                place in the room's stream.
+            lock: whether to lock the room's row first, as all code has to that takes a sequence
+                number of the room's stream.
 
         Raises:
             NotFound: there is no such room.
@@ -205,7 +205,7 @@ class Operations:
         membership = _memberships_with_rooms.first(room_id, self.user_id)
         if membership is None:
             if chat_settings.HIDE_FORBIDDEN and not self.as_system:
-                check_active(self.user)  # asked of who is in no such room, and in no room there is
+                check_active(self.user)  # for users who are not in it, whether it exists or not
             return self.find_room(room_id, lock=lock), None
         if locked is not None and not locked.rows():
             # A manager of the project's hides it, or it came after the lock.
@@ -265,8 +265,8 @@ class Operations:
     def lock_rooms(self, room_ids: Iterable[Any]) -> list[AbstractRoom]:
         """Lock rooms and return them, in the order in which they were named.
 
-        Whatever happens in a room happens under its lock, and whoever needs several takes them
-        here, at once: they are locked in the order of their keys.
+        All that happens in a room happens under its lock. An operation that needs several rooms
+        locks them here, at once, in the order of their keys.
 
         Raises:
             NotFound: one of them does not exist.
@@ -444,8 +444,8 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
     locked: Held | None = None
     if locks_rows():
         if gates.applies():
-            # Who may have to step aside asks first, without waiting for a lock, where messages
-            # stand.
+            # An operation that may be parked first reads, without waiting for a lock, in which
+            # rooms the messages stand.
             gates.enter(dict(_places.all(keys)).values())
         locked = streams.current().carrier.ahead(*_rooms_of_messages.text(keys))
     messages = _messages_with_rooms.all(keys, user_id)
@@ -463,10 +463,10 @@ def _lock_messages(message_ids: list[Any], user_id: Any) -> list[Any]:
 
 
 def _lock_ahead(room_id: Any) -> Held | None:
-    """Lock a room's row with what is read next, which so shows it in its turn.
+    """Lock a room's row before the next statement reads it, in the same round trip.
 
-    What is read in one statement with the lock may be older than what it waited for. Returns the
-    row that is locked, if there is one; None where it was locked before.
+    One statement that locks and reads may return what it found before it waited for the lock.
+    Returns the row that is locked, if there is one; None where it was locked before.
     """
     room_id = get_model("Room")._meta.pk.to_python(room_id)
     outbox = streams.current()

@@ -17,17 +17,17 @@ class BroadcastOperations(Operations):
     def send_to_room(self, room_id: Any, event: Event, *, stored: bool = True) -> streams.Envelope:
         """Send an event to all members of a room.
 
-        It takes the next place of the room's stream: it is logged, leaves after the commit, and
-        is replayed to those who resume.
+        It takes the next sequence number of the room's stream: it is logged, leaves after the
+        commit, and is replayed to those who resume.
 
         Args:
             room_id: the room.
             event: an event of `events`, or one of the package's.
-            stored: False for what is of the moment only, like typing: it takes no place, is
-                stored nowhere, and may be lost.
+            stored: False for an event that matters only at the moment, like typing: it takes no
+                sequence number, is stored nowhere, and may be lost.
 
         Returns:
-            The envelope, with its stream and its place in it; 0 for what is not stored.
+            The envelope, with its stream and its sequence number there: 0 if it is not stored.
 
         Raises:
             NotFound: there is no such room.

@@ -30,7 +30,7 @@ class Contacts:
     are found all the same, if the acting user is one: a room's members see each other.
 
     Args:
-        operations: whoever acts.
+        operations: those of the acting user.
         room_id: the room that the event is about; None for none.
     """
 

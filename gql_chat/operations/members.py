@@ -128,7 +128,7 @@ class MemberOperations(AccountOperations, QuotaOperations):
 
         Raises:
             Invalid: nobody may.
-            NotFound: the same, with `HIDE_FORBIDDEN`, for who is not in the room.
+            NotFound: the same, with `HIDE_FORBIDDEN`, for users who are not in the room.
         """
         try:
             room.rules.check_join(room)

@@ -122,7 +122,7 @@ class MessageOperations(Operations):
                 )
             hides = chat_settings.HIDE_FORBIDDEN
             if hides:
-                # Before what is quoted is looked for: an error of that would tell of the room.
+                # Before the search for quoted messages: its error would tell that the room exists.
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
             quoted_rooms = {quoted.room_id for quoted in (parent, forwarded) if quoted} - {room.pk}
@@ -293,7 +293,7 @@ class MessageOperations(Operations):
     def prepare_content(self, content: str) -> None:
         """Clean a content that has markup, before a transaction holds locks meanwhile.
 
-        What is wrong with it, `clean_content` says when the operation comes to it.
+        An error is kept: `clean_content` raises it when the operation comes to the content.
         """
         if needs_cleaning(content) and not _is_too_long(content):
             self.contents.clean(content, self.sanitize)
@@ -431,7 +431,7 @@ class MessageOperations(Operations):
         field: Any = ClientMessage._meta.get_field
         values = [field(name).get_db_prep_save(value, connection) for name, value in use.items()]
         with connection.cursor() as cursor:
-            # Django can pass a conflict over, but says not whether there was one.
+            # Django can ignore a conflict, but does not say whether there was one.
             cursor.execute(
                 f"INSERT INTO {ClientMessage._meta.db_table} ({', '.join(use)}) "
                 f"VALUES ({', '.join(['%s'] * len(use))}) "

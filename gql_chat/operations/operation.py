@@ -23,7 +23,7 @@ def operation(method: Method) -> Method:
 
     @wraps(method)
     def perform(self: Any, *args: Any, **kwargs: Any) -> Any:
-        # What can be gone through only once shall last for a second try.
+        # An iterator can be gone through only once. A list lasts for a second try.
         args = tuple(map(_lasting, args))
         kwargs = {name: _lasting(value) for name, value in kwargs.items()}
         if place is not None:

@@ -41,8 +41,8 @@ class QuotaOperations(Operations):
     ) -> None:
         """Refuse a room too many, for the acting user or for one who is brought into it.
 
-        Whoever makes or joins rooms at the same time for the same user waits until this
-        transaction ends. So of two the second counts the room of the first.
+        Other operations that make or join rooms for the same user wait until this transaction ends.
+        So the second of two counts the room of the first.
 
         Args:
             field: the input's field that names the others, for errors.

@@ -1,4 +1,4 @@
-"""Quotations: whoever deletes what is quoted in other rooms locks those with its own, in order."""
+"""Quotations: a deletion locks the rooms that quote a message with the message's own, in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .base import Operations
 def lock_with_quoting(operations: Operations, quoted: Q, room_ids: Iterable[Any] = ()) -> None:
     """Lock rooms together with those that quote them, if there are any; else lock nothing.
 
-    Replies that come after this are few: what erases their quotes locks their rooms late.
+    Replies that come after this are few: the erasure of their quotes locks their rooms late.
 
     Args:
         operations: those of the acting user, in a transaction that has locked nothing yet.

@@ -1,4 +1,4 @@
-"""Rooms: list, look at, create, change, delete."""
+"""Rooms: list, show, create, change, delete."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ class RoomOperations(AccountOperations, QuotaOperations):
                 others = [user_id for user_id in users if user_id != user.pk]
                 rules.check_room_for(room, len(others) + 1)
                 Membership.objects.enter(room, others)
-            # After the quotas: whoever deletes an account locks it last.
+            # After the quotas: the deletion of an account locks it last, too.
             self.hold_accounts([user, *users.values()])
             if preferences is not None:
                 self._prefer(room, preferences)

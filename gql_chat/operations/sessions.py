@@ -81,7 +81,7 @@ class SessionOperations(Operations):
         if chat_settings.MAX_SESSIONS_PER_USER is None:
             return
         if locks_rows():
-            # Whoever opens another socket of this user waits until this one counts.
+            # Another socket of this user that opens waits until this one counts.
             outbox.carrier.ahead(*rates.lock(self.user_id, rates.SOCKETS))
         since = timezone.now() - _threshold()
         check_count(len(_alive_sessions.all(self.user_id, since)))

@@ -25,8 +25,8 @@ from .scopes import Complete, Info, Resolve, Scope, name_of
 def find_reader(found: GraphQLField) -> Callable[[Any], Any] | None:
     """Return what reads a field's value off the object, if nothing else is asked for it."""
     definition = found.extensions.get("strawberry-definition")
-    # So Strawberry calls what only reads, without extensions, permissions and handlers of errors;
-    # `tests/unit/prepared/test_answers.py` notices if it does not any more.
+    # Strawberry gives this name to a resolver that only reads, without extensions, permissions and
+    # handlers of errors; `tests/unit/prepared/test_answers.py` notices if it does not any more.
     reads = getattr(found.resolve, "__name__", "") == "_get_basic_result"
     if not reads or not isinstance(definition, StrawberryField):
         return None

@@ -1,4 +1,4 @@
-"""Counts: how many items a list of an input may have, looked at before any of them is."""
+"""Counts: how many items a list of an input may have, checked before any of them is read."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PLAIN = {GraphQLString: str, GraphQLBoolean: bool}
 def writer(kind: Any) -> Callable[[Any], Any]:
     """Return what writes a leaf: the type's own function, or what does the same faster."""
     write: Callable[[Any], Any] = kind.coerce_output_value
-    # So the type writes whose values are UUIDs.
+    # The type with UUIDs for values writes by `str`.
     return _write_text if write is str else write
 
 

@@ -1,14 +1,14 @@
 """Plans: how the value of a prepared document's field becomes plain objects, worked out once.
 
 graphql-core works out for every object anew which fields a selection names, what type each has
-and how a value of it is written. For a document that is executed again and again all of that
-is known beforehand; what is left of it is calling resolvers and writing leaves.
+and how a value of it is written. For a document that is executed again and again all of that is
+known beforehand; only the calls of resolvers and the writing of leaves are left.
 
 A plan gives what graphql-core's executor gives (the tests compare them), with two exceptions. An
 error is raised as it is, with no partial answer: an event has a whole answer or an error. And the
-`path` of what resolvers learn names only the field itself. What a plan cannot do is refused when it
-is made (`Unplannable`): coroutines, conditions that hang on variables, other directives, questions
-about the schema itself.
+`path` of what resolvers learn names only the field itself. A plan that would need one of these is
+refused when it is made (`Unplannable`): coroutines, conditions that hang on variables, other
+directives, questions about the schema itself.
 
 The parts of a plan are functions that take a value and a `Scope`. Each module beside this one makes
 those of one kind: `leaves`, `completion` (null and lists), `types`, `answers` (fields).

@@ -30,7 +30,7 @@ def check_type(
 
 
 def asks_types(kind: GraphQLInterfaceType, types: Iterable[GraphQLObjectType]) -> bool:
-    """Tell whether the types of an interface themselves know what is of them."""
+    """Tell whether the types of an interface decide by themselves which values are theirs."""
     definition = kind.extensions.get("strawberry-definition")
     if definition is None:
         return False
@@ -46,8 +46,8 @@ def ask_types(
 ) -> Complete:
     """Return what completes a row by the first type that takes it for its own.
 
-    So would Strawberry, after looking for what rows do not have: the class of a type, a cast. It
-    takes ten times as long, so it is left to look at all but rows.
+    So would Strawberry, after a search for what rows do not have: the class of a type, a cast. It
+    takes ten times as long, so it is asked only for values that are no rows.
 
     Args:
         types: what completes a value, by what tells that it is of a type.

@@ -89,7 +89,7 @@ def _count_repeated(steps: Steps, problem: str) -> int:
 def find_problems(kind: GraphQLInputType, value: Any, steps: Steps = ()) -> Iterator[Problem]:
     """Yield all that is wrong with a value, as graphql-core's `validate_input_value` finds it.
 
-    What is missing or unknown is reported at its own place, not at the object around it.
+    A missing or unknown field is reported by its own path, not by that of the object around it.
     """
     if isinstance(kind, GraphQLNonNull):
         if value is Undefined:

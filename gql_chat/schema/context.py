@@ -51,7 +51,7 @@ class Context:
         """Refuse an account that is not active, once an operation has refused something else.
 
         Not every operation reads the account before it finds that a room or a user does not exist.
-        An input that reached no operation is not looked at: nothing was read for it.
+        Inputs that reached no operation are left alone: nothing was read for them.
 
         Raises:
             NotAuthenticated: the account is gone or was deactivated.

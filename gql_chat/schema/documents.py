@@ -110,7 +110,7 @@ class Document:
             Invalid: one has the wrong type.
         """
         definitions = self._operation.variable_definitions or ()
-        # One error is enough: what is wrong is said by field, below.
+        # One error is enough: the code below names the problems by field.
         coerced = get_variable_values(self.schema, definitions, variables, max_errors=1)
         if not isinstance(coerced, list):
             return coerced

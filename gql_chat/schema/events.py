@@ -54,7 +54,7 @@ def build_union() -> Any:
     """Return the union of all events."""
     own = own_events()
     for event in own:
-        # By what an event of the package finds its type, one of the project's does.
+        # An event of the project's finds its type in the same way as one of the package.
         get_object_definition(event, strict=True).is_type_of = tells(event).__get__(None, event)
     members: Any = Union[(*package_events(), *own)]
     named = strawberry.union("ChatEvent", description="Anything that happens.")

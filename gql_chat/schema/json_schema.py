@@ -1,7 +1,7 @@
 """JSON Schemas (draft 7) of what the schema's operations take and give.
 
 They follow the schema and the selections that are run, so a project's own types and fields
-are in them. What GraphQL cannot say of a field, the field itself says: see `keywords`.
+are in them. A field itself says what GraphQL cannot say of it: see `keywords`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _KEYWORDS = "json_schema"
 
 
 def keywords(**words: Any) -> dict[str, Any]:
-    """Say in JSON Schema's words what GraphQL cannot say of a field, as the field's `metadata`.
+    """Say by keywords of JSON Schema what GraphQL cannot say of a field, as the field's `metadata`.
 
     Args:
         words: keywords beside the field's type (`maxLength=64`). With `const` or `type` they
@@ -225,7 +225,7 @@ class Shapes:
         found = field.type
         item = found.of_type if isinstance(found, GraphQLNonNull) else found
         if name in self._bare and isinstance(item, GraphQLList):
-            # What the field says is about the list.
+            # The field's keywords are about the list.
             shape = any_of(
                 [self._input(item.of_type), {**self._taken(item), **_keywords_of(field)}]
             )
@@ -288,7 +288,7 @@ def _refined(shape: JsonSchema, field: GraphQLField | GraphQLInputField) -> Json
     if "const" in words or "type" in words:
         shape = words
     elif words and "anyOf" in shape:
-        # Beside null stands what the keywords are about.
+        # The keywords are about the value beside null.
         first, *others = shape["anyOf"]
         shape = {"anyOf": [{**first, **words}, *others]}
     else:

@@ -34,7 +34,7 @@ from .scalars import JSONObject, Timestamp, UserID
 repair_optimizer()
 
 optimizer = DjangoOptimizerExtension
-"""The schema extension that reads of records what is asked for."""
+"""The schema extension that reads of records only the fields that are asked for."""
 
 # So strawberry-django knows what `auto` means for them.
 field_type_map.update({PositionField: int, MarkField: datetime})
@@ -175,7 +175,7 @@ class EventRecordFilter:
 
 @strawberry_django.type(StreamEvent)
 class EventRecord:
-    """A stored event in its place."""
+    """A stored event, with its stream and sequence number."""
 
     stream: auto
     seq: auto

@@ -1,4 +1,4 @@
-"""Stored events: what was rendered when it happened, for whoever selects some of it later."""
+"""Stored events: rendered payloads, of which a client may select some later."""
 
 from __future__ import annotations
 

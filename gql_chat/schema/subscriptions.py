@@ -18,7 +18,7 @@ Info = strawberry.Info[Context, Any]
 
 @strawberry.type
 class StreamFrame:
-    """A stored event in its place in a stream."""
+    """A stored event, with its stream and sequence number."""
 
     stream: str
     seq: int

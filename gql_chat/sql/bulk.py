@@ -1,7 +1,7 @@
 """Writes many rows in one statement, with the signals that rows written one by one send.
 
-Django's bulk methods send none; but what projects hook into shall not depend on how many rows
-an operation happens to write.
+Django's bulk methods send none. But a project's receivers shall not depend on how many rows an
+operation happens to write.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def insert(rows: Sequence[models.Model]) -> None:
         return
     model, using = _place(rows)
     if len(rows) == 1:
-        # Like many, one passes by a `save` of the project's.
+        # One row bypasses a `save` of the project's, as many rows do.
         rows[0].save_base(using=using, force_insert=True)
     else:
         _send(pre_save, rows, using, raw=False, update_fields=None)
@@ -45,7 +45,7 @@ def delete(rows: Sequence[models.Model]) -> None:
     """Delete rows of one model, with whatever rows refer to them."""
     if rows:
         _, using = _place(rows)
-        # What `Model.delete` does with one instance.
+        # The same as `Model.delete` with one instance.
         collector = Collector(using=using, origin=rows[0])
         collector.collect(list(rows))
         collector.delete()

@@ -14,11 +14,12 @@ What is held:
 
 An error of a held statement is raised by the one that carries it, inside the same transaction and
 savepoint; `flush` raises it at last. Code that catches it there may take it for its own. So the
-next statement, which PostgreSQL refuses, raises it again. What never reached the database, as where
-a wrapper refused the statement that was to carry it, is still held.
+next statement, which PostgreSQL refuses, raises it again. Statements that never reached the
+database, as where a wrapper refused the one that was to carry them, are still held.
 
-Wrappers that were there before (Django's `execute_wrapper`) see each statement in its place. What
-bypasses Django's cursor (`COPY`, psycopg itself) does not carry: what is held comes after it.
+Wrappers that were there before (Django's `execute_wrapper`) see each statement in its place.
+Statements that bypass Django's cursor (`COPY`, psycopg itself) carry none: the held ones come after
+them.
 
 Every statement is executed at once on SQLite, with psycopg2, with `server_side_binding`, which
 takes one statement at a time, and while Django logs queries (`DEBUG`, `assertNumQueries`): the log
@@ -198,7 +199,7 @@ class Carrier:
         """
         self._takes_next = can_send_several(self._connection)
         try:
-            # By Django's cursor: whoever wraps it sees the statement.
+            # By Django's cursor: code that wraps it sees the statement.
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, params)
                 if not self._takes_next:
@@ -329,7 +330,7 @@ def carrying(
 ) -> Iterator[Carrier]:
     """Hold statements of the running transaction back until others carry them.
 
-    Whoever opens it calls `flush` when all went well, before the transaction ends.
+    The caller calls `flush` when all went well, before the transaction ends.
 
     Args:
         connection: this thread's connection, in a transaction.

@@ -13,7 +13,7 @@ _WRITERS = ("create", "bulk_create", "get_or_create", "update_or_create", "bulk_
 
 
 class _Empty:
-    """What every class has of its own: since Python 3.13 where its code stands, too."""
+    """Has only the attributes of every class: since Python 3.13 also the line of its code."""
 
 
 _FREE = {
@@ -23,18 +23,18 @@ _FREE = {
     "as_manager",
     "deconstruct",
 }
-"""What a class may define anew: it changes nothing about which rows are found, nor how."""
+"""Names that a class may define anew: they change nothing about which rows are found, nor how."""
 
 _TELLING = {"get_queryset", *vars(QuerySet)} - _FREE
-"""What makes a manager or a queryset compute, where a class of a project's defines it anew."""
+"""Names by which a manager or a queryset computes, if a class of a project's defines them anew."""
 
 
 def is_plain(manager: Any) -> bool:
     """Tell whether a manager finds all rows of its model, whenever and wherever it is asked.
 
     Django's own managers do, and the package's; so do those of a project's that only add methods
-    to them. One that defines anew what finds rows, or has a queryset that does, may look at the
-    time, the tenant or whatever else.
+    to them. One that defines anew how rows are found, or has a queryset that does, may depend on
+    the time, the tenant or anything else.
 
     Args:
         manager: a manager, as `Message.objects`.
@@ -81,7 +81,7 @@ def asks_only_plain(query: Query) -> bool:
 def _queries(part: Any) -> Iterator[Any]:
     """Yield a query and those inside it.
 
-    Their parts are private to Django: tests/unit/test_managers.py looks whether all are found.
+    Their parts are private to Django: tests/unit/test_managers.py checks that all are found.
     """
     if isinstance(part, Query):
         yield part

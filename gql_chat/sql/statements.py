@@ -5,9 +5,9 @@ need to answer what every event asks. So the SQL is kept. Only its values change
 
 The contract: the queryset depends on nothing but its placeholders. It is built once, by a function
 of the placeholders, which stand for values and never for parts of the SQL. No clock, no setting, no
-context variable may have a part in it. One thing may that seldom changes, such as the settings: a
-statement is given a function that returns its version (`depends_on`), and is built anew for another
-one.
+context variable may have a part in it. The exception is something that seldom changes, such as the
+settings: the statement is given a function that returns the version of that (`depends_on`), and is
+built anew for another version.
 
 The contract is refused where it does not hold: a manager of a project's may compute, by the time,
 the tenant of the request or a language. Where one of the managers that the queryset went through is
@@ -57,7 +57,7 @@ class Placeholder(models.Expression):
         self.number = number
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Return a parameter that `Statement` puts the value in the place of."""
+        """Return a parameter that `Statement` replaces by the value."""
         return "%s", [self]
 
 
@@ -93,7 +93,7 @@ class Among(models.Lookup):
     lookup_name = "among"
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Return the condition in the words of the database."""
+        """Return the condition in the SQL of the database."""
         column, _ = self.process_lhs(compiler, connection)
         values, parameters = compiler.compile(self.rhs)
         if connection.vendor == "sqlite":
@@ -115,7 +115,7 @@ class Besides(models.Lookup):
     lookup_name = "besides"
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Return the condition in the words of the database."""
+        """Return the condition in the SQL of the database."""
         column, _ = self.process_lhs(compiler, connection)
         value, parameters = compiler.compile(self.rhs)
         # A sign before a column keeps its index out.
@@ -197,7 +197,8 @@ class _Kept:
         compiler: Django's, which knows how rows become instances.
         sql: the text.
         parameters: its parameters.
-        given: which of them are values that are given later: the place, and whose it is.
+        given: the parameters that are given later: the position of each, and the number of its
+            value.
     """
 
     compiler: Any
@@ -290,7 +291,7 @@ class _Prepared:
         return parameters
 
     def _bind(self, values: tuple[Any, ...]) -> list[Bound]:
-        """Return what stands in the place of placeholders where the statement is not kept."""
+        """Return the values that replace the placeholders if the statement is not kept."""
         pairs = zip(self._given, values, strict=True)
         return [Bound(number, given, value) for number, (given, value) in enumerate(pairs)]
 
@@ -298,8 +299,8 @@ class _Prepared:
 def _in_place(queryset: Any) -> Any:
     """Return a queryset that is not kept, for the database where kept ones are executed.
 
-    A manager that names a database itself is obeyed. What it named is private to Django's
-    querysets: tests/unit/test_statements.py notices if it is gone.
+    A manager that names a database itself is obeyed. The attribute with that name is private to
+    Django's querysets: tests/unit/test_statements.py notices if it is gone.
     """
     return queryset if queryset._db else queryset.using(router.db_for_write(queryset.model))
 

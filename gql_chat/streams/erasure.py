@@ -1,4 +1,4 @@
-"""Erasure: what was deleted goes out of the event log, too.
+"""Erasure: a deletion takes things out of the event log, too.
 
 A frame of the log keeps its stream, its sequence number and its shape. Where it showed a message
 that is deleted, the message stands there with `is_deleted` true, without text, attachments, or
@@ -145,7 +145,7 @@ def erase_edited(message: AbstractMessage, names: Collection[str]) -> int:
 
 
 def erase_room(room_id: Any) -> int:
-    """Take what the log holds of a room out of it, but for the frame that says that it is gone.
+    """Take a room out of the log, but for the frame that says that it is gone.
 
     The frames of the room's own stream go. In the streams of users, and of rooms that quote them,
     its messages are blanked, and of the room itself only its id and its type stay.

@@ -1,8 +1,8 @@
 """Hooks: a project's code that runs after a commit. Its errors are logged, and change nothing.
 
 Django logs them with their texts, which may quote a message (`gql_chat.failures`). So they are
-caught before Django sees them. What Django's logger says of the receivers of a signal is left out
-while it is sent here, and said anew. That logger's name is documented nowhere:
+caught before Django sees them. While a signal is sent here, the records of Django's logger about
+its receivers are dropped, and logged anew. That logger's name is documented nowhere:
 `tests/unit/streams/test_hooks.py` notices if it is another one.
 """
 

@@ -208,7 +208,7 @@ class Missed:
     """Where the log has a frame that a client missed.
 
     Attributes:
-        place: its place in the log.
+        place: the key of its row in the log.
         stream, seq: its stream, and its sequence number there.
         size: how much its payload has: letters on SQLite, bytes on PostgreSQL.
     """
@@ -232,7 +232,7 @@ def list_missed(ranges: Mapping[str, Range]) -> list[Missed]:
 
 
 def read_missed(some: Iterable[Missed]) -> list[Envelope]:
-    """Return the envelopes in these places of the log, in its order: those that are still there."""
+    """Return the envelopes of these rows of the log, in its order, if they are still there."""
     places = [missed.place for missed in some]
     rows = select_log().filter(pk__in=places).order_by("pk") if places else ()
     return [_envelope(row) for row in rows]
@@ -241,7 +241,7 @@ def read_missed(some: Iterable[Missed]) -> list[Envelope]:
 def weigh_missed(ranges: Mapping[str, Range]) -> dict[str, tuple[int, int]]:
     """Return how much `missed` would read of each stream, in one statement.
 
-    It looks at as many rows as the ranges are long.
+    It reads as many rows as the ranges are long.
 
     Args:
         ranges: what to read of each stream.

@@ -1,8 +1,8 @@
-"""Names: who a user was goes out of the event log when the account is gone.
+"""Names: the name of a user goes out of the event log when the account is gone.
 
 A frame of the log keeps its stream, its sequence number and its shape. Where it showed the user as
 a person, it shows nobody. The user's receipts and reactions, and the user among the members of a
-room, are left out of their lists. What the user wrote stays, unless it is to go as well.
+room, are left out of their lists. The user's texts stay, unless they are to go as well.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def erase_names(
     """Take users out of logged frames, a batch in each transaction.
 
     It may be called again, and then finds what is left. Frames that are logged meanwhile are not
-    looked at: call it when nothing shows the users any more. With `ERASE_LOG` None it leaves the
+    read: call it when nothing shows the users any more. With `ERASE_LOG` None it leaves the
     log alone.
 
     Args:
@@ -116,7 +116,7 @@ def _in_batches(rows: QuerySet[StreamEvent]) -> Iterator[list[int]]:
 def _write(keys: list[int], people: _People) -> int:
     """Write rows of the log anew; return how many changed."""
     changed = 0
-    # Locked in their order: who deletes messages writes rows of the log, too.
+    # Locked in their order: a deletion of messages writes rows of the log, too.
     rows = select_log().filter(pk__in=keys).order_by("pk")
     for row in rows.select_for_update(no_key=True):
         shown = orjson.loads(row.payload)
@@ -207,7 +207,7 @@ class _People:
 
 
 def _empty(value: Any) -> Any:
-    """Return what stands in place of a value that frames showed of a user once, and do not now."""
+    """Return the replacement of a value that frames showed of a user once, and do not show now."""
     for kind, empty in ((bool, False), (str, ""), (int, 0), (float, 0.0), (list, [])):
         if isinstance(value, kind):
             return empty

@@ -26,7 +26,8 @@ class Outages:
     All who use the layer tell how that went. One failure is no outage: a connection may break, and
     the next attempt makes another. The layer is away when it fails again `AWAY_SECONDS` later, with
     no success by anybody in between. It is back with the next success. Only a message that was
-    taken or has come is one: the Pub/Sub layer joins and leaves groups without waiting for Redis.
+    taken or has come is a success: the Pub/Sub layer joins and leaves groups without waiting for
+    Redis.
 
     Any thread may tell. The state is guarded by a lock, and is read without one.
 

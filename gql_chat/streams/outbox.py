@@ -174,7 +174,7 @@ class Outbox:
         stream = room_stream(room.pk)
         known = None
         if isinstance(event, MessageSent) and not quotes_elsewhere(event.message):
-            # Where a new message stands in the log, the message itself says.
+            # A new message itself says where it stands in the log.
             known = event.message.stream_seq
         for payload, subjects in render_all(event, stream):
             envelope = Envelope(stream, 0, type(event).__name__, payload, change or None)

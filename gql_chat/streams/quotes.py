@@ -1,4 +1,4 @@
-"""Quotes: whoever is out of a room is replayed their own messages of it, without the quotes."""
+"""Quotes: a user who is out of a room is replayed their own messages of it without the quotes."""
 
 from __future__ import annotations
 

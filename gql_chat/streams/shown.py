@@ -1,7 +1,7 @@
 """Shown messages: where they stand in a rendered event, and how one is blanked there.
 
-An event is known as plain objects, maybe of an older schema. So a message is what has the fields
-that every message has. What is blank in a field, the schema says (`blank_with`).
+An event is known as plain objects, maybe of an older schema. So an object counts as a message if it
+has the fields that every message has. The schema says what is blank in a field (`blank_with`).
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ def test_an_answer_names_files_that_exist(question: str) -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_names_in_an_answer_are_defined_in_its_files(question: str) -> None:
-    named = re.findall(FILE + r" \(`(\w+)`\)", QUESTIONS[question])
+    named = re.findall(FILE + r" \(((?:`\w+`(?:, )?)+)\)", QUESTIONS[question])
 
     assert named
-    for file, name in named:
+    for file, name in ((file, name) for file, some in named for name in re.findall(r"\w+", some)):
         defined = re.search(rf"^\s*(?:(?:async )?def|class) {name}\b|^{name}\b", read(file), re.M)
         assert defined, f"{file} has no {name}"
 
