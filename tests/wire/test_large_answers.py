@@ -1,6 +1,7 @@
 """Answers and frames that would be too large: pages end early, and lists show less."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pytest_django import Settings
@@ -112,7 +113,7 @@ async def test_a_page_of_forwards_is_as_large_as_what_they_pass_on(
 
     def forward() -> list[str]:
         sender = EventHandler(alice.user.pk)
-        sent = [sender.send_message(room["id"], forwarded_from_id=source) for _ in range(9)]
+        sent = [sender.send_message(room["id"], forwarded_from_id=UUID(source)) for _ in range(9)]
         return [str(each.message_id) for each in sent][::-1]
 
     everything = orm(forward)
