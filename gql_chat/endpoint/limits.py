@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
+import orjson
 from graphql import (
     ASTValidationRule,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     NameNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     SelectionSetNode,
     ValidationContext,
     ValidationRule,
+    parse,
 )
 from strawberry.extensions import (
     AddValidationRules,
@@ -36,6 +39,7 @@ from strawberry.extensions import (
 
 from ..conf import chat_settings
 from ..errors import Invalid
+from ..rates import get_cost
 
 DEEPEST_INPUT = 32
 """How many levels of objects and lists the variables of a request may have."""
@@ -201,3 +205,59 @@ def check_variables(variables: Any) -> None:
             return
         level = deeper
     raise Invalid({"variables": f"At most {DEEPEST_INPUT} levels are allowed."})
+
+
+def count_events(query: str, variables: Any, operation_name: str | None) -> int:
+    """Return as how many events of the user a request counts.
+
+    On a socket each event is a frame of its own. Here each field of the operation is one, whatever
+    its alias. Beyond that a request counts by its size, as a frame does.
+
+    Args:
+        query: the text of the document.
+        variables: the values of its variables, as they came.
+        operation_name: which operation of the document runs; None for the only one.
+    """
+    size = len(query) + (len(orjson.dumps(variables, default=str)) if variables else 0)
+    return (
+        get_cost(size) + _count_fields(query, operation_name, chat_settings.GRAPHQL_MAX_TOKENS) - 1
+    )
+
+
+@lru_cache(CACHED)
+def _count_fields(query: str, operation_name: str | None, max_tokens: int | None) -> int:
+    """Return how many fields an operation has: at least 1, also where nothing of it can run."""
+    try:
+        document = parse(query, no_location=True, max_tokens=max_tokens)
+    except (GraphQLError, RecursionError):
+        return 1
+    fragments = {
+        node.name.value: node.selection_set
+        for node in document.definitions
+        if isinstance(node, FragmentDefinitionNode)
+    }
+    counts = [
+        len(_find_keys(node.selection_set, fragments))
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+        and (not operation_name or (node.name is not None and node.name.value == operation_name))
+    ]
+    return max([1, *counts])
+
+
+def _find_keys(selections: SelectionSetNode, fragments: dict[str, SelectionSetNode]) -> set[str]:
+    """Return the keys of the result that selections have: fields of one key run once."""
+    keys: set[str] = set()
+    spread: set[str] = set()
+    waiting = [selections]
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, FieldNode):
+                keys.add((node.alias or node.name).value)
+            elif isinstance(node, InlineFragmentNode):
+                waiting.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                spread.add(node.name.value)
+                if node.name.value in fragments:
+                    waiting.append(fragments[node.name.value])
+    return keys

@@ -154,7 +154,8 @@ class EndpointSchema(ChatSchema):
             try:
                 limits.check_variables(variables)
                 context = caller.enter()
-                rates.get_budget(caller.user_id).spend(rates.get_cost(len(query or "")))
+                count = limits.count_events(query or "", variables, operation_name)
+                rates.get_budget(caller.user_id).spend(count)
                 audit.note(context, self._schema, query, variables, operation_name)
             except Exception as error:
                 return _refuse(_explain(error)), envelopes

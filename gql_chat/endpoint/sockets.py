@@ -78,6 +78,7 @@ class ChatGraphQLSocket:
         self._ending: asyncio.Task[None] | None = None
         self._is_refused = False
         self._limited = 0
+        self._limited_ids: set[Any] = set()
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -210,8 +211,13 @@ class ChatGraphQLSocket:
             await self.close(CLOSE_UNAUTHORIZED, ended().sentence)
         if _has_code(message, RateLimited.code):
             self._limited += 1
-        elif message["type"] == "next":
+            if message["type"] == "next":
+                self._limited_ids.add(message["id"])
+        elif message["type"] == "complete" and message["id"] not in self._limited_ids:
+            # Not at a result: those of a subscription come, whatever else the client asks for.
             self._limited = 0
+        if message["type"] == "complete":
+            self._limited_ids.discard(message["id"])
         if self._limited > rates.PATIENCE:
             await self.close(CLOSE_TOO_MANY, "Too many events: wait before you connect again.")
 

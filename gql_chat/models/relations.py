@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import models
-from django.db.models import F, RowRange, Sum, Window
+from django.db.models import F
 
 from ..errors import Invalid
 from ..sizes import BULK, cut, find_limit
-from ..sql.statements import Among, Keys, Many, One, Statement, find_among
+from ..sql.statements import Among, Keys, Many, Statement, find_among
 from ..sql.together import all_together
 from . import (
     AbstractMessage,
@@ -24,9 +23,9 @@ from . import (
     get_model,
 )
 from .accounts import as_shown, shown_version
+from .beginnings import first_attachments, first_copies
 from .copies import copy_source, revive
 from .weights import (
-    ATTACHMENT,
     DELIVERY,
     ESCAPED,
     MESSAGE,
@@ -34,7 +33,6 @@ from .weights import (
     RECEIPT,
     find_texts,
     may_be_long,
-    octets_of,
     weigh,
     weigh_loaded,
     weigh_quotes,
@@ -51,28 +49,6 @@ _attachments: Statement[Any] = find_among(
 )
 
 
-def _select_attachments(message_ids: Any, limit: Any) -> Any:
-    """Select attachments until they weigh more than a limit; each knows the weight up to it."""
-    model = get_model("MessageMediaAsset")
-    weight = octets_of(model, ATTACHMENT)
-    running = Window(
-        Sum(weight, output_field=models.BigIntegerField()),
-        order_by=["pk"],
-        frame=RowRange(None, 0),
-    )
-    found = model.objects.filter(Among(F("message_id"), message_ids))
-    return found.annotate(weight_so_far=running, weight=weight).filter(
-        weight_so_far__lte=limit + F("weight")
-    )
-
-
-_first_attachments: Statement[Any] = Statement(
-    _select_attachments,
-    lambda: [
-        Many(get_model("MessageMediaAsset")._meta.get_field("message_id")),
-        One(models.BigIntegerField()),
-    ],
-)
 _receipts: Statement[Any] = find_among(
     lambda: get_model("ReadReceipt").objects.order_by("read_at"), "message_id"
 )
@@ -175,7 +151,7 @@ def load_messages(
     messages = list(messages)
     load = load or Load()
     load.count = len(messages)
-    sources = _find_sources(messages)
+    sources = _find_sources(messages, load.limit)
     found = _find_quoted(messages, sources) if quoted is None else list(quoted)
     users = {} if users is None else users
     if messages:
@@ -209,12 +185,21 @@ def keep_copy(message: AbstractMessage, source: AbstractMessage) -> None:
     message.relations.forwarded_from = shown
 
 
-def _find_sources(messages: list[Any]) -> dict[Any, Any]:
-    """Return what stored forwards pass on, as it was then: by the forward's key."""
+def _find_sources(messages: list[Any], limit: int | None) -> dict[Any, Any]:
+    """Return what stored forwards pass on, as it was then: by the forward's key.
+
+    Raises:
+        TooHeavy: it has more bytes than the limit.
+    """
     forwards = {message.pk: message for message in messages if message.is_forwarded}
     if not forwards or all(message._state.adding for message in forwards.values()):
         return {}
-    copies = _copies.all(forwards)
+    if limit is None:
+        copies = _copies.all(forwards)
+    else:
+        copies = first_copies.all(forwards, limit)
+        if max((each.weight_so_far for each in copies), default=0) > limit:
+            raise TooHeavy
     return {each.message_id: _revive(each, forwards[each.message_id]) for each in copies}
 
 
@@ -277,7 +262,7 @@ def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[An
     relations: dict[str, tuple[Any, ...]] = {
         "may_have_attachments": (_attachments, keys)
         if limit is None
-        else (_first_attachments, keys, limit),
+        else (first_attachments, keys, limit),
         "may_have_receipts": (_receipts, keys),
         "may_have_reactions": (_reactions, keys),
         "may_have_deliveries": (_deliveries, keys),

@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 from django.db import models
-from django.db.models import F, Func, OuterRef, Q, Subquery, Value
+from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from ..conf import chat_settings
 from ..sql.statements import Among, Many, Statement
-from .messages import Delivery
+from .messages import Delivery, MessageCopy
 from .registry import get_model
 
 MESSAGE = 700
@@ -53,7 +53,7 @@ _TIMES = 4
 _NULL = 4
 """The size of a value that is not there: `null`."""
 
-_QUOTES = ("parent_message_id", "forwarded_from_id")
+_QUOTES = ("parent_message_id", "uncopied_id")
 
 
 class Octets(Func):
@@ -72,6 +72,19 @@ class Octets(Func):
         is_json = isinstance(self.get_source_expressions()[0].output_field, models.JSONField)
         value = "%(expressions)s" if is_json else "JSON_QUOTE(%(expressions)s)"
         template = f"LENGTH(CAST({value} AS BLOB))"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+class StoredOctets(Func):
+    """The size in bytes of a text as it is stored: of one that is JSON already."""
+
+    arity = 1
+    output_field = models.BigIntegerField()
+    function = "OCTET_LENGTH"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Return the expression in SQLite's words; old versions lack `OCTET_LENGTH`."""
+        template = "LENGTH(CAST(%(expressions)s AS BLOB))"
         return self.as_sql(compiler, connection, template=template, **context)
 
 
@@ -117,8 +130,25 @@ def _any_of(name: str, *columns: str) -> Q:
     return reduce(or_, (Q(**{name: OuterRef(column)}) for column in columns))
 
 
+def octets_of_copy() -> Any:
+    """Return the expression for the weight of what a forward passes on: a `MessageCopy`.
+
+    Its text has the keys of columns, so with attachments it is about what a frame has of it.
+    """
+    return Value(MESSAGE, output_field=models.BigIntegerField()) + StoredOctets(F("columns"))
+
+
+def _uncopied() -> Any:
+    """Return the expression for the message that a forward shows as it is now; null for none."""
+    copied = Exists(MessageCopy.objects.filter(message_id=OuterRef("pk")))
+    return Case(When(copied, then=None), default=F("forwarded_from_id"))
+
+
 def weight_of_message() -> Any:
-    """Return the expression for the weight of a message: a correlated one, of few index lookups."""
+    """Return the expression for the weight of a message: a correlated one, of few index lookups.
+
+    The messages are annotated with `uncopied_id` (`_uncopied`).
+    """
     message, asset = get_model("Message"), get_model("MessageMediaAsset")
     hangs_on_it = _any_of("message", "pk", *_QUOTES)
     people = (
@@ -129,6 +159,7 @@ def weight_of_message() -> Any:
     weights = [
         _total(asset.objects.filter(hangs_on_it), octets_of(asset, ATTACHMENT)),
         _total(message.objects.filter(_any_of("pk", *_QUOTES)), octets_of(message, MESSAGE)),
+        _total(MessageCopy.objects.filter(message_id=OuterRef("pk")), octets_of_copy()),
         *(_total(of.objects.filter(hangs_on_it), Value(each)) for of, each in people),
     ]
     return reduce(add, weights, octets_of(message, MESSAGE))
@@ -138,6 +169,7 @@ _weights: Statement[Any] = Statement(
     lambda ids: (
         get_model("Message")
         .objects.filter(Among(F("pk"), ids))
+        .annotate(uncopied_id=_uncopied())
         .order_by()
         .values_list("pk", weight_of_message())
     ),

@@ -11,8 +11,9 @@ from django.contrib.auth.models import AbstractUser
 from strawberry.extensions.validation_cache import _get_validate_cache
 
 from gql_chat.endpoint import limits
-from gql_chat.models import Message
+from gql_chat.models import GroupChat, Message
 from gql_chat.operations import EventHandler
+from gql_chat.rates import PATIENCE as PATIENCE_OF_RATES
 from tests.conftest import Connect, Orm, Users
 from tests.endpoint.conftest import MakeGroup, OpenSocket
 from tests.endpoint.tools import FOLLOW_ROOM, PATH, SEND, Tool, code_of
@@ -302,6 +303,88 @@ def test_operations_count_among_the_events_of_the_user(
     assert other.ask(ROOMS) == {"rooms": []}
 
 
+def aliased(count: int, room: str) -> str:
+    fields = [
+        f'a{number}: send_message(input: {{room_id: "{room}", content: "{number}"}}) {{ seq }}'
+        for number in range(count)
+    ]
+    return f"mutation {{ {' '.join(fields)} }}"
+
+
+FRAGMENTS = """{ ...one ...one a: positions { seq } }
+fragment one on Query { ... { b: positions { seq } rooms { id } } ...two }
+fragment two on Query { rooms { name } ...one }"""
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "count"),
+    [
+        ("{ rooms { id created_at } }", None, 1),
+        ("{ a: rooms { id } b: rooms { id } a: rooms { name } }", None, 2),
+        (FRAGMENTS, None, 3),
+        ("query a { rooms { id } } query b { rooms { id } c: rooms { id } }", "a", 1),
+        ("query a { rooms { id } } query b { rooms { id } c: rooms { id } }", "b", 2),
+        ("query a { rooms { id } } query b { rooms { id } c: rooms { id } }", None, 2),
+        ("{ ...nowhere }", None, 1),
+        ("{", None, 1),
+        ("fragment a on Query { rooms { id } }", None, 1),
+    ],
+)
+def test_each_field_of_an_operation_is_an_event(query: str, name: str | None, count: int) -> None:
+    assert limits.count_events(query, None, name) == count
+    # Where a content is, makes no difference.
+    assert limits.count_events(query, {"text": "x" * 40_000}, name) == count + 2
+
+
+def test_aliases_are_counted_one_by_one_before_any_of_them_runs(
+    tool: Tool, limit: Any, staff: AbstractUser, make_group: MakeGroup, orm: Orm
+) -> None:
+    limit(USER_RATE_LIMIT={"events": 19, "seconds": 10_000})
+    room = make_group(staff)
+
+    assert len(tool.ask(aliased(15, str(room.pk)))) == 15
+    status, body = tool.post(aliased(5, str(room.pk)))
+    assert (status, body["data"], code_of(body)) == (429, None, 4029)
+
+    assert orm(Message.objects.filter(room=room).count) == 15
+
+
+def test_aliases_take_rooms_one_by_one(tool: Tool, limit: Any, orm: Orm) -> None:
+    limit(ROOM_RATE_LIMIT={"events": 3, "seconds": 10_000})
+    fields = [
+        f'a{number}: create_room(input: {{type: "GroupChat", name: "x"}}) {{ id }}'
+        for number in range(5)
+    ]
+
+    _, body = tool.post(f"mutation {{ {' '.join(fields)} }}")
+
+    assert {error["extensions"]["code"] for error in body["errors"]} == {4029}
+    assert orm(GroupChat.objects.count) == 3
+
+
+def test_each_field_of_an_operation_may_name_so_many_ids(
+    tool: Tool, limit: Any, staff: AbstractUser, make_group: MakeGroup, orm: Orm
+) -> None:
+    limit(MAX_IDS=3)
+    sent = orm(EventHandler(staff.pk).send_message, make_group(staff).pk, "hi")
+    few, many = (", ".join([f'"{sent.message_id}"'] * count) for count in (3, 4))
+    first, second = (f"read_messages(input: {{message_id: [{ids}]}})" for ids in (few, many))
+
+    assert "errors" not in tool.post(f"mutation {{ a: {first} b: {first} }}")[1]
+    _, body = tool.post(f"mutation {{ a: {first} b: {second} }}")
+
+    (error,) = body["errors"]
+    assert error["message"] == "message_id: At most 3 items are allowed."
+
+
+def test_a_batch_of_operations_is_refused(tool: Tool) -> None:
+    batch = json.dumps([{"query": ROOMS}] * 3)
+
+    status, text = tool.request("POST", PATH, batch)
+
+    assert (status, text) == (400, "A request is a JSON object.")
+
+
 # Subscriptions
 
 
@@ -326,6 +409,34 @@ async def test_a_socket_may_have_so_many_subscriptions_and_no_more(
     await socket.frame("4")
     orm(EventHandler(staff.pk).send_message, room.pk, "again")
     assert {(await socket.next())["id"] for _ in range(2)} == {"2", "4"}
+
+
+async def test_a_subscription_goes_on_over_the_rate_and_saves_no_socket_that_asks_on(
+    open_socket: OpenSocket, staff: AbstractUser, make_group: MakeGroup, orm: Orm, limit: Any
+) -> None:
+    limit(USER_RATE_LIMIT={"events": 3, "seconds": 10_000})
+    room = make_group(staff)
+    socket = await (await open_socket(staff)).init()
+    await socket.start("room", FOLLOW_ROOM, room=str(room.pk), after=0)
+    await socket.start("1", ROOMS)
+    assert await socket.data("1") == {"rooms": [{"id": str(room.pk)}]}
+    await socket.completed("1")
+
+    told = 0
+    for number in range(PATIENCE_OF_RATES):
+        await socket.start(f"more {number}", ROOMS)
+        assert await socket.error(f"more {number}") == 4029
+        # What happens in the room, and what it tells, is not the client's doing.
+        orm(EventHandler(staff.pk).send_message, room.pk, f"{number}")
+        assert (await socket.frame("room"))["event"]["message"]["content"] == f"{number}"
+        told += 1
+    await socket.start("last", ROOMS)
+
+    assert told == PATIENCE_OF_RATES
+    assert (await socket.closed())[0] == 4029
+    again = await open_socket(staff)
+    await again.send({"type": "connection_init"})
+    assert (await again.closed())[0] == 4029
 
 
 # Introspection

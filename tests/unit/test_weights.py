@@ -13,11 +13,13 @@ from gql_chat.models import (
     Delivery,
     GroupChat,
     Message,
+    MessageCopy,
     MessageMediaAsset,
     Reaction,
     ReadReceipt,
 )
-from gql_chat.models.relations import TooHeavy, load_first, load_messages
+from gql_chat.models.beginnings import first_attachments, first_copies
+from gql_chat.models.relations import Load, TooHeavy, load_first, load_messages
 from gql_chat.models.weights import ESCAPED, find_texts, may_be_long, weigh, weigh_loaded
 from tests.conftest import Users
 from tests.unit.making import perform
@@ -87,6 +89,41 @@ def test_what_hangs_on_a_message_and_on_its_quotes_counts(
         assert 0.7 * size < weights[message.pk] < 1.7 * size
 
 
+def test_what_a_forward_passes_on_counts_as_it_was(
+    group: GroupChat, alice: Any, bob: Any, users: Users
+) -> None:
+    source = write(group, alice, "ž" * 2000)
+    for _ in range(3):
+        attach(source, caption="c" * 500, metadata={"note": "n" * 2000, "more": ["ž"] * 50})
+    read(source, *users.make(*["reader"] * 5))
+    forward = write(group, bob, "", forwarded_from=source, is_forwarded=True)
+    (size,) = (len(orjson.dumps(each)) for each in shown(group, bob))
+    for changed in ("nothing", "the source", "whether there is one"):
+        if changed == "the source":
+            # What becomes of it, the forward does not show.
+            Message.objects.filter(pk=source.pk).update(content="")
+            MessageMediaAsset.objects.filter(message=source).delete()
+        if changed == "whether there is one":
+            Message.objects.filter(pk=source.pk).delete()
+            assert Message.objects.get(pk=forward.pk).forwarded_from_id is None
+
+        weight = weigh([forward.pk])[forward.pk]
+        forward = Message.objects.get(pk=forward.pk)
+        (loaded,) = weigh_loaded(load_messages([forward]))
+
+        assert 0.7 * size < weight < 1.7 * size, changed
+        assert 0.7 * size < loaded < 1.7 * size, changed
+
+
+def test_a_forward_without_a_copy_weighs_what_its_source_does(group: GroupChat, alice: Any) -> None:
+    source = write(group, alice, "x" * 3000)
+    attach(source, metadata={"note": "n" * 2000})
+    forward = write(group, alice, "", forwarded_from=source, is_forwarded=True)
+    MessageCopy.objects.all().delete()
+
+    assert 5000 < weigh([forward.pk])[forward.pk] < 9000
+
+
 def test_weighing_is_one_statement_that_loads_no_message(
     group: GroupChat, alice: Any, django_assert_num_queries: Any
 ) -> None:
@@ -136,7 +173,7 @@ def test_what_fits_is_loaded_by_the_statements_that_there_were(
     assert load_first(found, None).count == 5
 
 
-@pytest.mark.parametrize("heavy", ["attachments", "people", "text", "a quote"])
+@pytest.mark.parametrize("heavy", ["attachments", "people", "text", "a quote", "a forward"])
 def test_of_what_is_too_much_the_first_is_loaded(
     heavy: str, group: GroupChat, alice: Any, users: Users
 ) -> None:
@@ -148,6 +185,8 @@ def test_of_what_is_too_much_the_first_is_loaded(
             alice,
             "x" * 4000 if heavy == "text" else "x",
             parent_message=quoted if heavy == "a quote" else None,
+            forwarded_from=quoted if heavy == "a forward" else None,
+            is_forwarded=heavy == "a forward",
         )
         for _ in range(4)
     ]
@@ -188,16 +227,39 @@ def test_a_message_that_is_shown_twice_counts_twice(group: GroupChat, alice: Any
 
 def test_too_much_is_not_read(group: GroupChat, alice: Any) -> None:
     """Not more of it than the limit, and what goes beyond it first."""
-    from gql_chat.models.relations import Load, _first_attachments
-
     message = write(group, alice)
     for _ in range(20):
         attach(message, metadata={"note": "n" * 1000})
 
-    found: list[Any] = _first_attachments.all([message.pk], 5000)
+    found: list[Any] = first_attachments.all([message.pk], 5000)
     assert 3 <= len(found) <= 5
     with pytest.raises(TooHeavy):
         load_messages([message], load=Load(5000))
+
+
+def test_too_much_of_what_forwards_pass_on_is_not_read(
+    group: GroupChat, alice: Any, bob: Any
+) -> None:
+    """A page of forwards of one large message is as large as they are."""
+    source = write(group, alice, "x" * 5000)
+    forwards = [write(group, bob, "", forwarded_from=source, is_forwarded=True) for _ in range(20)]
+
+    found: list[Any] = first_copies.all([forward.pk for forward in forwards], 20_000)
+    assert 3 <= len(found) <= 5
+    with CaptureQueriesContext(connection) as captured, pytest.raises(TooHeavy):
+        load_messages(forwards, load=Load(20_000))
+    assert len(captured) == 1
+    with CaptureQueriesContext(connection) as few:
+        load_first(Message.objects.filter(pk=forwards[0].pk), 100_000)
+    counts = set()
+    for count in (10, 20):
+        page = list(Message.objects.filter(pk__in=[each.pk for each in forwards[:count]]))
+        with CaptureQueriesContext(connection) as many:
+            first = load_first(page, 20_000)
+        assert 2 <= first.count <= 4
+        counts.add(len(many))
+    # Once more to weigh, and what was read in vain.
+    assert counts == {len(few) - 1 + 2}
 
 
 @settings(

@@ -1,6 +1,7 @@
 """Answers and frames that would be too large: pages end early, and lists show less."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pytest_django import Settings
@@ -101,6 +102,32 @@ async def test_a_message_that_is_too_large_by_itself_is_a_page(
     assert (ids(first), first["size"]) == ([everything[0]], 1)
     assert ids(second) == [everything[1]]
     assert first["data"]["messages"][0]["attachments"][0]["metadata"] == {"note": NOTE}
+
+
+async def test_a_page_of_forwards_is_as_large_as_what_they_pass_on(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await group(alice, bob)
+    (source,) = write(orm, await group(alice), alice, 1, note="n" * 300_000)
+
+    def forward() -> list[str]:
+        sender = EventHandler(alice.user.pk)
+        sent = [sender.send_message(room["id"], forwarded_from_id=UUID(source)) for _ in range(9)]
+        return [str(each.message_id) for each in sent][::-1]
+
+    everything = orm(forward)
+    reader = await connected(connect, bob)
+
+    found: list[str] = []
+    cursor: dict[str, Any] = {"page": 1}
+    while cursor:
+        shown = await page(reader, room, **cursor, size=50)
+        assert 1 <= len(ids(shown)) <= 3
+        found += ids(shown)
+        cursor = {"before": found[-1]} if shown["has_next"] else {}
+
+    assert found == everything
 
 
 async def test_what_waits_is_told_in_a_mebibyte_and_the_rest_in_pages(
