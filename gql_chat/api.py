@@ -173,7 +173,12 @@ def delete_messages(messages: Iterable[Any], *, by: Any, as_system: bool = False
 
 
 def add_members(
-    room: Any, members: Iterable[Any], *, by: Any, as_system: bool = False
+    room: Any,
+    members: Iterable[Any],
+    *,
+    by: Any,
+    history: str | None = None,
+    as_system: bool = False,
 ) -> AbstractRoom:
     """Bring users into a room, and tell its members, the new ones included.
 
@@ -181,13 +186,16 @@ def add_members(
         room: the room.
         members: the users; members of the room are skipped.
         by: the user who adds them; the frame has this user's name.
+        history: what they see of what was written before: `"all"`, as far as `by` sees it, or
+            `"none"`. Left out, the room says so (`Room.history`).
         as_system: whether the server itself acts.
 
     Returns:
         The room.
     """
     users = [_user(member) for member in members]
-    return acting_as(by, as_system=as_system).add_members(_room(room), users)
+    handler = acting_as(by, as_system=as_system)
+    return handler.add_members(_room(room), users, history=history)
 
 
 def remove_members(room: Any, members: Iterable[Any], *, by: Any, as_system: bool = False) -> None:

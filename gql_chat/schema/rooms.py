@@ -8,6 +8,7 @@ import strawberry
 from .. import events
 from ..errors import ECHO_LENGTH, Invalid, shorten
 from ..models.rules import MEMBERS, ChannelRules, GroupRules, OneToOneRules, room_model, room_types
+from ..models.visibility import History
 from ..prepared.fields import derived
 from .context import Info
 from .descriptions import JSON, TEXT, URL
@@ -24,10 +25,15 @@ from .inputs import (
     unset,
 )
 from .json_schema import keywords
+from .parts import brought_by
 from .payloads import tells
 from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
 from .users import leaders, members
+
+HISTORY = {**keywords(enum=History.values), **brought_by("history")}
+
+HISTORY_TO_SET = {**keywords(type="string", enum=History.values), **brought_by("history")}
 
 
 @strawberry.type
@@ -86,6 +92,7 @@ class GroupChat(Room):
     max_participants: int
     join_approval_required: bool
     group_locked: bool
+    history: str = strawberry.field(metadata=HISTORY)
 
 
 @strawberry.type
@@ -102,6 +109,7 @@ class Channel(Room):
     moderators: list[UserRef] = derived(leaders)
     max_subscribers: int
     is_public: bool
+    history: str = strawberry.field(metadata=HISTORY)
 
 
 @strawberry.interface
@@ -138,6 +146,7 @@ class GroupChatSummary(RoomSummary):
     max_participants: int
     join_approval_required: bool
     group_locked: bool
+    history: str = strawberry.field(metadata=HISTORY)
 
 
 @strawberry.type
@@ -152,6 +161,7 @@ class ChannelSummary(RoomSummary):
     creator: Optional[UserRef]
     max_subscribers: int
     is_public: bool
+    history: str = strawberry.field(metadata=HISTORY)
 
 
 # Inputs
@@ -174,6 +184,7 @@ class RoomFieldsInput:
     join_approval_required: bool | None = unset(FLAG)
     group_locked: bool | None = unset(FLAG)
     is_public: bool | None = unset(FLAG)
+    history: str | None = unset(HISTORY_TO_SET)
     property: PropertyInput | None = strawberry.UNSET
 
 
@@ -203,6 +214,7 @@ class RoomChangesInput:
     group_locked: bool | None = unset(FLAG)
     join_approval_required: bool | None = unset(FLAG)
     is_public: bool | None = unset(FLAG)
+    history: str | None = unset(HISTORY_TO_SET)
     property: PropertyInput | None = strawberry.UNSET
 
 
