@@ -19,6 +19,7 @@ that names the field, `Conflict`, and `NotAuthenticated` if the acting account i
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -172,6 +173,51 @@ def delete_messages(messages: Iterable[Any], *, by: Any, as_system: bool = False
     acting_as(by, as_system=as_system).delete_messages([_message(message) for message in messages])
 
 
+def pin_message(
+    message: Any, *, by: Any, until: datetime | None = None, as_system: bool = False
+) -> None:
+    """Pin a message in its room and tell the members.
+
+    Args:
+        message: the message.
+        by: the user who pins it; the frame has this user's name.
+        until: when the pin ends; None for never.
+        as_system: whether the server itself acts.
+    """
+    acting_as(by, as_system=as_system).pin_message(_message(message), until)
+
+
+def unpin_message(message: Any, *, by: Any, as_system: bool = False) -> None:
+    """Take a pin off and tell the members of the room.
+
+    Args:
+        message: the message.
+        by: the user who takes it off.
+        as_system: whether the server itself acts.
+    """
+    acting_as(by, as_system=as_system).unpin_message(_message(message))
+
+
+def save_message(message: Any, *, by: Any) -> None:
+    """Save a message for a user, and tell the user's sockets.
+
+    Args:
+        message: the message.
+        by: the user.
+    """
+    acting_as(by).save_message(_message(message))
+
+
+def unsave_message(message: Any, *, by: Any) -> None:
+    """Forget that a user has saved a message, and tell the user's sockets.
+
+    Args:
+        message: the message.
+        by: the user.
+    """
+    acting_as(by).unsave_message(_message(message))
+
+
 def add_members(
     room: Any,
     members: Iterable[Any],
@@ -316,6 +362,10 @@ acreate_room = sync_to_async(create_room)
 asend_message = sync_to_async(send_message)
 aedit_message = sync_to_async(edit_message)
 adelete_messages = sync_to_async(delete_messages)
+apin_message = sync_to_async(pin_message)
+aunpin_message = sync_to_async(unpin_message)
+asave_message = sync_to_async(save_message)
+aunsave_message = sync_to_async(unsave_message)
 aadd_members = sync_to_async(add_members)
 aremove_members = sync_to_async(remove_members)
 asend_to_room = sync_to_async(send_to_room)

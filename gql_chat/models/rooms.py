@@ -27,6 +27,7 @@ from .registry import get_model
 from .rules import (
     DELETE_MESSAGES,
     NAME_LENGTH,
+    PIN_MESSAGES,
     ChannelRules,
     GroupRules,
     OneToOneRules,
@@ -44,6 +45,7 @@ PERMISSIONS = (
     ("can_remove_subscribers", "Can remove subscribers"),
     ("can_send_messages", "Can send messages"),
     (DELETE_MESSAGES, "Can delete messages of others"),
+    (PIN_MESSAGES, "Can pin messages"),
 )
 
 

@@ -38,6 +38,8 @@ from ..models import (
     AbstractRoom,
     ClientMessage,
     Membership,
+    Pin,
+    SavedMessage,
     get_model,
 )
 from ..models.accounts import as_shown
@@ -46,6 +48,7 @@ from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import MessageRelations, keep_copy, load_messages
 from ..models.visibility import hide_quotes, visible_from
+from ..nouns import has_feature
 from ..sanitize import clean, needs_cleaning
 from ..sql import bulk
 from ..sql.carriers import Held
@@ -251,6 +254,9 @@ class MessageOperations(Operations):
             if chat_settings.MESSAGE_SOFT_DELETE:
                 bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
+                if has_feature("pins"):
+                    for model in (Pin, SavedMessage):
+                        primary(model.objects).filter(message_id__in=ids).delete()
             else:
                 told_by_operation(stored)
                 stored.delete()

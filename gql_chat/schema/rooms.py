@@ -31,9 +31,7 @@ from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
 from .users import leaders, members
 
-HISTORY = {**keywords(enum=History.values), **brought_by("history")}
-
-HISTORY_TO_SET = {**keywords(type="string", enum=History.values), **brought_by("history")}
+HISTORY = {**keywords(type="string", enum=History.values), **brought_by("history")}
 
 
 @strawberry.type
@@ -92,7 +90,6 @@ class GroupChat(Room):
     max_participants: int
     join_approval_required: bool
     group_locked: bool
-    history: str = strawberry.field(metadata=HISTORY)
 
 
 @strawberry.type
@@ -109,7 +106,6 @@ class Channel(Room):
     moderators: list[UserRef] = derived(leaders)
     max_subscribers: int
     is_public: bool
-    history: str = strawberry.field(metadata=HISTORY)
 
 
 @strawberry.interface
@@ -146,7 +142,6 @@ class GroupChatSummary(RoomSummary):
     max_participants: int
     join_approval_required: bool
     group_locked: bool
-    history: str = strawberry.field(metadata=HISTORY)
 
 
 @strawberry.type
@@ -161,7 +156,6 @@ class ChannelSummary(RoomSummary):
     creator: Optional[UserRef]
     max_subscribers: int
     is_public: bool
-    history: str = strawberry.field(metadata=HISTORY)
 
 
 # Inputs
@@ -184,7 +178,7 @@ class RoomFieldsInput:
     join_approval_required: bool | None = unset(FLAG)
     group_locked: bool | None = unset(FLAG)
     is_public: bool | None = unset(FLAG)
-    history: str | None = unset(HISTORY_TO_SET)
+    history: str | None = unset(HISTORY)
     property: PropertyInput | None = strawberry.UNSET
 
 
@@ -214,7 +208,7 @@ class RoomChangesInput:
     group_locked: bool | None = unset(FLAG)
     join_approval_required: bool | None = unset(FLAG)
     is_public: bool | None = unset(FLAG)
-    history: str | None = unset(HISTORY_TO_SET)
+    history: str | None = unset(HISTORY)
     property: PropertyInput | None = strawberry.UNSET
 
 

@@ -377,12 +377,12 @@ def test_the_schema_writes_names_as_the_wire_does() -> None:
         (
             "GroupChat",
             "type id created_at updated_at property name description avatar creator participants "
-            "admins max_participants join_approval_required group_locked history",
+            "admins max_participants join_approval_required group_locked",
         ),
         (
             "Channel",
             "type id created_at updated_at property name description avatar creator subscribers "
-            "moderators max_subscribers is_public history",
+            "moderators max_subscribers is_public",
         ),
         ("Notification", "id notification_type message"),
     ],

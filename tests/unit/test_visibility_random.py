@@ -151,6 +151,30 @@ class World:
             self._done(who, message, "delete")
             self.said.remove(message)
 
+    def _pin(self, who: int, which: int, whom: int) -> None:
+        message = self._named(who, which)
+        if message is not None:
+            self.act[who].pin_message(message.key)
+            self._done(who, message, "pin")
+
+    def _unpin(self, who: int, which: int, whom: int) -> None:
+        message = self._named(who, which)
+        if message is not None:
+            self.act[who].unpin_message(message.key)
+            self._done(who, message, "unpin")
+
+    def _save(self, who: int, which: int, whom: int) -> None:
+        message = self._named(who, which)
+        if message is not None:
+            self.act[who].save_message(message.key)
+            self._done(who, message, "save")
+
+    def _unsave(self, who: int, which: int, whom: int) -> None:
+        message = self._named(who, which)
+        if message is not None:
+            self.act[who].unsave_message(message.key)
+            self._done(who, message, "unsave")
+
     def _page(self, who: int, which: int, whom: int) -> None:
         message = self._named(who, which)
         if message is not None:
@@ -230,6 +254,8 @@ class World:
             ("room.messages", {"room_id": room}),
             ("room.messages", {"room_id": room, "paginate": {"page": 2, "size": 2}}),
             ("room.info", {"room_id": room}),
+            ("room.pins", {"room_id": room}),
+            ("saved.list", {}),
         ]
         for name, data in asked:
             with suppress(ChatError):
@@ -252,7 +278,7 @@ class World:
 
 ACTS = (
     *("send", "send", "reply", "forward", "edit", "react", "take_back", "acknowledge", "read"),
-    *("delete", "page", "add", "add", "give", "leave"),
+    *("delete", "page", "add", "add", "give", "leave", "pin", "unpin", "save", "unsave"),
 )
 STEPS = st.lists(
     st.tuples(st.sampled_from(ACTS), st.integers(0, 3), st.integers(0, 20), st.integers(1, 3)),
