@@ -20,7 +20,7 @@ from .declarations import (
     Reply,
     Route,
 )
-from .fitting import fit_messages, fit_notifications, fit_rooms
+from .fitting import fit_messages, fit_notifications, fit_pins, fit_rooms, fit_saved
 
 _NEWEST = ("data",)
 _BY_CURSOR = ("has_next", "has_previous", "size", "data")
@@ -110,6 +110,28 @@ REACTIONS = Events(
     dispatches={"MessageReacted": Dispatch("reaction.dispatch")},
 )
 
+PINS = Events(
+    routes={
+        "message.pin": Operation("pin_message"),
+        "message.unpin": Operation("unpin_message"),
+        "room.pins": Operation(
+            "room_pins", select=EVERYTHING, answer=Reply("roompins.dispatch"), fit=fit_pins
+        ),
+    },
+    dispatches={"MessagePinned": Dispatch("messagepin.dispatch")},
+)
+
+SAVES = Events(
+    routes={
+        "message.save": Operation("save_message"),
+        "message.unsave": Operation("unsave_message"),
+        "saved.list": Operation(
+            "saved_messages", select=EVERYTHING, answer=Reply("savedlist.dispatch"), fit=fit_saved
+        ),
+    },
+    dispatches={"MessageSaved": Dispatch("messagesave.dispatch")},
+)
+
 ROOMS = Events(
     routes={
         "room.create": Operation("create_room", select="{ id }"),
@@ -173,6 +195,8 @@ EVENTS = {
     "messages": MESSAGES,
     "receipts": RECEIPTS,
     "reactions": REACTIONS,
+    "pins": PINS,
+    "saves": SAVES,
     "rooms": ROOMS,
     "members": MEMBERS,
     "notifications": NOTIFICATIONS,

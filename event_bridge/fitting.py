@@ -69,15 +69,36 @@ def fit_messages(found: Any, data: Data, limit: int) -> Any:
     return _with(found, messages=shown[::-1] if is_upwards else shown)
 
 
-def fit_notifications(found: Any, data: Data, limit: int) -> Any:
-    """Return a page of notifications that ends early; see `fit_messages`."""
-    notifications = found["data"]["notifications"]
-    rest = _rest(found, "notifications")
-    count = cut(map(_measure, notifications), limit - rest)
-    if count < len(notifications):
+def fit_listing(name: str, found: Any, limit: int) -> Any:
+    """Return a page of things that hang on messages, which ends early; see `fit_messages`.
+
+    Args:
+        name: what the list of them is called in the page's `data`.
+        found: the page, as it would be sent.
+        limit: how many bytes it may have.
+    """
+    items = found["data"][name]
+    rest = _rest(found, name)
+    count = cut(map(_measure, items), limit - rest)
+    if count < len(items):
         found = {**found, "has_next": True}
-    shown = notifications[:count]
-    return _with(found, notifications=_fit_one(shown, limit - rest) if count == 1 else shown)
+    shown = items[:count]
+    return _with(found, **{name: _fit_one(shown, limit - rest) if count == 1 else shown})
+
+
+def fit_notifications(found: Any, data: Data, limit: int) -> Any:
+    """Return a page of notifications that ends early."""
+    return fit_listing("notifications", found, limit)
+
+
+def fit_pins(found: Any, data: Data, limit: int) -> Any:
+    """Return a page of pins that ends early."""
+    return fit_listing("pins", found, limit)
+
+
+def fit_saved(found: Any, data: Data, limit: int) -> Any:
+    """Return a page of saved messages that ends early."""
+    return fit_listing("saved", found, limit)
 
 
 def fit_waiting(found: dict[str, list[Any]], limit: int) -> dict[str, list[Any]]:

@@ -19,6 +19,7 @@ that names the field, `Conflict`, and `NotAuthenticated` if the acting account i
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -172,8 +173,58 @@ def delete_messages(messages: Iterable[Any], *, by: Any, as_system: bool = False
     acting_as(by, as_system=as_system).delete_messages([_message(message) for message in messages])
 
 
+def pin_message(
+    message: Any, *, by: Any, until: datetime | None = None, as_system: bool = False
+) -> None:
+    """Pin a message in its room and tell the members.
+
+    Args:
+        message: the message.
+        by: the user who pins it; the frame has this user's name.
+        until: when the pin ends; None for never.
+        as_system: whether the server itself acts.
+    """
+    acting_as(by, as_system=as_system).pin_message(_message(message), until)
+
+
+def unpin_message(message: Any, *, by: Any, as_system: bool = False) -> None:
+    """Take a pin off and tell the members of the room.
+
+    Args:
+        message: the message.
+        by: the user who takes it off.
+        as_system: whether the server itself acts.
+    """
+    acting_as(by, as_system=as_system).unpin_message(_message(message))
+
+
+def save_message(message: Any, *, by: Any) -> None:
+    """Save a message for a user, and tell the user's sockets.
+
+    Args:
+        message: the message.
+        by: the user.
+    """
+    acting_as(by).save_message(_message(message))
+
+
+def unsave_message(message: Any, *, by: Any) -> None:
+    """Forget that a user has saved a message, and tell the user's sockets.
+
+    Args:
+        message: the message.
+        by: the user.
+    """
+    acting_as(by).unsave_message(_message(message))
+
+
 def add_members(
-    room: Any, members: Iterable[Any], *, by: Any, as_system: bool = False
+    room: Any,
+    members: Iterable[Any],
+    *,
+    by: Any,
+    history: str | None = None,
+    as_system: bool = False,
 ) -> AbstractRoom:
     """Bring users into a room, and tell its members, the new ones included.
 
@@ -181,13 +232,16 @@ def add_members(
         room: the room.
         members: the users; members of the room are skipped.
         by: the user who adds them; the frame has this user's name.
+        history: what they see of what was written before: `"all"`, as far as `by` sees it, or
+            `"none"`. Left out, the room says so (`Room.history`).
         as_system: whether the server itself acts.
 
     Returns:
         The room.
     """
     users = [_user(member) for member in members]
-    return acting_as(by, as_system=as_system).add_members(_room(room), users)
+    handler = acting_as(by, as_system=as_system)
+    return handler.add_members(_room(room), users, history=history)
 
 
 def remove_members(room: Any, members: Iterable[Any], *, by: Any, as_system: bool = False) -> None:
@@ -308,6 +362,10 @@ acreate_room = sync_to_async(create_room)
 asend_message = sync_to_async(send_message)
 aedit_message = sync_to_async(edit_message)
 adelete_messages = sync_to_async(delete_messages)
+apin_message = sync_to_async(pin_message)
+aunpin_message = sync_to_async(unpin_message)
+asave_message = sync_to_async(save_message)
+aunsave_message = sync_to_async(unsave_message)
 aadd_members = sync_to_async(add_members)
 aremove_members = sync_to_async(remove_members)
 asend_to_room = sync_to_async(send_to_room)

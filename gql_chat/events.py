@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .models import AbstractMessage, AbstractRoom
 
 
@@ -67,6 +69,36 @@ class MessageReacted(Event):
 
     type: str
     message: AbstractMessage
+    status: str = "successful"
+
+
+@dataclass(slots=True)
+class MessagePinned(Event):
+    """A member pinned a message (`pin`), or took a pin off (`unpin`).
+
+    Attributes:
+        action: `pin` or `unpin`.
+        message: the message.
+        pinned_by: the name of who pinned it.
+        pinned_at: when.
+        until: when the pin ends by itself; None for never.
+    """
+
+    action: str
+    message: AbstractMessage
+    pinned_by: str
+    pinned_at: datetime
+    until: datetime | None
+    status: str = "successful"
+
+
+@dataclass(slots=True)
+class MessageSaved(Event):
+    """The user this is for saved a message (`save`), or keeps it no more (`unsave`)."""
+
+    action: str
+    message: AbstractMessage
+    saved_at: datetime
     status: str = "successful"
 
 

@@ -85,6 +85,8 @@ class Limits:
         "Items of a list of users, messages or permissions in one event, or one field of the "
         "GraphQL endpoint. [Server code](python.md) may name more",
     )
+    MAX_PINS = limit(50, "Pinned messages of a room, without those whose `until` is over")
+    MAX_SAVED = limit(10_000, "Messages that a user has [saved](pins.md#saving)", shown="`10_000`")
     RATE_LIMIT = rate(
         None,
         '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '

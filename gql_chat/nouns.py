@@ -51,6 +51,20 @@ NOUNS = (
         "gql_chat.operations.reactions.ReactionOperations",
         "gql_chat.schema.reactions",
     ),
+    Noun(
+        "pins",
+        "gql_chat.operations.pins.PinOperations",
+        "gql_chat.schema.pins",
+        ("MAX_PINS",),
+        feature="pins",
+    ),
+    Noun(
+        "saves",
+        "gql_chat.operations.saves.SaveOperations",
+        "gql_chat.schema.saves",
+        ("MAX_SAVED",),
+        feature="pins",
+    ),
     Noun("rooms", "gql_chat.operations.rooms.RoomOperations", "gql_chat.schema.rooms"),
     Noun("members", "gql_chat.operations.members.MemberOperations", "gql_chat.schema.members"),
     Noun(

@@ -134,6 +134,14 @@ class PermissionHandler:
             membership, self.holds
         )
 
+    def can_pin(self, membership: Membership) -> bool:
+        """Return whether the member may pin messages in the room, and take pins off.
+
+        Both users of a one-to-one chat may, the members of a group, of a locked one only those who
+        lead it, and those who lead a channel; and who holds `can_pin_messages` on the room.
+        """
+        return membership.room.rules.may_pin(membership, self.holds)
+
     def can_inspect(self, user: Any) -> bool:
         """Return whether a user may read rooms that they are not in: records and streams.
 
@@ -170,6 +178,9 @@ class _Unrestricted(PermissionHandler):
         return others
 
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        return True
+
+    def can_pin(self, membership: Membership) -> bool:
         return True
 
     def can_inspect(self, user: Any) -> bool:

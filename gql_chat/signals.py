@@ -60,6 +60,7 @@ from .models.holds import accounts_of, hold_accounts
 from .models.receipts import own_reactions
 from .models.relations import load_messages, load_rooms
 from .models.rules import Role, registered, room_types
+from .models.visibility import begin
 from .permissions import grant, revoke, revoke_all
 from .sessions import announce_sign_out, connected
 from .streams.hooks import send_to_each
@@ -258,6 +259,7 @@ def guard_membership(sender: type[Membership], instance: Membership, **kwargs: A
         count = Membership.objects.primary(room_id=room.pk).count()
         room.rules.check_room_for(room, count + 1)
     instance.joined_seq = room.seq + 1
+    instance.visible_from = max(instance.visible_from, begin(room))
     if instance.role == Role.MEMBER:
         instance.role = room.rules.role_of(room, instance.user_id)
 

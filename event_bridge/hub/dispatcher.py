@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from gql_chat import streams
 from gql_chat.failures import bare
 from gql_chat.streams import Envelope
 
@@ -49,15 +50,19 @@ class Dispatcher:
             return
         if self._recorder.active:
             self._recorder.delivered(frame.name, len(audience))
+        veiled = {0: frame}
         for subscriber in audience:
             try:
-                subscriber.deliver(frame)
+                if envelope.change is None:
+                    subscriber.deliver(frame)
+                else:
+                    subscriber.deliver(_choose(veiled, envelope, subscriber))
             except Exception as error:
                 self._give_up(subscriber, frame, error)
 
     def deliver_to(self, user: str, envelope: Envelope) -> None:
         """Hand a frame to one user's subscribers."""
-        frame = Delivered(envelope)
+        frame = Delivered(streams.veil(envelope, streams.count_hidden(envelope, user)))
         subscribers = tuple(self._subscribers.get(user, ()))
         self._recorder.delivered(frame.name, len(subscribers))
         for subscriber in subscribers:
@@ -109,3 +114,17 @@ class Dispatcher:
         """
         for subscriber in tuple(self._subscribers.get(user, ())):
             subscriber.dismiss(login)
+
+
+def _choose(frames: dict[int, Delivered], envelope: Envelope, subscriber: Subscriber) -> Delivered:
+    """Return a frame as a subscriber gets it: one for all from whom as much of it is hidden.
+
+    Args:
+        frames: the frames that are made, by how much is hidden in them; another one is added.
+        envelope: the envelope.
+        subscriber: the subscriber.
+    """
+    count = streams.count_hidden(envelope, subscriber.user_key)
+    if count not in frames:
+        frames[count] = Delivered(streams.veil(envelope, count))
+    return frames[count]

@@ -64,7 +64,7 @@ def _find() -> Iterator[Relation]:
             model,
             field.name,
             room=f"{room}_id" if room else f"{message}__room_id" if message else "",
-            is_shown=bool(message) and not room,
+            is_shown=bool(message) and not room and not getattr(model, "is_private", False),
             is_cleared=field.remote_field.on_delete is models.SET_NULL,
         )
 

@@ -201,6 +201,8 @@ class Subscriber:
         frames = streams.read_log(entitled.stream, self.seq, READ_SIZE, READ_BYTES)
         if entitled.owner is not None:
             frames = streams.withhold_quotes(entitled.owner, frames)
+        if entitled.member is not None:
+            frames = streams.veil_for(entitled.member, frames)
         begins = frames[0].seq if frames else entitled.newest + 1
         # Of a deleted room the log keeps no more than its end.
         ends = bool(frames) and bool((frames[0].change or {}).get("closed"))

@@ -22,6 +22,7 @@ from .notifications import (
     NotificationManager,
     NotificationType,
 )
+from .pins import Pin
 from .receipts import (
     AbstractReaction,
     AbstractReadReceipt,
@@ -41,6 +42,7 @@ from .rooms import (
     RoomManager,
     RoomProperty,
 )
+from .saves import SavedMessage
 from .sessions import AbstractSession, Session
 from .streams import EventSubject, StreamEvent, UserStream
 
@@ -78,11 +80,13 @@ __all__ = [
     "OneToOneChat",
     "OneToOneChatMixin",
     "PairManager",
+    "Pin",
     "Reaction",
     "ReadReceipt",
     "Room",
     "RoomManager",
     "RoomProperty",
+    "SavedMessage",
     "Session",
     "StreamEvent",
     "UserStream",

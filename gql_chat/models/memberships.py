@@ -16,6 +16,7 @@ from ..sql import bulk
 from .locks import hold, writing
 from .positions import MarkField, PositionField
 from .rules import Role
+from .visibility import BEGINNING, begin
 
 if TYPE_CHECKING:
     from .rooms import AbstractRoom
@@ -36,10 +37,23 @@ class MembershipManager(models.Manager["Membership"]):
         """Return memberships from the primary database, whatever a replica says."""
         return self.using(router.db_for_write(self.model)).filter(**conditions)
 
-    def add(self, room: AbstractRoom, user_ids: Iterable[Any]) -> list[Membership]:
+    def add(
+        self,
+        room: AbstractRoom,
+        user_ids: Iterable[Any],
+        *,
+        history: str | None = None,
+        giver: Membership | None = None,
+    ) -> list[Membership]:
         """Make users members of `room`, skipping those who are; return the new memberships.
 
         The creator of the room enters as its leader.
+
+        Args:
+            room: the room.
+            user_ids: the users.
+            history: what they see of what was written before (`models.visibility.begin`).
+            giver: the membership of who brings them in, if somebody does.
 
         Raises:
             Invalid: the room's members are fixed, or would be more than its cap.
@@ -53,11 +67,19 @@ class MembershipManager(models.Manager["Membership"]):
             if not absent:
                 return []
             room.rules.check_room_for(room, len(present) + len(absent))
-            return self.enter(room, absent)
+            return self.enter(room, absent, history=history, giver=giver)
 
-    def enter(self, room: AbstractRoom, user_ids: Iterable[Any]) -> list[Membership]:
+    def enter(
+        self,
+        room: AbstractRoom,
+        user_ids: Iterable[Any],
+        *,
+        history: str | None = None,
+        giver: Membership | None = None,
+    ) -> list[Membership]:
         """Write the memberships of users who are known not to be members; no rule is asked."""
         now = timezone.now()
+        since = begin(room, history, giver)
         memberships = [
             self.model(
                 room_id=room.pk,
@@ -66,6 +88,7 @@ class MembershipManager(models.Manager["Membership"]):
                 joined_at=now,
                 pending_from=now,
                 unread_from=now,
+                visible_from=since,
                 joined_seq=room.seq + 1,
             )
             for user_id in user_ids
@@ -137,6 +160,8 @@ class Membership(models.Model):
         pending_from: nothing written before it waits for the member, which keeps the search
             for their pending notifications short.
         unread_from: nothing written before it is unread by the member, for the same reason.
+        visible_from: the member sees what was written from then on, and nothing before
+            (`models.visibility`).
         in_bulk: set while the manager writes many at once, and the room's permissions follow
             in one step for all of them.
         keeps_role: set while it is saved by itself with the role that it has already, which
@@ -162,6 +187,7 @@ class Membership(models.Model):
     joined_seq = PositionField(default=1, editable=False)
     pending_from = MarkField(default=timezone.now, editable=False)
     unread_from = MarkField(default=timezone.now, editable=False)
+    visible_from = models.DateTimeField(default=BEGINNING, editable=False)
 
     objects: ClassVar[MembershipManager] = MembershipManager()
     in_bulk = False
@@ -170,7 +196,7 @@ class Membership(models.Model):
     class Meta:
         # The index holds all that a socket reads of its user's memberships when it opens.
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["user", "room", "joined_seq", "pending_from"]),
+            models.Index(fields=["user", "room", "joined_seq", "pending_from", "visible_from"]),
         ]
         permissions = (("act_as", "Can act as another user at the GraphQL endpoint"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [

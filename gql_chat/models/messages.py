@@ -56,8 +56,8 @@ class AbstractMessage(models.Model):
         may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions: whether
             there are some to load; False where the statement that found the message has seen that
             there are none.
-        is_for_user: whether the acting user is in the room; known where the message was found to be
-            changed.
+        is_for_user: whether the acting user is in the room and may see the message; known where the
+            message was found to be changed.
         source_copy: for a new forward the copy that is written with it.
     """
 

@@ -23,11 +23,13 @@ from ..sql.statements import (
     Statement,
     Update,
 )
+from .accounts import shown_version
 from .constraints import partial_index
 from .memberships import Membership
 from .messages import Delivery
 from .pending import find_newest
 from .registry import get_model
+from .visibility import members_who_see
 
 
 class NotificationType(models.TextChoices):
@@ -65,7 +67,7 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
         """
         message = reaction.message
         sender: Any = _reacted_to.first(
-            message.pk, reaction.user_id, message.room_id, message.sender_id
+            message.pk, reaction.user_id, message.room_id, message.sender_id, message.created_at
         )
         if sender is None or sender.has_notification:
             self.delete_for_reaction(message.pk, reaction.user_id)
@@ -131,6 +133,7 @@ def _select_finished(*conditions: Any) -> Any:
     )
     waiting = Membership.objects.filter(
         ~Exists(has_it),
+        members_who_see(OuterRef("created_at")),
         room_id=OuterRef("room_id"),
         joined_at__lte=OuterRef("created_at"),
     ).exclude(user_id=OuterRef("actor_id"))
@@ -148,10 +151,14 @@ def _select_of_reactions(message_id: Any, user_id: Any) -> Any:
     )
 
 
-def _select_reacted_to(message_id: Any, actor_id: Any, room_id: Any, sender_id: Any) -> Any:
+def _select_reacted_to(
+    message_id: Any, actor_id: Any, room_id: Any, sender_id: Any, created_at: Any
+) -> Any:
     """Find the membership of a message's sender, and whether an earlier reaction notified them."""
     earlier = _select_of_reactions(message_id, actor_id)
-    members = Membership.objects.filter(room_id=room_id, user_id=sender_id)
+    members = Membership.objects.filter(
+        members_who_see(created_at), room_id=room_id, user_id=sender_id
+    )
     return members.annotate(has_notification=Exists(earlier)).order_by()
 
 
@@ -188,6 +195,7 @@ def _user_and(model: str, field: str) -> Any:
 _finished: Statement[Any] = Statement(
     lambda message_ids: _select_finished(Among(F("message_id"), message_ids)),
     lambda: [Many(get_model("ChatNotification")._meta.get_field("message_id"))],
+    shown_version,
 )
 _of_reactions: Statement[Any] = Statement(
     _select_of_reactions,
@@ -200,7 +208,9 @@ _reacted_to: Statement[Any] = Statement(
         *_user_key(),
         One(Membership._meta.get_field("room_id")),
         *_user_key(),
+        One(Membership._meta.get_field("visible_from")),
     ],
+    shown_version,
 )
 _reactions_for: Statement[Any] = Statement(
     _select_reactions_for, _user_and("ChatNotification", "message_id")
@@ -266,7 +276,11 @@ class AbstractChatNotification(models.Model):
         users: models.QuerySet[AbstractBaseUser] = get_user_model()._default_manager.all()
         if self.recipient_id is not None:
             return users.filter(pk=self.recipient_id)
-        members = Membership.objects.filter(room_id=self.room_id, joined_at__lte=self.created_at)
+        members = Membership.objects.filter(
+            members_who_see(self.created_at),
+            room_id=self.room_id,
+            joined_at__lte=self.created_at,
+        )
         delivered = Delivery.objects.filter(message_id=self.message_id)
         return (
             users.filter(pk__in=members.values("user_id"))

@@ -6,14 +6,16 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 
+from ..nouns import has_feature
 from ..sizes import cut
 from ..sql.statements import One, Statement
 from .accounts import as_shown, shown_version
 from .memberships import Membership
 from .messages import Delivery
 from .registry import get_model
+from .visibility import FEATURE, members_who_see
 from .weights import MESSAGE, Octets, may_be_long
 
 _LARGEST = 2**31 - 1
@@ -47,10 +49,15 @@ class Pending(models.Lookup):
         order = " ORDER BY {0}.created_at DESC, {0}.id DESC LIMIT %s"
         newest = order.format("waiting")
         table = f'"{get_model("ChatNotification")._meta.db_table}" waiting'
+        visible = ""
+        if has_feature(FEATURE):
+            # The rule of `models.visibility`, in SQL.
+            visible = "AND waiting.created_at >= member.visible_from "
         in_room = (
             f"FROM {table} WHERE waiting.room_id = member.room_id "
             "AND waiting.created_at >= member.pending_from AND waiting.recipient_id IS NULL "
-            f"AND waiting.actor_id <> %s AND NOT EXISTS (SELECT 1 FROM {Delivery._meta.db_table} "
+            f"{visible}AND waiting.actor_id <> %s "
+            f"AND NOT EXISTS (SELECT 1 FROM {Delivery._meta.db_table} "
             "got WHERE got.message_id = waiting.message_id AND got.user_id = %s)"
             f"{before}{newest}"
         )
@@ -87,6 +94,9 @@ def _given(*, place: bool) -> list[Any]:
 
 def _select_pending(*values: Any) -> Any:
     notifications = get_model("ChatNotification").objects.filter(Pending(F("id"), values))
+    if has_feature(FEATURE):
+        mine = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=values[0])
+        notifications = notifications.annotate(visible_from=Subquery(mine.values("visible_from")))
     shown = notifications.select_related("message", "message__sender")
     return as_shown(shown, "message__sender").order_by("-created_at", "-pk")
 
@@ -94,7 +104,10 @@ def _select_pending(*values: Any) -> Any:
 def _select_for_user(notification_id: Any, user_id: Any) -> Any:
     """Find a notification that is, or was, for a user."""
     members = Membership.objects.filter(
-        room_id=OuterRef("room_id"), user_id=user_id, joined_at__lte=OuterRef("created_at")
+        members_who_see(OuterRef("created_at")),
+        room_id=OuterRef("room_id"),
+        user_id=user_id,
+        joined_at__lte=OuterRef("created_at"),
     )
     told = Q(recipient__isnull=True) & ~Q(actor_id=user_id) & Q(Exists(members))
     notifications = get_model("ChatNotification").objects.filter(pk=notification_id)
@@ -105,13 +118,18 @@ def _select_lengths(*values: Any) -> Any:
     return _select_pending(*values).values_list(Octets(F("message__content")))
 
 
-_newest_lengths: Statement[Any] = Statement(_select_lengths, lambda: _given(place=False))
-_older_lengths: Statement[Any] = Statement(_select_lengths, lambda: _given(place=True))
+_newest_lengths: Statement[Any] = Statement(
+    _select_lengths, lambda: _given(place=False), shown_version
+)
+_older_lengths: Statement[Any] = Statement(
+    _select_lengths, lambda: _given(place=True), shown_version
+)
 _newest: Statement[Any] = Statement(_select_pending, lambda: _given(place=False), shown_version)
 _older: Statement[Any] = Statement(_select_pending, lambda: _given(place=True), shown_version)
 _for_user: Statement[Any] = Statement(
     _select_for_user,
     lambda: [One(get_model("ChatNotification")._meta.pk), One(get_user_model()._meta.pk)],
+    shown_version,
 )
 
 

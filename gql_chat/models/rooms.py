@@ -27,6 +27,7 @@ from .registry import get_model
 from .rules import (
     DELETE_MESSAGES,
     NAME_LENGTH,
+    PIN_MESSAGES,
     ChannelRules,
     GroupRules,
     OneToOneRules,
@@ -35,6 +36,7 @@ from .rules import (
     room_model,
     room_types,
 )
+from .visibility import BEGINNING, History
 
 PERMISSIONS = (
     ("can_add_new_participants", "Can add new participants"),
@@ -43,6 +45,7 @@ PERMISSIONS = (
     ("can_remove_subscribers", "Can remove subscribers"),
     ("can_send_messages", "Can send messages"),
     (DELETE_MESSAGES, "Can delete messages of others"),
+    (PIN_MESSAGES, "Can pin messages"),
 )
 
 
@@ -204,6 +207,8 @@ class AbstractRoom(models.Model):
         seq: position of the newest frame in the room's stream. The database counts it up:
             saving an instance never writes it.
         last_activity: when the newest message was written, or the room was created; likewise.
+        history: what members see who come later of what was written before (`models.visibility`).
+        visible_to_all_from: every member sees what was written from then on; likewise.
         pair_first, pair_second: the two users of a one-to-one chat. Two users have one chat, in
             whichever order they are named.
     """
@@ -245,6 +250,8 @@ class AbstractRoom(models.Model):
         related_name="+",
         db_index=False,  # a partial index serves it
     )
+    history = models.CharField(max_length=8, choices=History.choices, default=History.SHARED.value)
+    visible_to_all_from = MarkField(default=BEGINNING, editable=False)
     seq = PositionField(default=0, editable=False)
     last_activity = MarkField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

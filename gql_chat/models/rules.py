@@ -42,6 +42,9 @@ LEADERS = ("admins", "moderators")
 DELETE_MESSAGES = "can_delete_messages"
 """The object permission to delete what others wrote in the room. The feature `erasure` has it."""
 
+PIN_MESSAGES = "can_pin_messages"
+"""The object permission to pin messages in the room. The feature `pins` has it."""
+
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -90,9 +93,10 @@ class RoomRules:
     @property
     def grantable(self) -> tuple[str, ...]:
         """The codenames of the object permissions that a leader may give to a member."""
-        if self.paired or not has_feature("erasure"):
+        if self.paired:
             return self.permissions
-        return (*self.permissions, DELETE_MESSAGES)
+        brought = (("erasure", DELETE_MESSAGES), ("pins", PIN_MESSAGES))
+        return (*self.permissions, *(each for feature, each in brought if has_feature(feature)))
 
     def role_of(self, room: AbstractRoom, user_id: Any) -> str:
         """Return the role with which a user enters the room: its creator always leads it."""
@@ -132,6 +136,10 @@ class RoomRules:
     def may_delete_messages(self, membership: Membership, holds: HoldsPermission) -> bool:
         """Return whether the member may delete what others wrote here."""
         return self.leads(membership) or holds(membership, DELETE_MESSAGES)
+
+    def may_pin(self, membership: Membership, holds: HoldsPermission) -> bool:
+        """Return whether the member may pin messages here."""
+        return self.leads(membership) or holds(membership, PIN_MESSAGES)
 
     def check_join(self, room: AbstractRoom) -> None:
         """Raise `Invalid` if users may not join by themselves."""
@@ -222,6 +230,9 @@ class GroupRules(RoomRules):
 
     def may_send(self, membership: Membership, holds: HoldsPermission) -> bool:
         return not membership.room.group_locked or self.leads(membership)
+
+    def may_pin(self, membership: Membership, holds: HoldsPermission) -> bool:
+        return not membership.room.group_locked or super().may_pin(membership, holds)
 
     def check_join(self, room: AbstractRoom) -> None:
         raise Invalid("Ask an admin to add you to the group")

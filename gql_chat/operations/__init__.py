@@ -9,9 +9,11 @@ from .members import MemberOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
+from .pins import PinOperations
 from .reactions import ReactionOperations
 from .receipts import ReceiptOperations
 from .rooms import RoomOperations
+from .saves import SaveOperations
 from .sessions import SessionOperations
 
 
@@ -19,6 +21,8 @@ class EventHandler(
     MessageOperations,
     ReactionOperations,
     ReceiptOperations,
+    PinOperations,
+    SaveOperations,
     RoomOperations,
     MemberOperations,
     PageOperations,

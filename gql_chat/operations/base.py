@@ -23,6 +23,7 @@ from ..models import (
 )
 from ..models.accounts import active, as_shown, shown_version
 from ..models.relations import check_texts, load_all
+from ..models.visibility import members_who_see
 from ..permissions import PermissionHandler, unrestricted
 from ..sizes import EACH, Budget
 from ..sql import gates
@@ -87,7 +88,7 @@ def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
     """
     here = {"message_id": OuterRef("pk")}
     where = {"room_id": OuterRef("room_id"), "user_id": user_id, **active("user__")}
-    members = Membership.objects.filter(**where)
+    members = Membership.objects.filter(members_who_see(OuterRef("created_at")), **where)
     messages = get_model("Message").objects.filter(Among(F("id"), message_ids))
     shown = as_shown(messages.select_related("sender", *related), "sender")
     return shown.annotate(
@@ -243,7 +244,7 @@ class Operations:
         if membership is None:
             user = check_active(self.user)
             if not self.as_system and (outsider is None or not outsider(user, room)):
-                self._refuse_outsider(what)
+                self.refuse(what)
             membership = Membership(room_id=room.pk, user=user)
         self.user = check_active(membership.user)
         _ROOM_OF_MEMBERSHIP.set_cached_value(membership, room)
@@ -286,15 +287,17 @@ class Operations:
 
         Raises:
             NotFound: there is no such message.
-            PermissionDenied: the user is no member of its room.
+            PermissionDenied: the user is no member of its room, or it is hidden from the user.
             NotAuthenticated: the account is gone or was deactivated.
         """
         found = _lock_messages([message_id], self.user_id)
         if not found:
             raise NotFound("There is no such message.")
         room = _check_known(found[0].room)
-        membership = _memberships.first(room.pk, self.user_id)
-        return found[0], self.admit(room, membership, what="message")
+        membership = self.admit(room, _memberships.first(room.pk, self.user_id), what="message")
+        if not (found[0].is_for_user or self.as_system):
+            self.refuse("message")
+        return found[0], membership
 
     def check_modify(self, room: AbstractRoom) -> None:
         """Refuse a user who may not change a room.
@@ -312,7 +315,7 @@ class Operations:
 
         Raises:
             NotFound: one of them does not exist.
-            PermissionDenied: one of them stands in a room that the user is not in.
+            PermissionDenied: one of them stands in a room that the user is not in, or is hidden.
             Invalid: there are none, or they are too large together.
         """
         wanted = list(dict.fromkeys(message_ids))
@@ -325,7 +328,7 @@ class Operations:
         for message in found.values():
             _check_known(message.room)
             if not (message.is_for_user or self.as_system):
-                self._refuse_outsider("message")
+                self.refuse("message")
         return [found[message_id] for message_id in wanted]
 
     def load(self, messages: list[Any]) -> None:
@@ -340,21 +343,14 @@ class Operations:
             self.user = check_active(users[self.user_id])
         check_active(self.user)
 
-    def check_member_of(self, room_ids: set[Any]) -> None:
-        """Refuse a user who is not in all of these rooms, in which messages stand that it named."""
-        if not room_ids or self.as_system:
-            return
-        memberships = own_memberships.all(self.user_id, room_ids)
-        if len(memberships) < len(room_ids):
-            self._refuse_outsider("message")
-        self.user = check_active(memberships[0].user)
-
-    def _refuse_outsider(self, what: str) -> NoReturn:
-        """Refuse a user who named a room that they are not in, or a message there."""
+    def refuse(self, what: str) -> NoReturn:
+        """Refuse a user who named a room that they are not in, or a message hidden from them."""
         check_active(self.user)
         if chat_settings.HIDE_FORBIDDEN:
             raise NotFound(f"There is no such {what}.")
-        raise PermissionDenied("You are not a member of this room.")
+        if what == "room":
+            raise PermissionDenied("You are not a member of this room.")
+        raise PermissionDenied("You may not see this message.")
 
     def clean_fields(
         self,

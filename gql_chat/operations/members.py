@@ -26,6 +26,8 @@ from ..models.relations import load_rooms, members_of
 from ..models.rules import (
     Role,
 )
+from ..models.visibility import HISTORIES
+from ..nouns import has_feature
 from ..permissions import grant, revoke
 from .accounts import AccountOperations
 from .base import operation
@@ -73,16 +75,26 @@ class MemberOperations(AccountOperations, QuotaOperations):
             self._part(room, [membership.user_id], goodbye, "self")
 
     @operation
-    def add_members(self, room_id: Any, user_ids: Iterable[Any]) -> AbstractRoom:
+    def add_members(
+        self, room_id: Any, user_ids: Iterable[Any], *, history: str | None = None
+    ) -> AbstractRoom:
         """Bring users into a room, and tell its members, the new ones included.
 
         Users who are in already are skipped.
 
+        Args:
+            room_id: the room.
+            user_ids: the users.
+            history: what of the room's history they see: `all`, as far as who adds them sees it, or
+                `none`; None for what the room says. With the feature `history` alone.
+
         Raises:
             NotFound: there is no such room or user.
             PermissionDenied: the user may not add others, or not these.
-            Invalid: the room would be too full, or its members are fixed.
+            Invalid: the room would be too full, or its members are fixed; or there is no such
+                `history`.
         """
+        _check_history(history)
         with streams.transaction() as outbox:
             users = self.find_users("members", user_ids, room_id=room_id, contact=True)
             room = self.find_room(room_id, lock=True)
@@ -91,7 +103,7 @@ class MemberOperations(AccountOperations, QuotaOperations):
                 raise PermissionDenied("You may not add members to this room.")
             self.check_contact(users, room_id)
             self.hold_accounts(users.values())
-            added = Membership.objects.add(room, users)
+            added = Membership.objects.add(room, users, history=history, giver=membership)
             self.check_quotas("members", [new.user_id for new in added], entered=True)
             load_rooms([room])
             if added:
@@ -230,3 +242,12 @@ class MemberOperations(AccountOperations, QuotaOperations):
                 revoke(room, members, codenames)
             outbox.broadcast(room, RoomUpdated(room))
         return room
+
+
+def _check_history(history: str | None) -> None:
+    if history is None:
+        return
+    if not has_feature("history"):
+        raise Invalid({"history": "This chat has no such field."})
+    if history not in HISTORIES:
+        raise Invalid({"history": f"One of {', '.join(HISTORIES)} is needed."})

@@ -38,6 +38,8 @@ from ..models import (
     AbstractRoom,
     ClientMessage,
     Membership,
+    Pin,
+    SavedMessage,
     get_model,
 )
 from ..models.accounts import as_shown
@@ -45,12 +47,15 @@ from ..models.deletions import told_by_operation
 from ..models.links import LINK_LENGTH, check_link
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import MessageRelations, keep_copy, load_messages
+from ..models.visibility import hide_quotes, visible_from
+from ..nouns import has_feature
 from ..sanitize import clean, needs_cleaning
 from ..sql import bulk
 from ..sql.carriers import Held
 from ..sql.statements import Statement, find_by
 from .base import Operations, operation, own_memberships, primary
 from .quotations import lock_with_quoting
+from .sight import check_sees
 
 _uses: Statement[Any] = find_by(
     lambda: ClientMessage.objects.values_list("pk"), "sender_id", "client_id"
@@ -125,19 +130,19 @@ class MessageOperations(Operations):
                 # Before the search for quoted messages: its error would tell that the room exists.
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
-            quoted_rooms = {quoted.room_id for quoted in (parent, forwarded) if quoted} - {room.pk}
+            named = [quoted for quoted in (parent, forwarded) if quoted is not None]
             if hides:
-                self.check_member_of(quoted_rooms)
+                check_sees(self, named, membership)
             else:
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             if client_id is not None and seen[0].rows():
-                repeat = self._find_repeat(client_id, room)
+                repeat = self._find_repeat(client_id, membership)
                 if repeat is not None:
                     return repeat
             if not self.permissions.can_send(membership):
                 raise PermissionDenied("You may not send messages in this room.")
             if not hides:
-                self.check_member_of(quoted_rooms)
+                check_sees(self, named, membership)
             self._check_quoted(parent, forwarded)
             limit = chat_settings.MAX_MEDIA_ITEMS
             if limit is not None and len(media) > limit:
@@ -158,7 +163,7 @@ class MessageOperations(Operations):
             )
             self.validate_message(message)
             if client_id is not None:
-                repeat = self._remember(client_id, message)
+                repeat = self._remember(client_id, message, membership)
                 if repeat is not None:
                     return repeat
             quoted = parent or forwarded
@@ -249,6 +254,9 @@ class MessageOperations(Operations):
             if chat_settings.MESSAGE_SOFT_DELETE:
                 bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
+                if has_feature("pins"):
+                    for model in (Pin, SavedMessage):
+                        primary(model.objects).filter(message_id__in=ids).delete()
             else:
                 told_by_operation(stored)
                 stored.delete()
@@ -401,7 +409,7 @@ class MessageOperations(Operations):
         next_time: datetime = max(timezone.now(), room.last_activity + _TICK)
         return next_time
 
-    def _find_repeat(self, client_id: str, room: AbstractRoom) -> Sent | None:
+    def _find_repeat(self, client_id: str, membership: Membership) -> Sent | None:
         sent = primary(ClientMessage.objects)
         seen = sent.filter(sender_id=self.user_id, client_id=client_id).first()
         if seen is None:
@@ -410,11 +418,14 @@ class MessageOperations(Operations):
         original = as_shown(messages.select_related("sender"), "sender").first()
         if original is None or original.is_deleted:
             raise NotFound("The message that was sent with this client_id is deleted.")
-        self.check_member_of({original.room_id} - {room.pk})
+        check_sees(self, [original], membership)
         load_messages([original])
+        hide_quotes([original], {membership.room_id: visible_from(membership)})
         return Sent(seen.message, seen.stream, seen.seq, original)
 
-    def _remember(self, client_id: str, message: AbstractMessage) -> Sent | None:
+    def _remember(
+        self, client_id: str, message: AbstractMessage, membership: Membership
+    ) -> Sent | None:
         """Note that the `client_id` is used; return what another socket sent with it just now.
 
         Raises:
@@ -440,7 +451,7 @@ class MessageOperations(Operations):
             )
             if cursor.fetchone() is not None:
                 return None
-        repeat = self._find_repeat(client_id, message.room)
+        repeat = self._find_repeat(client_id, membership)
         if repeat is None:
             raise streams.Again("This client_id is being used at this moment.")
         return repeat

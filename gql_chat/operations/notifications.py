@@ -10,6 +10,8 @@ from ..conf import chat_settings
 from ..errors import Invalid, NotFound
 from ..models.pending import count_first, find_for, find_newest, find_older
 from ..models.relations import load_first
+from ..models.visibility import BEGINNING, hide_quotes
+from ..nouns import has_feature
 from .base import Operations, check_active
 
 
@@ -106,4 +108,9 @@ class NotificationOperations(Operations):
         wanted = [notification.message for notification in notifications]
         first = load_first(wanted, limit, once=list(messages.values()))
         self.budget.spend(first.weight)
-        return notifications[: first.count]
+        shown = notifications[: first.count]
+        if has_feature("history"):
+            # None for a reaction in a room that the user is not in any more.
+            since = {each.room_id: each.visible_from or BEGINNING for each in shown}
+            hide_quotes(first.messages, since)
+        return shown

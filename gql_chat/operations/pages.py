@@ -10,8 +10,10 @@ from django.db.models import F, Q
 
 from ..conf import chat_settings
 from ..errors import Invalid, NotFound
-from ..models import AbstractMessage, AbstractRoom, get_model
+from ..models import AbstractMessage, Membership, get_model
+from ..models.accounts import shown_version
 from ..models.relations import load_first
+from ..models.visibility import hide_quotes, visible_from, visible_messages
 from ..models.weights import MESSAGE, Octets, may_be_long
 from ..sizes import cut, renumber
 from ..sql.statements import (
@@ -21,6 +23,7 @@ from ..sql.statements import (
     find_by,
 )
 from .base import Operations
+from .sight import check_sees
 
 _LARGEST = 2**31 - 1
 
@@ -62,28 +65,30 @@ _messages_of_room: Statement[Any] = find_by(
 )
 
 
-def _select_page(room_id: Any, *conditions: Any) -> Any:
-    shown = get_model("Message").objects.filter(*conditions, room_id=room_id, is_deleted=False)
+def _select_page(room_id: Any, since: Any, *conditions: Any) -> Any:
+    shown = get_model("Message").objects.filter(
+        *conditions, visible_messages(since), room_id=room_id, is_deleted=False
+    )
     return shown.order_by("-created_at", "-pk")
 
 
-def _select_older(room_id: Any, before: Any, at: Any, key: Any) -> Any:
-    return _select_page(room_id, Q(created_at__lt=before) | Q(created_at=at, pk__lt=key))
+def _select_older(room_id: Any, since: Any, before: Any, at: Any, key: Any) -> Any:
+    return _select_page(room_id, since, Q(created_at__lt=before) | Q(created_at=at, pk__lt=key))
 
 
-def _select_newer(room_id: Any, after: Any, at: Any, key: Any) -> Any:
-    newer = _select_page(room_id, Q(created_at__gt=after) | Q(created_at=at, pk__gt=key))
+def _select_newer(room_id: Any, since: Any, after: Any, at: Any, key: Any) -> Any:
+    newer = _select_page(room_id, since, Q(created_at__gt=after) | Q(created_at=at, pk__gt=key))
     return newer.order_by("created_at", "pk")
 
 
 def _place_in_room() -> list[One | Many]:
     columns = get_model("Message")._meta
-    names = ("room_id", "created_at", "created_at", "id")
+    names = ("room_id", "created_at", "created_at", "created_at", "id")
     return [One(columns.get_field(name)) for name in names]
 
 
 def _room() -> list[One | Many]:
-    return _place_in_room()[:1]
+    return _place_in_room()[:2]
 
 
 def _lengths_of(select: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,12 +96,22 @@ def _lengths_of(select: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *values: select(*values).values_list(Octets(F("content")))
 
 
-_newest: Statement[Any] = Statement(_select_page, _room)
-_older: Statement[Any] = Statement(_select_older, _place_in_room)
-_newer: Statement[Any] = Statement(_select_newer, _place_in_room)
-_newest_lengths: Statement[Any] = Statement(_lengths_of(_select_page), _room)
-_older_lengths: Statement[Any] = Statement(_lengths_of(_select_older), _place_in_room)
-_newer_lengths: Statement[Any] = Statement(_lengths_of(_select_newer), _place_in_room)
+_newest, _older, _newer = (
+    Statement[Any](select, given, shown_version)
+    for select, given in (
+        (_select_page, _room),
+        (_select_older, _place_in_room),
+        (_select_newer, _place_in_room),
+    )
+)
+_newest_lengths, _older_lengths, _newer_lengths = (
+    Statement[Any](_lengths_of(select), given, shown_version)
+    for select, given in (
+        (_select_page, _room),
+        (_select_older, _place_in_room),
+        (_select_newer, _place_in_room),
+    )
+)
 
 
 class _Reading:
@@ -158,7 +173,7 @@ class PageOperations(Operations):
 
         Raises:
             NotFound: there is no such room, or no such message in it.
-            PermissionDenied: the user is not in it.
+            PermissionDenied: the user is not in it, or the message is hidden from the user.
             Invalid: the numbers are not from 1 up, or do not go together.
         """
         if sum(given is not None for given in (page, before, after)) > 1:
@@ -170,23 +185,29 @@ class PageOperations(Operations):
         for name, number in (("page", page), ("size", size)):
             if number is not None and number < 1:
                 raise Invalid({"paginate": {name: "A whole number from 1 up is needed."}})
-        room = self.enter(room_id).room
+        membership = self.enter(room_id)
+        room, since = membership.room, visible_from(membership)
         most = chat_settings.MAX_PAGE_SIZE
         size = most if size is None else min(size, most or size)
         start = 0 if page is None or size is None else (page - 1) * size
         if start > _LARGEST:
             return Page(room.pk, [], False, True, size or 0, page)
         if after is not None:
-            reading = _Reading(_newer, _newer_lengths, (room.pk, *self._place(room, after)))
+            reading = _Reading(
+                _newer, _newer_lengths, (room.pk, since, *self._place(membership, after))
+            )
         elif before is not None:
-            reading = _Reading(_older, _older_lengths, (room.pk, *self._place(room, before)))
+            reading = _Reading(
+                _older, _older_lengths, (room.pk, since, *self._place(membership, before))
+            )
         else:
-            reading = _Reading(_newest, _newest_lengths, (room.pk,))
+            reading = _Reading(_newest, _newest_lengths, (room.pk, since))
         limit = self.budget.find_limit()
         rows, more = reading.read(start, size, limit)
         first = load_first(rows, limit)
         self.budget.spend(first.weight)
         shown = first.messages
+        hide_quotes(shown, {room.pk: since})
         more = more or first.count < len(rows)
         if page is not None and size is not None and more and first.count < size:
             page, size = renumber(start, first.count)
@@ -197,9 +218,10 @@ class PageOperations(Operations):
             return Page(room.pk, shown[::-1], True, more, size)
         return Page(room.pk, shown, more, before is not None or start > 0, size, page)
 
-    def _place(self, room: AbstractRoom, message_id: Any) -> tuple[Any, ...]:
+    def _place(self, membership: Membership, message_id: Any) -> tuple[Any, ...]:
         """Return where a message of the room stands: the values that `_newer` and `_older` take."""
-        cursor: Any = _messages_of_room.first(message_id, room.pk)
+        cursor: Any = _messages_of_room.first(message_id, membership.room_id)
         if cursor is None:
             raise NotFound("There is no such message in this room.")
+        check_sees(self, [cursor], membership)
         return cursor.created_at, cursor.created_at, cursor.pk

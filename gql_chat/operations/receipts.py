@@ -19,7 +19,9 @@ from ..models import (
     Membership,
     get_model,
 )
+from ..models.accounts import shown_version
 from ..models.relations import load_all
+from ..models.visibility import members_who_see
 from ..sql import bulk
 from ..sql.statements import (
     Among,
@@ -52,9 +54,13 @@ def _move_unread_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]
 
 
 def _select_new_to(message_ids: Any, user_id: Any) -> Any:
-    """Find messages of others that a user has not got, and whether their senders are still in."""
+    """Find messages of others that a user has not got, and whether their senders see them still."""
     has_it = Delivery.objects.filter(message_id=OuterRef("pk"), user_id=user_id)
-    sender = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=OuterRef("sender_id"))
+    sender = Membership.objects.filter(
+        members_who_see(OuterRef("created_at")),
+        room_id=OuterRef("room_id"),
+        user_id=OuterRef("sender_id"),
+    )
     return (
         get_model("Message")
         .objects.filter(Among(F("id"), message_ids))
@@ -73,7 +79,7 @@ _unread_marks = Update(
     _move_unread_mark,
     lambda: [One(get_user_model()._meta.pk), Many(get_model("Room")._meta.pk)],
 )
-_new_to: Statement[Any] = Statement(_select_new_to, _messages_and_user)
+_new_to: Statement[Any] = Statement(_select_new_to, _messages_and_user, shown_version)
 
 
 class ReceiptOperations(Operations):

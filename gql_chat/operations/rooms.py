@@ -43,7 +43,9 @@ from ..models.rules import (
     room_model,
     room_types,
 )
+from ..models.visibility import History, hide_quotes, visible_messages
 from ..models.weights import EXCERPT, ROOM, may_be_long, weigh, weigh_room
+from ..nouns import has_feature
 from ..sizes import SEARCHED, count_fitting, cut, excerpt, find_share
 from ..sql.statements import (
     Among,
@@ -65,7 +67,9 @@ _LARGEST = 2**31 - 1
 
 
 def _select_listed_rooms(user_id: Any) -> Any:
-    messages = get_model("Message").objects.filter(room_id=OuterRef("pk"), is_deleted=False)
+    messages = get_model("Message").objects.filter(
+        visible_messages(OuterRef("mine__visible_from")), room_id=OuterRef("pk"), is_deleted=False
+    )
     newest = messages.order_by("-created_at", "-pk").values("pk")[:1]
     read = get_model("ReadReceipt").objects.filter(message_id=OuterRef("pk"), reader_id=user_id)
     unread = (
@@ -82,7 +86,11 @@ def _select_listed_rooms(user_id: Any) -> Any:
         get_model("Room")
         .objects.annotate(mine=mine)
         .filter(mine__isnull=False)
-        .annotate(last_message_id=Subquery(newest), unread_count=Coalesce(Subquery(unread), 0))
+        .annotate(
+            last_message_id=Subquery(newest),
+            unread_count=Coalesce(Subquery(unread), 0),
+            **({"visible_from": F("mine__visible_from")} if has_feature("history") else {}),
+        )
         .select_related("creator")
         .order_by("-last_activity", "-created_at")
     )
@@ -138,7 +146,10 @@ class RoomOperations(AccountOperations, QuotaOperations):
             left = limit - sum(weights[: len(rooms)])
             self.budget.spend(limit - left)
         ids = [room.last_message_id for room in rooms if room.last_message_id is not None]
-        messages = {message.pk: message for message in self._load_newest(ids, left)}
+        newest = self._load_newest(ids, left)
+        if has_feature("history"):
+            hide_quotes(newest, {room.pk: room.visible_from for room in rooms})
+        messages = {message.pk: message for message in newest}
         paired = [room.pk for room in rooms if room.rules.paired]
         peers = {
             membership.room_id: membership.user for membership in _peers.all(paired, self.user_id)
@@ -351,6 +362,8 @@ class RoomOperations(AccountOperations, QuotaOperations):
         own = {name: value for name, value in fields.items() if name in own_columns(model)}
         known = {name: value for name, value in fields.items() if name not in own}
         allowed = rules.creatable if declaration == ON_CREATE else rules.updatable
+        if has_feature("history") and not rules.paired:
+            allowed = (*allowed, "history")
         return {
             **self._check_known(known, allowed, where),
             **self.clean_fields(rules.name, declaration, model, own, where, allowed),
@@ -417,7 +430,13 @@ def _check_flag(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or false is needed."
 
 
+def _check_history(value: Any) -> str | None:
+    known = ", ".join(History.values)
+    return None if value in History.values else f"One of {known} is needed."
+
+
 _CHECKS = {
+    "history": _check_history,
     "name": _check_name,
     "description": _check_description,
     "avatar": _check_avatar,

@@ -5,9 +5,13 @@ from uuid import UUID
 import strawberry
 
 from .. import events
+from ..errors import Invalid
+from ..models.visibility import HISTORIES
 from .context import Info
 from .descriptions import TEXT, TEXTS
-from .inputs import COUNTED, RoomInput
+from .inputs import COUNTED, RoomInput, given, unset
+from .json_schema import keywords
+from .parts import brought_by
 from .payloads import tells
 from .rooms import Room
 from .scalars import UserID
@@ -17,10 +21,21 @@ from .scalars import UserID
 
 @strawberry.input
 class MembersInput:
-    """Users to bring into a room, or to put out of it."""
+    """Users to put out of a room."""
 
     room_id: UUID
     members: list[UserID] = strawberry.field(metadata=COUNTED)
+
+
+@strawberry.input
+class NewMembersInput:
+    """Users to bring into a room, and what they see there of what was written before."""
+
+    room_id: UUID
+    members: list[UserID] = strawberry.field(metadata=COUNTED)
+    history: str | None = unset(
+        {**keywords(type="string", enum=list(HISTORIES)), **brought_by("history")}
+    )
 
 
 @strawberry.input
@@ -74,9 +89,12 @@ class MemberMutations:
         return True
 
     @strawberry.mutation
-    def add_members(self, info: Info, input: MembersInput) -> bool:
+    def add_members(self, info: Info, input: NewMembersInput) -> bool:
         """Bring users into a room."""
-        info.context.handler.add_members(input.room_id, input.members)
+        fields = given(input)
+        if fields.get("history", "") is None:
+            raise Invalid({"history": "This field must not be null."})
+        info.context.handler.add_members(fields.pop("room_id"), fields.pop("members"), **fields)
         return True
 
     @strawberry.mutation

@@ -26,6 +26,7 @@ from ..models import (
 )
 from ..models.accounts import nobody_key
 from ..models.positions import MarkField, PositionField
+from ..models.visibility import members_who_see
 from ..sessions import chat_sockets
 from .connections import connection
 from .context import Context
@@ -322,7 +323,10 @@ class _Wanted:
 def _waits_for(user_id: Any) -> Q:
     """Return the condition on notifications that wait for a user."""
     member = Membership.objects.filter(
-        room_id=OuterRef("room_id"), user_id=user_id, pending_from__lte=OuterRef("created_at")
+        members_who_see(OuterRef("created_at")),
+        room_id=OuterRef("room_id"),
+        user_id=user_id,
+        pending_from__lte=OuterRef("created_at"),
     )
     has_it = Delivery.objects.filter(message_id=OuterRef("message_id"), user_id=user_id)
     of_message = Q(Exists(member)) & ~Q(Exists(has_it)) & ~Q(actor_id=user_id)

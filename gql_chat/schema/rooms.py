@@ -8,6 +8,7 @@ import strawberry
 from .. import events
 from ..errors import ECHO_LENGTH, Invalid, shorten
 from ..models.rules import MEMBERS, ChannelRules, GroupRules, OneToOneRules, room_model, room_types
+from ..models.visibility import History
 from ..prepared.fields import derived
 from .context import Info
 from .descriptions import JSON, TEXT, URL
@@ -24,10 +25,13 @@ from .inputs import (
     unset,
 )
 from .json_schema import keywords
+from .parts import brought_by
 from .payloads import tells
 from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
 from .users import leaders, members
+
+HISTORY = {**keywords(type="string", enum=History.values), **brought_by("history")}
 
 
 @strawberry.type
@@ -174,6 +178,7 @@ class RoomFieldsInput:
     join_approval_required: bool | None = unset(FLAG)
     group_locked: bool | None = unset(FLAG)
     is_public: bool | None = unset(FLAG)
+    history: str | None = unset(HISTORY)
     property: PropertyInput | None = strawberry.UNSET
 
 
@@ -203,6 +208,7 @@ class RoomChangesInput:
     group_locked: bool | None = unset(FLAG)
     join_approval_required: bool | None = unset(FLAG)
     is_public: bool | None = unset(FLAG)
+    history: str | None = unset(HISTORY)
     property: PropertyInput | None = strawberry.UNSET
 
 

@@ -64,6 +64,7 @@ from .quotes import withhold_quotes
 from .shown import blank_with
 from .subjects import erases
 from .transactions import ATTEMPTS, REFERENCE_ATTEMPTS, run, shared_transaction, transaction
+from .veils import count_hidden, veil, veil_for
 
 __all__ = [
     "ATTEMPTS",
@@ -84,6 +85,7 @@ __all__ = [
     "blank_with",
     "capture",
     "commit_together",
+    "count_hidden",
     "current",
     "delete_frames",
     "erase_edited",
@@ -130,6 +132,8 @@ __all__ = [
     "transaction",
     "unsubscribe",
     "user_stream",
+    "veil",
+    "veil_for",
     "weigh_missed",
     "withhold_quotes",
     "writing",

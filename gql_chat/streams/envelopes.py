@@ -53,8 +53,9 @@ class Envelope:
         payload: the rendered event as JSON text.
         change: who is entitled from this frame on, by user ids as strings. Users who `joined` get
             this frame already. Users who `left` get neither this one nor later ones. `closed` ends
-            the stream after it. In a notice to hubs, `refresh` says that members changed outside
-            an operation and must be read again, and `signed_out` which login session has ended.
+            the stream after it. `veil` says from whom some of it is hidden (`streams.veils`). In a
+            notice to hubs, `refresh` says that members changed outside an operation and must be
+            read again, and `signed_out` which login session has ended.
     """
 
     stream: str

@@ -32,6 +32,7 @@ from .subjects import (
     prepare_subjects,
     quotes_elsewhere,
 )
+from .veils import VEIL, find_veil
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -169,6 +170,8 @@ class Outbox:
         if closed:
             change["closed"] = True
             self._notes.closed.add(room.pk)
+        if (veil := find_veil(room, event)) is not None:
+            change[VEIL] = veil
         if activity is not None:
             room.last_activity = activity
         stream = room_stream(room.pk)

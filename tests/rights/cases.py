@@ -189,6 +189,10 @@ def _nothing(world: World, role: str) -> Data:
     return {}
 
 
+def _pinned(world: World, role: str) -> Data:
+    return {"message_id": world.pinned}
+
+
 CASES: dict[str, dict[str, Build]] = {
     "message.send": {
         "text": _send,
@@ -211,6 +215,10 @@ CASES: dict[str, dict[str, Build]] = {
         "another's and one from elsewhere": _with_elsewhere,
     },
     "message.react": {"add": _react("add", "second"), "remove": _take_back},
+    "message.pin": {"another's": _of_another, "one's own": _of_ones_own},
+    "message.unpin": {"a pinned one": _pinned, "another's": _of_another},
+    "message.save": {"another's": _of_another, "one's own": _of_ones_own},
+    "message.unsave": {"another's": _of_another},
     "message.modify": {
         "update one's own": _update(_own),
         "update another's": _update(_hers),
@@ -240,6 +248,8 @@ CASES: dict[str, dict[str, Build]] = {
         "add_permission": _permit("add_permission", "adder"),
         "remove_permission": _permit("remove_permission", "remover"),
     },
+    "room.pins": {"the newest": _at},
+    "saved.list": {"all": _nothing},
     "notification.list": {"all": _nothing},
     "session.heartbeat": {"heartbeat": _nothing},
     "session.resume": {

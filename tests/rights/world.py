@@ -47,6 +47,7 @@ class World:
         own: by role, a message of theirs in the room.
         hers: by role, a message of somebody else in the room, to which they have reacted.
         homes: by role, a room that is theirs alone.
+        pinned: a message in the room that is pinned.
         elsewhere: a message in a room that none of them is in.
         candidate: a user who is in no room.
     """
@@ -59,6 +60,7 @@ class World:
     own: dict[str, str] = field(default_factory=dict)
     hers: dict[str, str] = field(default_factory=dict)
     homes: dict[str, str] = field(default_factory=dict)
+    pinned: str = NOWHERE
     elsewhere: str = NOWHERE
 
     @property
@@ -149,5 +151,14 @@ def _fill(world: World) -> None:
     for role in writers:
         world.hers[role] = said["member" if role == "creator" else "creator"]
         acting_as(world.people[role]).add_reaction(UUID(world.hers[role]), "first")
+    creator = acting_as(world.people["creator"])
+    world.pinned = str(
+        acting_as(world.people["creator"], as_system=True)
+        .send_message(world.room_id, "pinned")
+        .message_id
+    )
+    creator.pin_message(UUID(world.pinned))
+    for role in writers:
+        acting_as(world.people[role]).save_message(UUID(world.pinned))
     for role in OUTSIDE[1:]:
         world.hers[role] = said["creator"]

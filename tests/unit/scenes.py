@@ -15,8 +15,10 @@ from gql_chat.models import (
     MessageMediaAsset,
     NotificationType,
     OneToOneChat,
+    Pin,
     Reaction,
     ReadReceipt,
+    SavedMessage,
 )
 from tests.conftest import Users
 from tests.unit.making import perform, perform_lifecycle
@@ -56,6 +58,9 @@ class Scene:
         self.mine = self._write(self.group, self.owner, size)
         self.theirs = self._write(self.group, self.members[0], size)
         self.newest = str(ChatNotification.objects.get(message=self.theirs[-1]).pk)
+        for message in self.mine[1:]:
+            Pin.objects.create(room=self.group, message=message, user=self.reader)
+            SavedMessage.objects.create(user=self.owner, message=message)
         Reaction.objects.create(
             message=self.theirs[1], user=self.owner, reaction_content="as before"
         )
@@ -209,6 +214,25 @@ CASES: dict[str, tuple[str, str, Data]] = {
             "message_id": str(s.theirs[1].pk),
             "reaction_content": "as before",
         },
+    ),
+    "message.pin": ("owner", "message.pin", lambda s: {"message_id": str(s.theirs[0].pk)}),
+    "message.unpin": ("owner", "message.unpin", lambda s: {"message_id": str(s.mine[1].pk)}),
+    "room.pins": ("owner", "room.pins", lambda s: {"room_id": str(s.group.pk)}),
+    "room.pins before": (
+        "owner",
+        "room.pins",
+        lambda s: {
+            "room_id": str(s.group.pk),
+            "paginate": {"before": str(s.mine[-1].pk), "size": 100},
+        },
+    ),
+    "message.save": ("owner", "message.save", lambda s: {"message_id": str(s.theirs[0].pk)}),
+    "message.unsave": ("owner", "message.unsave", lambda s: {"message_id": str(s.mine[1].pk)}),
+    "saved.list": ("owner", "saved.list", lambda s: {}),
+    "saved.list before": (
+        "owner",
+        "saved.list",
+        lambda s: {"paginate": {"before": str(s.mine[-1].pk), "size": 100}},
     ),
     "message.typing": ("owner", "message.typing", lambda s: {"room_id": str(s.group.pk)}),
     "message.modify update": (

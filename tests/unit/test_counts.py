@@ -32,6 +32,14 @@ QUERIES = {
     "message.react add": 15,
     "message.react replace": 18,
     "message.react remove": 15,
+    "message.pin": 18,
+    "message.unpin": 16,
+    "room.pins": 7,
+    "room.pins before": 8,
+    "message.save": 16,
+    "message.unsave": 16,
+    "saved.list": 7,
+    "saved.list before": 8,
     "message.typing": 3,
     "message.modify update": 14,
     "message.modify delete one": 22,
@@ -83,9 +91,15 @@ WITHOUT_PLACE = {
     "message.acknowledged one",
     "message.acknowledged many",
     "message.typing",
+    "message.save",
+    "message.unsave",
     "room.list",
     "room.info",
-    *(case for case in QUERIES if case.startswith(("room.messages", "notification.list"))),
+    *(
+        case
+        for case in QUERIES
+        if case.startswith(("room.messages", "notification.list", "room.pins", "saved."))
+    ),
     "open",
     "close",
     "heartbeat",
