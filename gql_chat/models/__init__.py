@@ -22,6 +22,7 @@ from .notifications import (
     NotificationManager,
     NotificationType,
 )
+from .presence import IdleSocket, Presence, SocketHolder
 from .receipts import (
     AbstractReaction,
     AbstractReadReceipt,
@@ -68,6 +69,7 @@ __all__ = [
     "EventSubject",
     "GroupChat",
     "GroupChatMixin",
+    "IdleSocket",
     "Members",
     "Membership",
     "Message",
@@ -78,12 +80,14 @@ __all__ = [
     "OneToOneChat",
     "OneToOneChatMixin",
     "PairManager",
+    "Presence",
     "Reaction",
     "ReadReceipt",
     "Room",
     "RoomManager",
     "RoomProperty",
     "Session",
+    "SocketHolder",
     "StreamEvent",
     "UserStream",
     "bulk",

@@ -9,6 +9,7 @@ from .members import MemberOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
+from .presence import PresenceOperations
 from .reactions import ReactionOperations
 from .receipts import ReceiptOperations
 from .rooms import RoomOperations
@@ -24,6 +25,7 @@ class EventHandler(
     PageOperations,
     NotificationOperations,
     SessionOperations,
+    PresenceOperations,
     BroadcastOperations,
 ):
     """All operations on behalf of one user. A project subclasses it (`EVENT_HANDLER_CLASS`).
