@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from ..conf import chat_settings
 from ..models import IdleSocket, Presence, get_model
-from ..models.accounts import accounts
+from ..models.accounts import accounts, active
 from ..sessions import chat_sockets, find_dead
 from .vouching import get_grace, holders
 
@@ -57,12 +57,14 @@ def _write(times: Mapping[Any, datetime]) -> None:
             .filter(user_id__in=list(times))
             .values_list("user_id", "departed_at")
         )
-        there = set(accounts().filter(pk__in=list(times)).values_list("pk", flat=True))
+        # Who is being erased is deactivated first, and nothing is written of them any more.
+        there = accounts().filter(pk__in=list(times), **active())
+        there_ids = set(there.values_list("pk", flat=True))
         Presence.objects.using(using).bulk_create(
             [
                 Presence(user_id=user_id, departed_at=at)
                 for user_id, at in times.items()
-                if user_id in there and ((last := known.get(user_id)) is None or last < at)
+                if user_id in there_ids and ((last := known.get(user_id)) is None or last < at)
             ],
             update_conflicts=True,
             unique_fields=["user"],

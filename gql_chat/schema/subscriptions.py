@@ -54,7 +54,7 @@ class Subscription:
         async for frame in _follow(info, streams.user_stream(user_id), after):
             yield frame
 
-    @strawberry.subscription(metadata=brought_by("presence"))
+    @strawberry.subscription(metadata=brought_by("presence"))  # type: ignore[untyped-decorator]
     async def presence_events(
         self, info: Info, input: PresenceInput
     ) -> AsyncGenerator[PresenceChanged, None]:
