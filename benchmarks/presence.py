@@ -1,4 +1,4 @@
-"""The scenario of presence: many sockets watch the same few users, and are told that one changed."""
+"""The scenario of presence: many sockets watch the same few users, and are told of changes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from benchmarks.servers import Target
 async def presence(target: Target, first: int, *, sockets: int, watched: int) -> Metrics:
     """One group; all others in it watch a few members, who turn invisible one after the other.
 
-    `subscribes_per_s`; `told_per_s` while one changes; `p50_ms` and `p99_ms` from a change until the
-    last watcher has it. A hub reads changes five times a second at most, so no change is quicker.
+    `subscribes_per_s`; `told_per_s` while they change; `p50_ms` and `p99_ms` from a change until
+    the last watcher has it. A hub reads changes five times a second at most, so no change is quicker.
 
     Args:
         target: where.
