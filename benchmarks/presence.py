@@ -15,7 +15,7 @@ async def presence(target: Target, first: int, *, sockets: int, watched: int) ->
     """One group; all others in it watch a few members, who turn invisible one after the other.
 
     `subscribes_per_s`; `told_per_s` while they change; `p50_ms` and `p99_ms` from a change until
-    the last watcher has it. A hub reads changes five times a second at most, so no change is quicker.
+    the last watcher has it. A hub reads changes five times a second at most: none is quicker.
 
     Args:
         target: where.

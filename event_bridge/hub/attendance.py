@@ -1,4 +1,4 @@
-"""Attendance: a hub vouches for its sockets, and says who came to it and who left.
+"""Attendance: a hub renews one lease for its sockets, and says who came to it and who left.
 
 It costs the same however many sockets there are: one row is renewed, and who came and went is
 collected. Nothing is sent unless somebody watches somewhere.
@@ -67,12 +67,12 @@ class Attendance:
         self._clock = clock
         self._changed: set[str] = set()
         self._watched_until = float("-inf")
-        self._vouch_at = self._tell_at = float("-inf")
+        self._renew_at = self._tell_at = float("-inf")
 
     @property
     def next_at(self) -> float:
         """When there is something to do next, by the clock."""
-        return min(self._vouch_at, self._tell_at) if self._changed else self._vouch_at
+        return min(self._renew_at, self._tell_at) if self._changed else self._renew_at
 
     @property
     def is_watched(self) -> bool:
@@ -110,7 +110,7 @@ class Attendance:
 
     def rest(self, until: float) -> None:
         """Do nothing until a time, unless somebody comes or goes."""
-        self._vouch_at = until
+        self._renew_at = until
 
     def stop(self) -> None:
         """Rest: no socket is left here. Who left is written down all the same."""
@@ -130,14 +130,14 @@ class Attendance:
         job.add_done_callback(written)
 
     async def work(self) -> None:
-        """Vouch for the sockets, and say who came and went, each when it is time.
+        """Renew the lease, and say who came and went, each when it is time.
 
         Raises:
             Exception: the database does not answer. What was not done is done the next time.
         """
-        if self._clock() >= self._vouch_at:
-            await self._threads.run(presence.vouch, self._name)
-            self._vouch_at = self._clock() + presence.get_grace().total_seconds() / 4
+        if self._clock() >= self._renew_at:
+            await self._threads.run(presence.renew_lease, self._name)
+            self._renew_at = self._clock() + presence.get_grace().total_seconds() / 4
         if self._changed and self._clock() >= self._tell_at:
             await self._tell()
 

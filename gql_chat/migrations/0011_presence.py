@@ -1,4 +1,4 @@
-"""Presence: who shows that they are there, which sockets are idle, and which processes vouch."""
+"""Presence: who shows that they are there, which sockets are idle, and who holds sockets."""
 
 import django.db.models.deletion
 import django.utils.timezone

@@ -45,7 +45,7 @@ class IdleSocket(models.Model):
 
 
 class SocketHolder(models.Model):
-    """The event loop of a process that holds sockets: it vouches for all of them with one row.
+    """The event loop of a process that holds sockets: it has one lease for all of them.
 
     Attributes:
         name: its name, with which the channel names of its sockets begin.

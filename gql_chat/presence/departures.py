@@ -20,7 +20,7 @@ from ..conf import chat_settings
 from ..models import IdleSocket, Presence, get_model
 from ..models.accounts import accounts, active
 from ..sessions import chat_sockets, find_dead
-from .vouching import get_grace, holders
+from .leases import get_grace, holders
 
 _AT_ONCE = 1000
 _ATTEMPTS = 3

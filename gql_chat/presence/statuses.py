@@ -17,8 +17,8 @@ from django.utils import timezone
 from ..models import IdleSocket, Presence, get_model
 from ..models.accounts import accounts
 from ..sessions import TOOL_PREFIX
+from .leases import find_limits, get_grace
 from .visibility import hiding, lapsed
-from .vouching import find_limits, get_grace
 
 ONLINE, AWAY, OFFLINE = STATUSES = ("online", "away", "offline")
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from ..models import Presence, SocketHolder, get_model
 from ..models.presence import HOLDER_LENGTH
 from ..sessions import chat_sockets
-from .vouching import find_limits
+from .leases import find_limits
 
 
 def hiding() -> Q:
@@ -30,7 +30,7 @@ def hidden() -> Q:
 
 
 def lapsed() -> Exists:
-    """Return the condition on sessions that the holder of their socket has stopped to vouch.
+    """Return the condition on sessions that the lease of their socket's holder has lapsed.
 
     A holder without a row is one of an older version, or has just begun: then the session's own
     lease counts alone.
@@ -41,7 +41,7 @@ def lapsed() -> Exists:
 
 
 def held_sessions() -> QuerySet[Any]:
-    """Return the sessions of sockets of chat that a process vouches for now."""
+    """Return the sessions of sockets of chat whose process holds a lease now."""
     model = get_model("Session")
     _, since = find_limits(timezone.now())
     sessions = model.objects.using(router.db_for_write(model)).filter(alive_at__gte=since)

@@ -18,7 +18,7 @@ from tests.timing import eventually
 from tests.wire.rooms import Person, wire_id
 
 GRACE = 6.0
-"""Long enough for a busy machine to vouch in time, and as short as a test can wait for."""
+"""Long enough for a busy machine to renew leases in time, and as short as a test can wait for."""
 
 
 def make_room(orm: Orm, creator: AbstractUser, *members: AbstractUser) -> None:

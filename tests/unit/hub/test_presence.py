@@ -199,7 +199,7 @@ class Hub:
 def hub() -> Iterator[Hub]:
     hub = Hub()
 
-    def vouch(name: str) -> None: ...
+    def renew_lease(name: str) -> None: ...
 
     def note_departures(departed: Any) -> None: ...
 
@@ -212,7 +212,7 @@ def hub() -> Iterator[Hub]:
     def review(requests: list[Request]) -> list[Seen]:
         return hub.review(requests)
 
-    replaced = (vouch, note_departures, find_holders, read_statuses, review)
+    replaced = (renew_lease, note_departures, find_holders, read_statuses, review)
     patches = [patch.object(presence, each.__name__, each) for each in replaced]
     for each in patches:
         each.start()
@@ -424,7 +424,7 @@ def test_ten_thousand_who_watch_nobody_cost_nothing(hub: Hub) -> None:
     sockets = [hub.open(f"u{number}") for number in range(10_000)]
     hub.pass_time(60)
 
-    assert len(hub.asked("vouch")) <= 60 / 5 + 1
+    assert len(hub.asked("renew_lease")) <= 60 / 5 + 1
     assert hub.calls == []
     assert hub.published == []
     for socket in sockets:

@@ -146,7 +146,7 @@ class World:
             patch.object(sessions, "find_inactive", lambda users: self.inactive),
             patch.object(sessions, "keep_alive", lambda names: None),
             patch.object(sessions, "delete_dead", lambda: 0),
-            patch.object(presence, "vouch", lambda name: None),
+            patch.object(presence, "renew_lease", lambda name: None),
             patch.object(presence, "note_departures", lambda departed: None),
             patch.object(presence, "tidy", lambda: None),
         ]

@@ -21,7 +21,7 @@ from gql_chat.presence import (
     read_statuses,
     tidy,
 )
-from gql_chat.presence.vouching import Outage
+from gql_chat.presence.leases import Outage
 from tests.conftest import Users
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ HUB = "a" * 32
 @pytest.fixture(autouse=True)
 def _no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other test's hub has anything to do with it."""
-    monkeypatch.setattr("gql_chat.presence.vouching.outage", Outage())
+    monkeypatch.setattr("gql_chat.presence.leases.outage", Outage())
 
 
 def ago(seconds: float) -> datetime:
@@ -47,7 +47,7 @@ def opened(user: Any, name: str, *, seen: float = 0, alive: float = 0) -> Any:
 
 
 def held(seconds: float, name: str = HUB) -> None:
-    """Let a holder have vouched so many seconds ago."""
+    """Let a holder have renewed its lease so many seconds ago."""
     SocketHolder.objects.update_or_create(name=name, defaults={"alive_at": ago(seconds)})
 
 

@@ -1,4 +1,4 @@
-"""Vouching: the holder of sockets says that it is there, with one row, however many it holds."""
+"""Leases: the holder of sockets says that it is there, with one row, however many it holds."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ def get_grace() -> timedelta:
 
 
 class Outage:
-    """Knows whether the database was away, and others could not vouch either.
+    """Knows whether the database was away, and others could not renew their leases either.
 
     When it is back, the rows of all holders look lapsed, until each has renewed its own. So for the
-    time of one grace those count that were there before. A process that never vouches knows of no
+    time of one grace those count that were there before. A process that has no lease knows of no
     outage.
 
     All hubs of a process share it; every value of it is replaced whole.
     """
 
     def __init__(self) -> None:
-        self._vouched: dict[str, datetime] = {}
+        self._renewed: dict[str, datetime] = {}
         self._lenient_since: datetime | None = None
         self._lenient_until: datetime | None = None
 
     def note(self, name: str, now: datetime) -> None:
-        """Note that a holder of this process has vouched."""
-        last = self._vouched.get(name)
+        """Note that a holder of this process has renewed its lease."""
+        last = self._renewed.get(name)
         if last is not None and self._was_away(last, now):
             since = self._since(last)
             if self._lenient_since is not None and self._is_lenient(now):
                 since = min(since, self._lenient_since)
             self._lenient_since, self._lenient_until = since, now + get_grace()
-        self._vouched = {**self._vouched, name: now}
+        self._renewed = {**self._renewed, name: now}
 
     def forget(self, name: str) -> None:
-        """Forget a holder that holds nothing, and does not vouch until it does."""
-        self._vouched = {key: at for key, at in self._vouched.items() if key != name}
+        """Forget a holder that holds nothing, and has no lease until it does."""
+        self._renewed = {key: at for key, at in self._renewed.items() if key != name}
 
     def find_since(self, now: datetime) -> datetime:
-        """Return the time since which a holder must have vouched for its sockets to count."""
+        """Return the time since which a lease must have been renewed for its sockets to count."""
         since = self._since(now)
-        last = max(self._vouched.values(), default=None)
+        last = max(self._renewed.values(), default=None)
         if last is not None and self._was_away(last, now):
             since = min(since, self._since(last))
         if self._lenient_since is not None and self._is_lenient(now):
@@ -80,7 +80,7 @@ outage = Outage()
 
 
 def find_limits(now: datetime) -> tuple[datetime, datetime]:
-    """Return since when a holder must have vouched, and since when a session's lease must run.
+    """Return since when holders, and since when sessions, must have renewed their leases.
 
     Args:
         now: the time by which this is asked.
@@ -95,7 +95,7 @@ def holders() -> QuerySet[SocketHolder]:
     return SocketHolder.objects.using(router.db_for_write(SocketHolder))
 
 
-def vouch(name: str) -> None:
+def renew_lease(name: str) -> None:
     """Say that a holder is there, and with it all its sockets. One statement.
 
     Args:
@@ -108,7 +108,7 @@ def vouch(name: str) -> None:
 
 
 def forget_holder(name: str) -> None:
-    """Note that a holder of this process does not vouch any more, since it holds nothing."""
+    """Note that a holder of this process renews its lease no more, since it holds nothing."""
     outage.forget(name)
 
 
