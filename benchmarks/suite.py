@@ -13,6 +13,7 @@ import uvloop
 
 from benchmarks import network, quota, scenarios, startup
 from benchmarks.population import Population
+from benchmarks.presence import presence
 from benchmarks.results import Metrics, Runs
 from benchmarks.scenarios import Scenario
 from benchmarks.servers import Target, Workshop
@@ -151,6 +152,7 @@ def benches(scale: Scale) -> dict[str, Bench]:
         Bench("chatter-100", partial(_chatter, scale)),
         Bench("reacts", partial(_reacts, scale)),
         Bench("rooms", partial(_rooms, scale)),
+        Bench("presence", partial(_presence, scale)),
         Bench("connect", partial(_connect, scale), anew=True, warm=False),
         Bench("workers", partial(_workers, scale)),
         Bench(
@@ -196,6 +198,12 @@ def _chatter(scale: Scale, shop: Workshop) -> Iterator[Contender]:
 
 def _reacts(scale: Scale, shop: Workshop) -> Iterator[Contender]:
     run = _load(scenarios.reacts, 10, sockets=10, messages=scale.of(60))
+    yield Contender("ours", shop.ours, run)
+
+
+def _presence(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    sizes = {"sockets": scale.crowd + scale.of(40), "watched": scale.of(40)}
+    run = _load(presence, sizes["sockets"], **sizes)
     yield Contender("ours", shop.ours, run)
 
 

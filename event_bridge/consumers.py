@@ -30,6 +30,7 @@ from .metrics import describe
 from .mounts import check_mount
 from .operations import Prepared, events
 from .outbox import BACKLOG, LIMIT, SIZE_LIMIT, Outbox
+from .presence import read_activity
 from .protocol import Frame, Malformed
 from .resume import Resumption
 from .session import Session
@@ -310,7 +311,7 @@ class ChatConsumer(Hooks):
         table = events()
         if frame.event_type == "session.heartbeat":
             await self.guard.check(self.login)
-            await self._session.touch()
+            self.hub.publish(await self._session.touch(read_activity(frame.data)))
             self.outbox.write(protocol.status(frame.request_id))
         elif frame.event_type == "session.resume":
             await self._resume(frame)
@@ -372,6 +373,7 @@ class ChatConsumer(Hooks):
         result, envelopes = performed
         self.hub.publish(envelopes)
         fields, request_id = _fields(frame), frame.request_id
+        result = event.operation.settle(self, result, fields)
         answer = event.operation.answer(result, fields)
         if answer is not None:
             name, data = answer

@@ -48,6 +48,11 @@ def as_it_is(found: Any, data: Data, limit: int) -> Any:
     return found
 
 
+def keep_nothing(socket: Any, result: Any, data: Data) -> Any:
+    """Leave a result as it is: the socket keeps nothing of it."""
+    return result
+
+
 def no_reply(result: Any, data: Data) -> Answer:
     """Answer nothing: the event is confirmed, if the client asked for that."""
     return None
@@ -68,6 +73,8 @@ class Operation:
             of the events describes a `Reply`; of another function it knows nothing.
         fit: makes the `data` of an answer that is too large as small as a number of bytes. Takes
             it, the event's data, and the number. The operation does most of that beforehand.
+        settle: takes the socket, the result and the event's data, before there is an answer;
+            returns the result of which the answer is made. For what a socket keeps by itself.
     """
 
     name: str
@@ -77,6 +84,7 @@ class Operation:
     refine: Mapping[str, Callable[[Data], Any]] = field(default_factory=dict)
     answer: Callable[[Any, Data], Answer] = no_reply
     fit: Callable[[Any, Data, int], Any] = as_it_is
+    settle: Callable[[Any, Any, Data], Any] = keep_nothing
 
 
 @dataclass(frozen=True)

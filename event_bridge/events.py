@@ -6,7 +6,7 @@ Each noun has one entry. A feature to come adds an entry of its own and puts it 
 from __future__ import annotations
 
 from gql_chat.conf import per_settings
-from gql_chat.nouns import find_nouns
+from gql_chat.nouns import find_nouns, has_feature
 from gql_chat.schema import own_events
 
 from .declarations import (
@@ -21,6 +21,7 @@ from .declarations import (
     Route,
 )
 from .fitting import fit_messages, fit_notifications, fit_pins, fit_rooms, fit_saved
+from .presence import unwatch, watch
 
 _NEWEST = ("data",)
 _BY_CURSOR = ("has_next", "has_previous", "size", "data")
@@ -189,6 +190,20 @@ NOTIFICATIONS = Events(
     },
 )
 
+PRESENCE = Events(
+    routes={
+        "presence.subscribe": Operation(
+            "watched_presence",
+            select=EVERYTHING,
+            answer=Reply("presence.dispatch", part="presence"),
+            settle=watch,
+        ),
+        "presence.unsubscribe": Operation("unwatched_presence", needs_data=False, settle=unwatch),
+        "presence.set": Operation("set_presence"),
+    },
+    dispatches={"PresenceChanged": Dispatch("presence.dispatch", stored=False)},
+)
+
 ACCOUNTS = Events(routes={}, dispatches={"UserErased": Dispatch("usererase.dispatch")})
 
 EVENTS = {
@@ -200,6 +215,7 @@ EVENTS = {
     "rooms": ROOMS,
     "members": MEMBERS,
     "notifications": NOTIFICATIONS,
+    "presence": PRESENCE,
     "accounts": ACCOUNTS,
 }
 """The events of every noun that has some, by its name in `gql_chat.nouns`."""
@@ -210,6 +226,14 @@ LIFECYCLE: dict[str, Route] = {
     "heartbeat": Operation("heartbeat", needs_data=False),
 }
 """The operations that the socket itself asks for: on connecting, a heartbeat and closing."""
+
+ACTIVITY: dict[str, Route] = {"activity": Operation("set_activity")}
+"""What it asks for when the client says whether somebody sits there."""
+
+
+def map_lifecycle() -> dict[str, Route]:
+    """Return what the socket itself asks for, as far as the features in use have it."""
+    return {**LIFECYCLE, **(ACTIVITY if has_feature("presence") else {})}
 
 
 def map_events() -> dict[str, Route]:

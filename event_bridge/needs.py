@@ -14,7 +14,7 @@ from gql_chat.conf import SERIALIZERS, chat_settings
 from gql_chat.schema import Unplannable, get_graphql_schema, rendering
 
 from .declarations import operations_of
-from .events import LIFECYCLE, dispatches, left_out
+from .events import dispatches, left_out, map_lifecycle
 from .operations import Prepared
 
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -50,7 +50,7 @@ def find_problems() -> list[CheckMessage]:
         return [Error(message, hint="Look at the types in SERIALIZERS.", id="event_bridge.E011")]
     routes = chat_settings.load("EVENT_MAPPER")()
     problems: list[CheckMessage] = list(_missing_fields(schema))
-    for name, route in {**LIFECYCLE, **routes}.items():
+    for name, route in {**map_lifecycle(), **routes}.items():
         for operation in operations_of(route):
             try:
                 Prepared(schema, operation)

@@ -44,11 +44,10 @@ from .declarations import (
     no_reply,
     operations_of,
 )
-from .events import LIFECYCLE, map_events
+from .events import map_events, map_lifecycle
 
 __all__ = [
     "EVERYTHING",
-    "LIFECYCLE",
     "Answer",
     "Choice",
     "Operation",
@@ -228,7 +227,7 @@ def events() -> Table:
 @per_settings
 def lifecycle() -> Table:
     """Return the table of what the socket itself asks for, its documents prepared."""
-    return Table(get_graphql_schema(), LIFECYCLE)
+    return Table(get_graphql_schema(), map_lifecycle())
 
 
 def prepare() -> None:

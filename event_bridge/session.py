@@ -10,6 +10,7 @@ from gql_chat import streams
 from gql_chat.failures import outline
 from gql_chat.schema import Context
 from gql_chat.sql.threads import DatabaseThreads
+from gql_chat.streams import Envelope
 from gql_chat.tables import report_missing
 
 from .operations import lifecycle
@@ -27,7 +28,7 @@ class Session:
     """
 
     # A process has many idle sockets.
-    __slots__ = ("_channel_name", "_may_exist", "_opening", "_threads", "_user_id")
+    __slots__ = ("_active", "_channel_name", "_may_exist", "_opening", "_threads", "_user_id")
 
     def __init__(self, threads: DatabaseThreads, user_id: Any, channel_name: str) -> None:
         self._threads = threads
@@ -35,6 +36,7 @@ class Session:
         self._channel_name = channel_name
         self._opening: asyncio.Future[tuple[Any, Any]] | None = None
         self._may_exist = False
+        self._active: bool | None = True
 
     async def open(self) -> tuple[Any, Any]:
         """Make the session.
@@ -54,12 +56,28 @@ class Session:
         positions = streams.positions(self._user_id)
         return positions, self._perform("open")["notifications"]
 
-    async def touch(self) -> None:
-        """Note that the client sent a heartbeat."""
-        await self._threads.commit(self._touch, locks=False)
+    async def touch(self, active: bool | None = None) -> list[Envelope]:
+        """Note that the client sent a heartbeat.
 
-    def _touch(self) -> None:
-        self._perform("heartbeat")
+        Args:
+            active: whether somebody sits there; None if the client does not say. Only a change
+                is written.
+
+        Returns:
+            What is to be published.
+        """
+        changed = active is not None and active is not self._active
+        await self._threads.commit(self._perform, "heartbeat", locks=False)
+        if not changed:
+            return []
+        _, envelopes = await self._threads.commit(self._set_activity, active, locks=False)
+        self._active = active
+        return envelopes
+
+    def _set_activity(self, active: bool) -> tuple[Any, list[Envelope]]:
+        variables = {"channel_name": self._channel_name, "active": active}
+        prepared = lifecycle().find("activity", variables)
+        return prepared.run(variables, Context(self._user_id))
 
     async def forget(self) -> None:
         """Delete the session, if there may be one."""

@@ -15,6 +15,7 @@ from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLUnionType, get_nam
 
 from gql_chat.conf import chat_settings
 from gql_chat.errors import ChatError
+from gql_chat.nouns import has_feature
 from gql_chat.schema import get_graphql_schema, select_all
 from gql_chat.schema.json_schema import JsonSchema, Shapes, any_of, nullable, object_of
 
@@ -31,6 +32,10 @@ SUCCESS = "Success"
 ERROR = "ErrorFrame"
 UNKNOWN_EVENT = "UnknownEvent"
 
+ACTIVE: JsonSchema = {
+    "type": "boolean",
+    "description": "Whether somebody sits there. Left out, it stays as it was.",
+}
 _TEXT: JsonSchema = {"type": "string"}
 _SEQ: JsonSchema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 
@@ -186,8 +191,11 @@ class Contract:
 
     def _describe_socket(self) -> None:
         """Describe the frames that the socket itself takes and sends."""
+        data = object_of({})
+        if has_feature("presence"):
+            data = object_of({"active": ACTIVE}, required=[])
         self.sent["session.heartbeat"] = Sent(
-            object_of({}), needs_data=False, description="Tell the server that the client is there."
+            data, needs_data=False, description="Tell the server that the client is there."
         )
         streams = {"type": "object", "additionalProperties": _SEQ}
         epoch: JsonSchema = {

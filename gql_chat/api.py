@@ -34,6 +34,7 @@ from .errors import Invalid, quote
 from .events import Event
 from .models import AbstractMessage, AbstractRoom, get_model
 from .operations import EventHandler
+from .presence import Status, read_statuses
 from .sessions import announce_sign_out
 
 
@@ -279,6 +280,38 @@ def send_to_users(users: Iterable[Any], event: Event) -> None:
     acting_as(None).send_to_users([_user(user) for user in users], event)
 
 
+def get_presence(users: Iterable[Any], *, viewer: Any = None) -> dict[Any, Status]:
+    """Return who is online, away or offline. Whoever hides that is offline, whoever asks.
+
+    Args:
+        users: the users.
+        viewer: the user who is to see it, and may see only some; None for the server itself.
+
+    Returns:
+        A `Status` of each, by primary key: `status` and `last_seen`, to the minute or None.
+
+    Raises:
+        PermissionDenied: the viewer may not see one of them.
+        NotFound: there is no such user, where a viewer is given.
+    """
+    keys = list(dict.fromkeys(_user(user) for user in users))
+    if viewer is None:
+        found = read_statuses(keys)
+        return {key: found[str(key)] for key in keys}
+    statuses = acting_as(viewer).find_presence(users=keys).statuses if keys else []
+    return {status.user_id: status for status in statuses}
+
+
+def set_presence(user: Any, status: str) -> None:
+    """Say what a user shows to others.
+
+    Args:
+        user: the user.
+        status: `invisible`, to look offline everywhere, or `auto`, to show what is so.
+    """
+    acting_as(user).set_presence(status)
+
+
 def sign_out(user: Any) -> None:
     """Close all sockets of a user, in every process: with 4001, so the client has to log in again.
 
@@ -370,6 +403,8 @@ aadd_members = sync_to_async(add_members)
 aremove_members = sync_to_async(remove_members)
 asend_to_room = sync_to_async(send_to_room)
 asend_to_users = sync_to_async(send_to_users)
+aget_presence = sync_to_async(get_presence)
+aset_presence = sync_to_async(set_presence)
 asign_out = sync_to_async(sign_out)
 
 

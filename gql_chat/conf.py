@@ -80,7 +80,7 @@ USER_FIELDS = ("id", "username", "email", "first_name", "last_name")
 NEEDED_USER_FIELDS = frozenset({"id", "username"})
 """Without these a client cannot tell who wrote a message."""
 
-FEATURES = ("erasure", "history", "pins")
+FEATURES = ("erasure", "history", "pins", "presence")
 """The names of the features beyond the documented protocol; a project may leave some out."""
 
 SCHEMA_SETTINGS = (
@@ -210,6 +210,11 @@ class ChatSettings(Limits):
         "what a message said before an edit as well; None, nothing. Needs the feature `erasure`",
         "edited",
         None,
+    )
+    PRESENCE_GRACE = seconds(
+        20,
+        "Seconds after which a user is shown as [offline](presence.md) who has closed the last "
+        "socket, or whose process was killed",
     )
     ALLOWED_ORIGINS: Setting[Sequence[str]] = Setting(
         (),

@@ -195,3 +195,16 @@ class MembersRemoved(Event):
     room: AbstractRoom
     removed_members: list[str]
     removed_by: str
+
+
+@dataclass(slots=True)
+class PresenceChanged(Event):
+    """Users came, went, or are away. Stored nowhere.
+
+    Attributes:
+        users: the status of each (`gql_chat.presence.Status`).
+        snapshot: whether it tells of all who are watched, and not of changes.
+    """
+
+    users: list[Any]
+    snapshot: bool = False

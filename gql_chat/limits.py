@@ -105,6 +105,12 @@ class Limits:
         none="only the limit of bytes",
         shown="`50_000`",
     )
+    MAX_PRESENCE_USERS = limit(200, "Users whom one `presence.subscribe` names")
+    MAX_PRESENCE_ROOMS = limit(20, "Rooms that one `presence.subscribe` names")
+    MAX_WATCHED_USERS = limit(
+        2000,
+        "Users whose [presence](presence.md) one socket watches, the members of rooms included",
+    )
     MAX_DESCRIPTION_LENGTH = limit(2000, "Characters of a room's description")
     MAX_JSON_BYTES = limit(
         8 * 1024,

@@ -80,6 +80,13 @@ NOUNS = (
         ("INACTIVITY_THRESHOLD", "MAX_SESSIONS_PER_USER"),
     ),
     Noun(
+        "presence",
+        "gql_chat.operations.presence.PresenceOperations",
+        "gql_chat.schema.presence",
+        ("PRESENCE_GRACE", "MAX_PRESENCE_USERS", "MAX_PRESENCE_ROOMS", "MAX_WATCHED_USERS"),
+        feature="presence",
+    ),
+    Noun(
         "accounts",
         "gql_chat.operations.accounts.AccountOperations",
         "gql_chat.schema.accounts",

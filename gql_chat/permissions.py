@@ -10,14 +10,14 @@ from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AbstractBaseUser, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import router
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
-from .models import get_model
+from .models import Membership, get_model
 from .nouns import has_feature
 
 if TYPE_CHECKING:
-    from .models import AbstractMessage, AbstractRoom, Membership
+    from .models import AbstractMessage, AbstractRoom
 
 Users = QuerySet[Any]
 """A queryset of the project's users."""
@@ -122,6 +122,21 @@ class PermissionHandler:
         """
         return others
 
+    def can_see_presence(self, user: AbstractBaseUser, others: Users) -> Users:
+        """Return those of `others` whose presence a user may watch: online, away or offline.
+
+        By default that is who shares a room with the user, and the user. Whoever hides is offline
+        for everybody. It is asked when somebody begins to watch, and again while they do.
+
+        Args:
+            user: who watches.
+            others: a queryset of users, which is narrowed and not evaluated here.
+        """
+        memberships = Membership.objects.using(router.db_for_write(Membership))
+        own = memberships.filter(user_id=user.pk).values("room_id")
+        shared = memberships.filter(user_id=OuterRef("pk"), room_id__in=own)
+        return others.filter(Q(pk=user.pk) | Q(Exists(shared)))
+
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         """Return whether the member may delete a message of the room.
 
@@ -175,6 +190,9 @@ class _Unrestricted(PermissionHandler):
         return True
 
     def can_contact(self, user: AbstractBaseUser, others: Users) -> Users:
+        return others
+
+    def can_see_presence(self, user: AbstractBaseUser, others: Users) -> Users:
         return others
 
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:

@@ -242,6 +242,9 @@ class ChatClient:
         self._unsent: dict[str, _Unsent] = {}
         self._asked: dict[str, _Asked] = {}
         self._left: dict[str, None] = {}
+        self._watched: list[dict[str, Any]] = []  # whose presence, on every connection
+        self._watching: asyncio.Task[None] | None = None
+        self._active: bool | None = None  # whether somebody sits here; None until that is said
         self._numbers = itertools.count(1)
         self._socket: ClientConnection | None = None
         self._running = False
@@ -365,6 +368,46 @@ class ChatClient:
             return await answer
         finally:
             self._asked.pop(request_id, None)
+
+    async def watch_presence(
+        self, *, users: Sequence[Any] | None = None, rooms: Sequence[str] | None = None
+    ) -> Any:
+        """Watch the presence of users or rooms, on this connection and on every later one.
+
+        `on_event` is called with `presence.dispatch` for whoever changes, and with a snapshot after
+        each new connection.
+
+        Args:
+            users: the ids of users; the other one is left out.
+            rooms: the ids of rooms.
+
+        Returns:
+            The snapshot: `users`, each with `user_id`, `status` and `last_seen`.
+
+        Raises:
+            Refused, ConnectionError, QueueFull: as `ask`; then nothing is watched.
+        """
+        named = {"users": users, "rooms": rooms}
+        data = {name: list(ids) for name, ids in named.items() if ids is not None}
+        answer = await self.ask("presence.subscribe", data)
+        self._watched.append(data)
+        return answer
+
+    async def unwatch_presence(self) -> None:
+        """Watch nobody any more.
+
+        Raises:
+            Refused, ConnectionError, QueueFull: as `ask`; later connections watch nobody.
+        """
+        self._watched.clear()
+        await self.ask("presence.unsubscribe", {})
+
+    async def set_active(self, active: bool) -> None:
+        """Say whether somebody sits here: at once, and with every heartbeat from now on."""
+        self._active = active
+        if self._socket is not None and self.resumed.is_set():
+            with suppress(ConnectionClosed):
+                await self._socket.send(self._beat_frame())
 
     def save(self) -> dict[str, Any]:
         """Return what another client of the same user needs to go on, as plain JSON.
@@ -506,15 +549,34 @@ class ChatClient:
         return min(max(seconds, 0), self.longest_retry_after)
 
     async def _beat(self, socket: ClientConnection) -> None:
-        frame = _encode({"event_type": "session.heartbeat", "data": {}, "request_id": _BEAT})
         with suppress(ConnectionClosed, TimeoutError):
             await asyncio.sleep(self.heartbeat)
             while not self._is_silent():
                 self._silence += 1
                 async with asyncio.timeout(self.heartbeat):  # a full buffer would hold it up
-                    await socket.send(frame)
+                    await socket.send(self._beat_frame())
                 await asyncio.sleep(self.heartbeat)
         await socket.close()
+
+    def _beat_frame(self) -> str:
+        data = {} if self._active is None else {"active": self._active}
+        return _encode({"event_type": "session.heartbeat", "data": data, "request_id": _BEAT})
+
+    async def _watch_again(self) -> None:
+        """Say on a new connection what was said on the one before."""
+        if self._active is False:
+            await self.set_active(False)
+        for data in list(self._watched):
+            try:
+                answer = await self.ask("presence.subscribe", data)
+            except Refused as error:
+                if error.code not in RETRY_LATER and data in self._watched:
+                    self._watched.remove(data)
+                self.on_refused(error, data)
+            except (ConnectionError, QueueFull):
+                return  # the next connection asks again
+            else:
+                self.on_event("presence.dispatch", answer)
 
     def _is_silent(self) -> bool:
         """Tell whether nothing, or not what was asked for, came for two heartbeats."""
@@ -575,6 +637,10 @@ class ChatClient:
             self.on_gone(stream)
         for stream in refetch:
             self.on_refetch(stream)
+        if self._watched or self._active is False:
+            if self._watching is not None:
+                self._watching.cancel()
+            self._watching = asyncio.get_running_loop().create_task(self._watch_again())
         self.on_ready()
 
     def _fail_to_resume(self, error: Refused) -> None:

@@ -208,6 +208,8 @@ export class ChatClient<Out extends Sent = Sent, In extends Received = Received>
   private readonly waiting = new Map<string | number, Waiting>();
   private readonly unsent = new Map<string | number, Unsent>();
   private readonly left = new Set<string>();
+  private readonly watched = new Set<unknown>(); // whose presence, on every connection
+  private active: boolean | null = null; // whether somebody sits here; null until that is said
   private numbers = 0;
   /** The attempt to connect, or the connection, that is under way. */
   private attempt: object | null = null;
@@ -299,6 +301,29 @@ export class ChatClient<Out extends Sent = Sent, In extends Received = Received>
     this.options.onChange?.();
     this.pump();
     return entry.done;
+  }
+
+  /**
+   * Watches the presence of users or rooms, on this connection and on every later one; returns how
+   * to stop that. The listeners of `presence.dispatch` are told of all at first (`snapshot`), then
+   * of whoever changes. What the server refuses goes to `onRefused`, and is watched no more.
+   */
+  watchPresence(data: SentData<Out, "presence.subscribe">): () => void {
+    this.watched.add(data);
+    if (this.state === "ready") void this.subscribe(data);
+    return () => {
+      if (!this.watched.delete(data) || this.state !== "ready") return;
+      this.write(JSON.stringify({ event_type: "presence.unsubscribe", data }));
+      // Whom others named too is watched on.
+      for (const each of this.watched) void this.subscribe(each);
+    };
+  }
+
+  /** Says whether somebody sits here: at once, and with every heartbeat from now on. */
+  setActive(active: boolean): void {
+    if (this.active === active) return;
+    this.active = active;
+    if (this.state === "ready") this.write(this.beatFrame());
   }
 
   /**
@@ -453,8 +478,25 @@ export class ChatClient<Out extends Sent = Sent, In extends Received = Received>
     for (const entry of this.waiting.values()) overdue = ++entry.beats > 2 || overdue;
     if (overdue || this.silence > 1) {
       this.drop({ suspicious: true });
-    } else if (this.write(JSON.stringify({ event_type: "session.heartbeat", data: {}, request_id: BEAT }))) {
+    } else if (this.write(this.beatFrame())) {
       this.silence++;
+    }
+  }
+
+  private beatFrame(): string {
+    const data = this.active === null ? {} : { active: this.active };
+    return JSON.stringify({ event_type: "session.heartbeat", data, request_id: BEAT });
+  }
+
+  private async subscribe(data: unknown): Promise<void> {
+    try {
+      const client = this as ChatClient<any, any>;
+      const told = await client.ask("presence.subscribe", data, "presence.dispatch");
+      this.emit({ eventType: "presence.dispatch", data: told });
+    } catch (error) {
+      if (!(error instanceof Refused)) return; // the next connection asks again
+      if (!RETRY_LATER.has(error.code)) this.watched.delete(data);
+      this.options.onRefused?.(error);
     }
   }
 
@@ -513,6 +555,8 @@ export class ChatClient<Out extends Sent = Sent, In extends Received = Received>
     for (const stream of gone) this.options.onGone?.(stream);
     for (const stream of refetch) this.options.onRefetch?.(stream);
     this.change("ready");
+    if (this.active === false) this.write(this.beatFrame());
+    for (const data of this.watched) void this.subscribe(data);
     this.pump();
   }
 

@@ -31,6 +31,7 @@ from .epoch import EpochWatch
 from .layer import LayerLink
 from .memberships import Memberships
 from .neighbours import Neighbours
+from .presence import HubPresence
 from .readings import Readings
 from .registry import Registry
 from .sequencer import Sequencer
@@ -47,7 +48,8 @@ class Hub:
         cleaning: the thread on which contents are cleaned.
         name: the hub's name among all processes.
         recorder: is told what the hub and its sockets do.
-        registry, readings, sequencer, catch_up, memberships, epoch, upkeep, layer: its parts.
+        registry, readings, sequencer, catch_up, memberships, epoch, upkeep, layer, presence: its
+            parts.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -66,6 +68,17 @@ class Hub:
         self.readings = Readings(self.registry, self.take, self._rest_if_idle)
         self._dispatcher = Dispatcher(self.registry, self.recorder)
         self.sequencer = Sequencer(self.registry, self.readings, self._dispatcher)
+        self.presence = HubPresence(
+            self.name,
+            self.threads,
+            self.registry,
+            self._dispatcher,
+            self.layer,
+            self.publish,
+            self.recorder,
+            loop.time,
+        )
+        self.sequencer.on_change = self.presence.heed
         self.catch_up = CatchUp(
             loop,
             self.threads,
@@ -164,6 +177,7 @@ class Hub:
             subscriber.interrupt()
             self.epoch.doubt(positions.epoch)
         self.readings.end(subscriber)
+        self.presence.came(subscriber.user_key)
         return ahead
 
     def cancel(self, subscriber: Subscriber) -> None:
@@ -174,7 +188,10 @@ class Hub:
         """Forget a socket, wherever it is in its life; once more does no harm."""
         if subscriber in self.readings:
             self.readings.end(subscriber)
+        had_entered = self.registry.is_here(subscriber.user_key)
         self.registry.remove(subscriber)
+        if had_entered:
+            self.presence.went(subscriber)
         self._rest_if_idle()
 
     def positions(self, user: str) -> dict[str, int]:
@@ -241,10 +258,15 @@ class Hub:
         if "signed_out" in change:
             user = envelope.stream.partition(":")[2]
             self._dispatcher.dismiss(user, change["signed_out"])
+        elif "presence" in change:
+            self.presence.take(change["presence"])
+        elif "watched" in change:
+            self.presence.attendance.take_watched()
         elif envelope.stream in self.registry.streams or any(
             user in self.registry.subscribers for user in change.get("joined", ())
         ):
             self.memberships.refresh(envelope.stream)
+            self.presence.doubt(envelope.stream)
 
     def _open_by_join(self, envelope: Envelope) -> Stream | None:
         """Open a stream if a local user joins it with this very frame."""
@@ -279,6 +301,8 @@ class Hub:
         streams.subscribe(self.receive)
         self.layer.start()
         self._upkeep = self.spawn(self.upkeep.run())
+        self.presence.attendance.start()
+        self.spawn(self.presence.run())
 
     def _rest_if_idle(self) -> None:
         if self._running and not self.registry.subscribers and not self.readings:
@@ -295,6 +319,7 @@ class Hub:
         self.sequencer.forget_departures()
         self.memberships.stop()
         self.epoch.forget()
+        self.presence.attendance.stop()
         self.threads.close()
         self.cleaning.close()
 

@@ -6,7 +6,7 @@ frame without asking the database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gql_chat.streams import Envelope
@@ -32,11 +32,13 @@ class Sequencer:
         paused: the names of the streams whose frames wait, because their members are being read.
         let_in: the streams and users of the joins applied since the last search for joins. Such a
             frame may have come late, and its user may be out again.
+        on_change: called with a stream's name and the change of a frame that went out.
     """
 
     def __init__(self, registry: Registry, readings: Readings, dispatcher: Dispatcher) -> None:
         self.paused: set[str] = set()
         self.let_in: set[tuple[str, str]] = set()
+        self.on_change: Callable[[str, Mapping[str, Any]], None] = lambda stream, change: None
         self._registry = registry
         self._readings = readings
         self._dispatcher = dispatcher
@@ -53,6 +55,8 @@ class Sequencer:
         if stream.entering:
             stream.add_due()
         self._dispatcher.deliver(stream, envelope)
+        if change:
+            self.on_change(stream.name, change)
         if change.get("closed"):
             self.close(stream)
         else:

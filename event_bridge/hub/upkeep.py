@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from gql_chat import sessions
+from gql_chat import presence, sessions
 from gql_chat.conf import chat_settings
 from gql_chat.failures import outline
+from gql_chat.nouns import has_feature
 from gql_chat.sql.threads import DatabaseThreads
 from gql_chat.tables import report_missing
 
@@ -101,5 +102,7 @@ class Upkeep:
                 for subscriber in subscribers
             ]
             await self._threads.run(sessions.keep_alive, names)
+            if has_feature("presence"):
+                await self._threads.run(presence.tidy)
             await self._threads.run(sessions.delete_dead)
             await self._neighbours.look()

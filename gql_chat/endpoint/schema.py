@@ -27,6 +27,7 @@ from ..streams import Envelope
 from ..streams.workers import make_readers
 from . import audit, limits
 from .access import Caller
+from .presence import follow_presence
 from .subscribers import Subscriber
 
 AT_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -118,6 +119,7 @@ class EndpointSchema(ChatSchema):
             return
         context = outcome
         context.follow = partial(self._subscribe, caller)
+        context.look = partial(follow_presence, caller, get_threads())
         results: Any = await super().stream(
             query,
             variable_values=variables,

@@ -23,6 +23,7 @@ from .notifications import (
     NotificationType,
 )
 from .pins import Pin
+from .presence import IdleSocket, Presence, SocketHolder
 from .receipts import (
     AbstractReaction,
     AbstractReadReceipt,
@@ -70,6 +71,7 @@ __all__ = [
     "EventSubject",
     "GroupChat",
     "GroupChatMixin",
+    "IdleSocket",
     "Members",
     "Membership",
     "Message",
@@ -81,6 +83,7 @@ __all__ = [
     "OneToOneChatMixin",
     "PairManager",
     "Pin",
+    "Presence",
     "Reaction",
     "ReadReceipt",
     "Room",
@@ -88,6 +91,7 @@ __all__ = [
     "RoomProperty",
     "SavedMessage",
     "Session",
+    "SocketHolder",
     "StreamEvent",
     "UserStream",
     "bulk",

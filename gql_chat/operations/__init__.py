@@ -10,6 +10,7 @@ from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
 from .pins import PinOperations
+from .presence import PresenceOperations
 from .reactions import ReactionOperations
 from .receipts import ReceiptOperations
 from .rooms import RoomOperations
@@ -28,6 +29,7 @@ class EventHandler(
     PageOperations,
     NotificationOperations,
     SessionOperations,
+    PresenceOperations,
     BroadcastOperations,
 ):
     """All operations on behalf of one user. A project subclasses it (`EVENT_HANDLER_CLASS`).

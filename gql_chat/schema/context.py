@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..operations import EventHandler
     from ..streams import Envelope
 
+Look = Callable[[dict[str, Any]], "AsyncGenerator[Event, None]"]
 Follow = Callable[[str, int | None], "AsyncGenerator[Envelope, None]"]
 
 
@@ -31,6 +32,8 @@ class Context:
         source: where a subscription's events come from.
         follow: gives the logged events of a stream, by its name, after a sequence number or from
             now on; None where streams cannot be followed.
+        look: gives the presence of users or rooms, and then what changes; None where that cannot be
+            followed.
         actor_id: the primary key of the user who has signed in, where that is another one.
         contents: what was cleaned before the operation; it outlives a handler.
         budget: says how many bytes a page may have.
@@ -39,6 +42,7 @@ class Context:
     user_id: Any
     source: AsyncIterator[Event] | None = field(default=None)
     follow: Follow | None = None
+    look: Look | None = None
     actor_id: Any = None
     contents: Contents = field(default_factory=Contents)
     budget: Budget = EACH

@@ -10,6 +10,8 @@ from .. import streams
 from ..errors import Invalid
 from .context import Context
 from .events import ChatEvent
+from .parts import brought_by
+from .presence import PresenceChanged, PresenceInput
 from .scalars import UserID
 from .stored import Stored
 
@@ -51,6 +53,16 @@ class Subscription:
         """The stored events for one user alone: those after a sequence number, or from now on."""
         async for frame in _follow(info, streams.user_stream(user_id), after):
             yield frame
+
+    @strawberry.subscription(metadata=brought_by("presence"))  # type: ignore[untyped-decorator]
+    async def presence_events(
+        self, info: Info, input: PresenceInput
+    ) -> AsyncGenerator[PresenceChanged, None]:
+        """Who is there of users or rooms, and then whoever comes, goes or is away."""
+        if info.context.look is None:
+            raise Invalid("Presence can be followed on a socket only.")
+        async for event in info.context.look(vars(input)):
+            yield event  # type: ignore[misc]
 
 
 async def _follow(info: Info, stream: str, after: int | None) -> AsyncGenerator[StreamFrame, None]:

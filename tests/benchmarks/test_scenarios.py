@@ -12,6 +12,7 @@ import uvloop
 from benchmarks import scenarios
 from benchmarks.client import RefusedError, crowd
 from benchmarks.population import Population
+from benchmarks.presence import presence
 from benchmarks.results import Metrics
 from benchmarks.servers import Target, Workshop
 from benchmarks.sites.frames import FIRST_USER
@@ -68,7 +69,10 @@ def test_the_package_carries_the_loads_of_its_own(workshop: Workshop) -> None:
         rooms = run(scenarios.rooms, target, FIRST_USER + 3, count=2, messages=3, repeats=2)
         beats = run(scenarios.heartbeats, target, FIRST_USER + 5, sockets=2, beats=2)
         page = run(scenarios.page, target, FIRST_USER + 10, messages=3, repeats=2)
+        told = run(presence, target, FIRST_USER + 20, sockets=5, watched=2)
 
+    assert told.keys() == {"subscribes_per_s", "told_per_s", "p50_ms", "p99_ms", "worker_us"}
+    assert all(value > 0 for value in told.values())
     assert reacts.keys() == {"messages_per_s", "reactions_per_s", "receipts_per_s"}
     assert rooms.keys() == {"list_ms", "page_ms", "info_ms"}
     assert all(value > 0 for metrics in (reacts, rooms) for value in metrics.values())

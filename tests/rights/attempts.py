@@ -86,8 +86,9 @@ class Judge:
             problems.append(f"{outcome} instead of {meant}")
         if written := self._orm(writes.take):
             problems.append(f"wrote {', '.join(sorted(set(written)))}")
-        if self._told:
-            problems.append(f"told {[(each.stream, each.kind) for each in self._told]}")
-            self._told.clear()
+        # That somebody is there is said of the people themselves, not of what they try.
+        if told := [each for each in self._told if not each.stream.startswith("presence:")]:
+            problems.append(f"told {[(each.stream, each.kind) for each in told]}")
+        self._told.clear()
         if problems:
             self.wrong.append(f"{event}, {what}: {role}: {'; '.join(problems)}")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.rights.world import PERMISSIONS, World
-from tests.wire.rooms import CHANNEL, GROUP, NOWHERE, ONE_TO_ONE, wire_id
+from tests.wire.rooms import CHANNEL, GROUP, NOBODY, NOWHERE, ONE_TO_ONE, wire_id
 
 Data = dict[str, Any]
 #: Returns what somebody of a role sends; None where there is nothing of the kind to try.
@@ -193,6 +193,12 @@ def _pinned(world: World, role: str) -> Data:
     return {"message_id": world.pinned}
 
 
+def _see_member(world: World, role: str) -> Data:
+    """Watch somebody else who is in the room."""
+    somebody = NOBODY if world.kind == "none" else wire_id(_member(world, role))
+    return {"users": [somebody]}
+
+
 CASES: dict[str, dict[str, Build]] = {
     "message.send": {
         "text": _send,
@@ -251,6 +257,12 @@ CASES: dict[str, dict[str, Build]] = {
     "room.pins": {"the newest": _at},
     "saved.list": {"all": _nothing},
     "notification.list": {"all": _nothing},
+    "presence.subscribe": {
+        "the room": lambda world, role: {"rooms": [world.room_id]},
+        "a member": _see_member,
+    },
+    "presence.unsubscribe": {"all": _nothing},
+    "presence.set": {"invisible": lambda world, role: {"status": "invisible"}},
     "session.heartbeat": {"heartbeat": _nothing},
     "session.resume": {
         "the room is named": _resume,

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from gql_chat.models import Allowance, get_model
+from gql_chat.models import Allowance, IdleSocket, Presence, SocketHolder, get_model
 
 _LOG = "rights_writes"
 _ACTS = ("INSERT", "UPDATE", "DELETE")
@@ -33,10 +33,14 @@ def tables() -> list[str]:
     """The tables that are watched: those of the chat, and those of object permissions.
 
     Sessions are not: they say when a socket was heard of last, which every heartbeat and the
-    server's own upkeep change. Allowances are not: what is refused counts among a user's events,
-    too. Accounts are not: the test itself deactivates some.
+    server's own upkeep change. Nor is presence, which the server writes behind the sockets.
+    Allowances are not: what is refused counts among a user's events, too. Accounts are not: the
+    test itself deactivates some.
     """
-    left_out = {get_user_model(), get_model("Session"), Allowance}
+    left_out = {
+        *(get_user_model(), get_model("Session"), Allowance),
+        *(Presence, IdleSocket, SocketHolder),
+    }
     models: list[Any] = apps.get_models(include_auto_created=True)
     return [
         model._meta.db_table

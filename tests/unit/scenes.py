@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from event_bridge.events import LIFECYCLE
+from event_bridge.events import map_lifecycle
 from gql_chat.models import (
     Channel,
     ChatNotification,
@@ -19,6 +19,7 @@ from gql_chat.models import (
     Reaction,
     ReadReceipt,
     SavedMessage,
+    get_model,
 )
 from tests.conftest import Users
 from tests.unit.making import perform, perform_lifecycle
@@ -33,6 +34,7 @@ class Scene:
         channel: the owner's; `public`: somebody else's, with subscribers.
         mine, theirs: messages in the group, by the owner and by a member.
         newest: the newest notification that waits for the owner.
+        socket: the channel name of a session of the owner's.
         strangers: users who share no room with the owner.
     """
 
@@ -48,6 +50,8 @@ class Scene:
         self.channel.moderators.add(*self.members[: size // 3])
         self.public = Channel.objects.create(name="all", creator=self.members[0], is_public=True)
         self.public.subscribers.add(*self.members[1:])
+        self.socket = f"of {self.owner.pk}"
+        get_model("Session").objects.create(user=self.owner, channel_name=self.socket)
         self.alone = GroupChat.objects.create(name="alone", creator=self.owner)
         for number, stranger in enumerate(self.members):
             self._write(OneToOneChat.objects.start(self.owner, stranger), stranger, 2)
@@ -357,6 +361,19 @@ CASES: dict[str, tuple[str, str, Data]] = {
             permission=lambda s: ["can_send_messages"],
         ),
     ),
+    "presence.subscribe users": (
+        "owner",
+        "presence.subscribe",
+        lambda s: {"users": ids(s.members)},
+    ),
+    "presence.subscribe rooms": (
+        "owner",
+        "presence.subscribe",
+        lambda s: {"rooms": [str(s.group.pk), str(s.channel.pk)]},
+    ),
+    "presence.unsubscribe": ("owner", "presence.unsubscribe", lambda s: {}),
+    "presence.set": ("owner", "presence.set", lambda s: {"status": "invisible"}),
+    "activity": ("owner", "activity", lambda s: {"channel_name": s.socket, "active": False}),
     "open": ("owner", "open", lambda s: {"channel_name": "a socket"}),
     "close": ("owner", "close", lambda s: {"channel_name": "a socket"}),
     "heartbeat": ("owner", "heartbeat", lambda s: {"channel_name": "a socket"}),
@@ -367,6 +384,6 @@ def run(scene: Scene, case: str) -> Any:
     """Let the event of a case happen; returns what the operation does."""
     who, event_type, data = CASES[case]
     user = getattr(scene, who)
-    if event_type in LIFECYCLE:
+    if event_type in map_lifecycle():
         return perform_lifecycle(user, event_type, data(scene))
     return perform(user, event_type, data(scene))

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from event_bridge.declarations import Choice
-from event_bridge.events import LIFECYCLE, map_events
+from event_bridge.events import map_events, map_lifecycle
 from gql_chat.models import Delivery, MessageMediaAsset, Reaction, ReadReceipt, Room
 from tests.conftest import Users
 from tests.unit.scenes import CASES, Scene, run
@@ -67,6 +67,11 @@ QUERIES = {
     "room.modify remove_moderator": 12,
     "room.modify add_permission": 11,
     "room.modify remove_permission": 10,
+    "presence.subscribe users": 5,
+    "presence.subscribe rooms": 5,
+    "presence.unsubscribe": 1,
+    "presence.set": 6,
+    "activity": 5,
     "open": 12,
     "close": 3,
     "heartbeat": 6,
@@ -98,8 +103,11 @@ WITHOUT_PLACE = {
     *(
         case
         for case in QUERIES
-        if case.startswith(("room.messages", "notification.list", "room.pins", "saved."))
+        if case.startswith(
+            ("room.messages", "notification.list", "room.pins", "saved.", "presence.")
+        )
     ),
+    "activity",
     "open",
     "close",
     "heartbeat",
@@ -179,7 +187,7 @@ def rows_written(scene: Scene, case: str) -> dict[str, int]:
 
 def test_every_event_has_a_case() -> None:
     wanted = set()
-    for name, route in {**map_events(), **LIFECYCLE}.items():
+    for name, route in {**map_events(), **map_lifecycle()}.items():
         wanted |= {f"{name} {o}" for o in route.options} if isinstance(route, Choice) else {name}
 
     covered = {event for event in wanted for case in CASES if f"{case} ".startswith(f"{event} ")}

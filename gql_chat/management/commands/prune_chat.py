@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from gql_chat.conf import chat_settings
 from gql_chat.models import EventSubject, StreamEvent, get_model
+from gql_chat.nouns import has_feature
+from gql_chat.presence import tidy
 from gql_chat.rates import find_full
 from gql_chat.sessions import find_dead
 
@@ -45,6 +47,8 @@ class Command(BaseCommand):
         else:
             since = timezone.now() - timedelta(seconds=retention)
             self._prune_log(since, batch)
+        if has_feature("presence"):
+            tidy()  # what dead sessions say of when their users were there
         self._prune("sessions", find_dead(), batch)
         self._prune("notifications", get_model("ChatNotification").objects.finished(), batch)
         self._prune("allowances", find_full(), batch)

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub, tasks, upkeep
-from gql_chat import sessions, streams
+from gql_chat import presence, sessions, streams
 from gql_chat.models import Epoch
 from gql_chat.streams import Envelope, Position, Positions, log
 
@@ -146,6 +146,9 @@ class World:
             patch.object(sessions, "find_inactive", lambda users: self.inactive),
             patch.object(sessions, "keep_alive", lambda names: None),
             patch.object(sessions, "delete_dead", lambda: 0),
+            patch.object(presence, "renew_lease", lambda name: None),
+            patch.object(presence, "note_departures", lambda departed: None),
+            patch.object(presence, "tidy", lambda: None),
         ]
         for patched in self._patches:
             patched.start()
