@@ -13,11 +13,13 @@ from django.db import router
 from django.db.models import QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
-from .models import get_model
+from .conf import chat_settings
+from .models import Membership, get_model
+from .models.people import active_users
 from .nouns import has_feature
 
 if TYPE_CHECKING:
-    from .models import AbstractMessage, AbstractRoom, Membership
+    from .models import AbstractMessage, AbstractRoom
 
 Users = QuerySet[Any]
 """A queryset of the project's users."""
@@ -121,6 +123,22 @@ class PermissionHandler:
         """
         return others
 
+    def may_find(self, user: AbstractBaseUser) -> Users:
+        """Return those whom a user may find by name (`user.find`), to start a chat with them.
+
+        By default they are the active accounts that share a room with the user, or all, with
+        `FIND_ALL_USERS`. What `can_contact` leaves out is not found either. One query is made of
+        the answer, which is narrowed to the names that are looked for.
+
+        Args:
+            user: who looks for somebody.
+        """
+        if chat_settings.FIND_ALL_USERS:
+            return active_users()
+        rooms = Membership.objects.primary(user_id=user.pk).values("room_id")
+        members = Membership.objects.primary(room_id__in=rooms)
+        return active_users().filter(pk__in=members.values("user_id"))
+
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         """Return whether the member may delete a message of the room.
 
@@ -167,6 +185,9 @@ class _Unrestricted(PermissionHandler):
 
     def can_contact(self, user: AbstractBaseUser, others: Users) -> Users:
         return others
+
+    def may_find(self, user: AbstractBaseUser) -> Users:
+        return active_users()
 
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         return True

@@ -204,6 +204,8 @@ class AbstractRoom(models.Model):
         seq: position of the newest frame in the room's stream. The database counts it up:
             saving an instance never writes it.
         last_activity: when the newest message was written, or the room was created; likewise.
+        more_members: how many members there are besides those that were loaded to be shown
+            (`gql_chat.models.relations.load_rooms`).
         pair_first, pair_second: the two users of a one-to-one chat. Whichever is named first, they
             have one chat.
     """
@@ -253,6 +255,7 @@ class AbstractRoom(models.Model):
     objects: ClassVar[RoomManager[Self]] = RoomManager()
 
     property: AbstractRoomProperty
+    more_members = 0
     rules: ClassVar[RoomRules] = RoomRules()
     defaults: ClassVar[dict[str, Any]] = {}
     """What the columns of one type start as; those of other types stay NULL."""

@@ -17,10 +17,11 @@ from typing import Any
 import orjson
 from django.db import models
 from django.db.models import F, Func, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 
 from ..conf import chat_settings
-from ..sql.statements import Among, Many, Statement
+from ..sql.statements import Among, Many, One, Statement
+from .cuts import most_receipts
 from .messages import Delivery
 from .registry import get_model
 
@@ -53,6 +54,9 @@ _NULL = 4
 """The size of a value that is not there: `null`."""
 
 _QUOTES = ("parent_message_id", "forwarded_from_id")
+
+_UNCUT = 10**9
+"""More people than do anything with a message."""
 
 
 class Octets(Func):
@@ -116,8 +120,12 @@ def _any_of(name: str, *columns: str) -> Q:
     return reduce(or_, (Q(**{name: OuterRef(column)}) for column in columns))
 
 
-def weight_of_message() -> Any:
-    """Return the expression for the weight of a message: a correlated one, of few index lookups."""
+def weight_of_message(*most: Any) -> Any:
+    """Return the expression for the weight of a message: a correlated one, of few index lookups.
+
+    Args:
+        most: what receipts, reactions and deliveries have together at most, of each kind.
+    """
     message, asset = get_model("Message"), get_model("MessageMediaAsset")
     hangs_on_it = _any_of("message", "pk", *_QUOTES)
     people = (
@@ -128,26 +136,32 @@ def weight_of_message() -> Any:
     weights = [
         _total(asset.objects.filter(hangs_on_it), octets_of(asset, ATTACHMENT)),
         _total(message.objects.filter(_any_of("pk", *_QUOTES)), octets_of(message, MESSAGE)),
-        *(_total(of.objects.filter(hangs_on_it), Value(each)) for of, each in people),
+        *(
+            Least(_total(of.objects.filter(hangs_on_it), Value(each)), least)
+            for (of, each), least in zip(people, most, strict=True)
+        ),
     ]
     return reduce(add, weights, octets_of(message, MESSAGE))
 
 
 _weights: Statement[Any] = Statement(
-    lambda ids: (
+    lambda ids, *most: (
         get_model("Message")
         .objects.filter(Among(F("pk"), ids))
         .order_by()
-        .values_list("pk", weight_of_message())
+        .values_list("pk", weight_of_message(*most))
     ),
-    lambda: [Many(get_model("Message")._meta.pk)],
+    lambda: [Many(get_model("Message")._meta.pk), *(One(models.BigIntegerField()),) * 3],
 )
 
 
 def weigh(message_ids: Iterable[Any]) -> dict[Any, int]:
     """Return the weights of messages, by id, in one statement that loads none of them."""
     ids = list(message_ids)
-    return dict(_weights.all(ids)) if ids else {}
+    # A message shows what hangs on it, and on each of its quotes.
+    shown = (most_receipts() or _UNCUT) * (1 + len(_QUOTES))
+    most = [each * shown for each in (RECEIPT, REACTION, DELIVERY)]
+    return dict(_weights.all(ids, *most)) if ids else {}
 
 
 def may_be_long(count: int, limit: int) -> bool:

@@ -5,12 +5,15 @@ from typing import ClassVar
 from ..events import Event
 from .base import Operations
 from .broadcasts import BroadcastOperations
+from .member_pages import MemberPageOperations
 from .members import MemberOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
+from .people import PeopleOperations
 from .reactions import ReactionOperations
 from .receipts import ReceiptOperations
+from .room_pages import RoomPageOperations
 from .rooms import RoomOperations
 from .sessions import SessionOperations
 
@@ -19,10 +22,13 @@ class EventHandler(
     MessageOperations,
     ReactionOperations,
     ReceiptOperations,
+    RoomPageOperations,
     RoomOperations,
     MemberOperations,
     PageOperations,
     NotificationOperations,
+    MemberPageOperations,
+    PeopleOperations,
     SessionOperations,
     BroadcastOperations,
 ):

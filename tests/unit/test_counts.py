@@ -40,6 +40,12 @@ QUERIES = {
     "room.create GroupChat": 19,
     "room.create Channel": 19,
     "room.list": 8,
+    "room.list page": 9,
+    "room.list filter": 8,
+    "room.members": 3,
+    "room.members page": 4,
+    "user.find": 3,
+    "user.find page": 4,
     "room.info": 3,
     "room.messages": 7,
     "room.messages page": 7,
@@ -83,9 +89,16 @@ WITHOUT_PLACE = {
     "message.acknowledged one",
     "message.acknowledged many",
     "message.typing",
-    "room.list",
     "room.info",
-    *(case for case in QUERIES if case.startswith(("room.messages", "notification.list"))),
+    "room.members",
+    "room.members page",
+    "user.find",
+    "user.find page",
+    *(
+        case
+        for case in QUERIES
+        if case.startswith(("room.list", "room.messages", "notification.list"))
+    ),
     "open",
     "close",
     "heartbeat",

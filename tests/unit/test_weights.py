@@ -188,7 +188,7 @@ def test_a_message_that_is_shown_twice_counts_twice(group: GroupChat, alice: Any
 
 def test_too_much_is_not_read(group: GroupChat, alice: Any) -> None:
     """Not more of it than the limit, and what goes beyond it first."""
-    from gql_chat.models.relations import Load, _first_attachments
+    from gql_chat.models.loads import Load, _first_attachments
 
     message = write(group, alice)
     for _ in range(20):
