@@ -85,7 +85,7 @@ class Limits:
     MAX_RECEIPTS_SHOWN = limit(
         100,
         "Receipts, deliveries and reactions of a message in a frame, the newest of each; "
-        "[counts](pages.md#receipts) tell how many there are. Needs the feature `pages`",
+        "[counts](pages.md#what-frames-show) tell how many there are. Needs the feature `pages`",
         none="all of them",
     )
     MAX_IDS = limit(
