@@ -26,12 +26,15 @@ class Reply:
             Where it is null there is no answer.
         forms: the sets of fields that the answer may have, where not always all.
         choose: takes the event's data and returns the form of its answer.
+        unpaged: the path to the part that alone is the answer's `data`, if the event asks for no
+            page.
     """
 
     event_type: str
     part: str = ""
     forms: tuple[Fields, ...] = ()
     choose: Callable[[Data], Fields] | None = None
+    unpaged: Fields = ()
 
     def __call__(self, result: Any, data: Data) -> Answer:
         """Return the answer to an event with this data."""
@@ -40,6 +43,8 @@ class Reply:
             return None
         if self.choose is not None:
             found = {name: found[name] for name in self.choose(data)}
+        for name in self.unpaged if data.get("paginate") is None else ():
+            found = found[name]
         return self.event_type, found
 
 

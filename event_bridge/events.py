@@ -5,6 +5,8 @@ Each noun has one entry. A feature to come adds an entry of its own and puts it 
 
 from __future__ import annotations
 
+from functools import partial
+
 from gql_chat.conf import per_settings
 from gql_chat.nouns import find_nouns, has_feature
 from gql_chat.schema import own_events
@@ -20,7 +22,7 @@ from .declarations import (
     Reply,
     Route,
 )
-from .fitting import fit_messages, fit_notifications, fit_pins, fit_rooms, fit_saved
+from .fitting import fit_list, fit_messages, fit_room_page, fit_rooms
 from .presence import unwatch, watch
 
 _NEWEST = ("data",)
@@ -116,7 +118,10 @@ PINS = Events(
         "message.pin": Operation("pin_message"),
         "message.unpin": Operation("unpin_message"),
         "room.pins": Operation(
-            "room_pins", select=EVERYTHING, answer=Reply("roompins.dispatch"), fit=fit_pins
+            "room_pins",
+            select=EVERYTHING,
+            answer=Reply("roompins.dispatch"),
+            fit=partial(fit_list, "pins"),
         ),
     },
     dispatches={"MessagePinned": Dispatch("messagepin.dispatch")},
@@ -127,7 +132,10 @@ SAVES = Events(
         "message.save": Operation("save_message"),
         "message.unsave": Operation("unsave_message"),
         "saved.list": Operation(
-            "saved_messages", select=EVERYTHING, answer=Reply("savedlist.dispatch"), fit=fit_saved
+            "saved_messages",
+            select=EVERYTHING,
+            answer=Reply("savedlist.dispatch"),
+            fit=partial(fit_list, "saved"),
         ),
     },
     dispatches={"MessageSaved": Dispatch("messagesave.dispatch")},
@@ -179,13 +187,15 @@ MEMBERS = Events(
     },
 )
 
-NOTIFICATIONS = Events(
+ACCOUNTS = Events(routes={}, dispatches={"UserErased": Dispatch("usererase.dispatch")})
+
+NOTIFICATION_PAGES = Events(
     routes={
         "notification.list": Operation(
             "notification_page",
             select=EVERYTHING,
             answer=Reply("notificationlist.dispatch"),
-            fit=fit_notifications,
+            fit=partial(fit_list, "notifications"),
         ),
     },
 )
@@ -204,7 +214,40 @@ PRESENCE = Events(
     dispatches={"PresenceChanged": Dispatch("presence.dispatch", stored=False)},
 )
 
-ACCOUNTS = Events(routes={}, dispatches={"UserErased": Dispatch("usererase.dispatch")})
+ROOM_PAGES = Events(
+    routes={
+        # In place of the one that knows no pages.
+        "room.list": Operation(
+            "room_page",
+            select=EVERYTHING,
+            needs_data=False,
+            answer=Reply("roomlist.dispatch", unpaged=("data", "rooms")),
+            fit=fit_room_page,
+        ),
+    },
+)
+
+MEMBER_PAGES = Events(
+    routes={
+        "room.members": Operation(
+            "room_members",
+            select=EVERYTHING,
+            answer=Reply("roommembers.dispatch"),
+            fit=partial(fit_list, "members"),
+        ),
+    },
+)
+
+PEOPLE = Events(
+    routes={
+        "user.find": Operation(
+            "find_users",
+            select=EVERYTHING,
+            answer=Reply("userfind.dispatch"),
+            fit=partial(fit_list, "users"),
+        ),
+    },
+)
 
 EVENTS = {
     "messages": MESSAGES,
@@ -214,9 +257,12 @@ EVENTS = {
     "saves": SAVES,
     "rooms": ROOMS,
     "members": MEMBERS,
-    "notifications": NOTIFICATIONS,
     "presence": PRESENCE,
     "accounts": ACCOUNTS,
+    "notification_pages": NOTIFICATION_PAGES,
+    "room_pages": ROOM_PAGES,
+    "member_pages": MEMBER_PAGES,
+    "people": PEOPLE,
 }
 """The events of every noun that has some, by its name in `gql_chat.nouns`."""
 

@@ -69,12 +69,13 @@ def fit_messages(found: Any, data: Data, limit: int) -> Any:
     return _with(found, messages=shown[::-1] if is_upwards else shown)
 
 
-def fit_listing(name: str, found: Any, limit: int) -> Any:
-    """Return a page of things that hang on messages, which ends early; see `fit_messages`.
+def fit_list(name: str, found: Any, data: Data, limit: int) -> Any:
+    """Return a page by cursor that ends early; see `fit_messages`.
 
     Args:
-        name: what the list of them is called in the page's `data`.
+        name: what its items are called: `notifications`, say.
         found: the page, as it would be sent.
+        data: the data of the event that asked for it.
         limit: how many bytes it may have.
     """
     items = found["data"][name]
@@ -84,21 +85,6 @@ def fit_listing(name: str, found: Any, limit: int) -> Any:
         found = {**found, "has_next": True}
     shown = items[:count]
     return _with(found, **{name: _fit_one(shown, limit - rest) if count == 1 else shown})
-
-
-def fit_notifications(found: Any, data: Data, limit: int) -> Any:
-    """Return a page of notifications that ends early."""
-    return fit_listing("notifications", found, limit)
-
-
-def fit_pins(found: Any, data: Data, limit: int) -> Any:
-    """Return a page of pins that ends early."""
-    return fit_listing("pins", found, limit)
-
-
-def fit_saved(found: Any, data: Data, limit: int) -> Any:
-    """Return a page of saved messages that ends early."""
-    return fit_listing("saved", found, limit)
 
 
 def fit_waiting(found: dict[str, list[Any]], limit: int) -> dict[str, list[Any]]:
@@ -138,6 +124,17 @@ def fit_rooms(found: list[Any], data: Data, limit: int) -> list[Any]:
     while excess > 0 and len(rooms) > 1:
         excess -= _measure(rooms.pop())
     return rooms
+
+
+def fit_room_page(found: Any, data: Data, limit: int) -> Any:
+    """Return a page of rooms, or a list where no page was asked for, as `fit_rooms` does."""
+    if isinstance(found, list):
+        return fit_rooms(found, data, limit)
+    rooms = found["data"]["rooms"]
+    shown = fit_rooms(rooms, data, limit - _rest(found, "rooms"))
+    if len(shown) < len(rooms):
+        found = {**found, "has_next": True}
+    return _with(found, rooms=shown)
 
 
 def _nothing(message: Any) -> None:

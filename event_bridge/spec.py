@@ -169,6 +169,11 @@ class Contract:
             ]
         else:
             shapes = [self._shapes.of_result(found, prepared.selection, reply.part)]
+        if reply.unpaged:
+            shape = shapes[0]
+            for name in reply.unpaged:
+                shape = self._shapes.of_property(shape, name)
+            shapes.append(shape)
         if reply.event_type in self.received:
             received = self.received[reply.event_type]
         else:

@@ -34,6 +34,9 @@ from .errors import Invalid, quote
 from .events import Event
 from .models import AbstractMessage, AbstractRoom, get_model
 from .operations import EventHandler
+from .operations.member_pages import MemberPage
+from .operations.people import PeoplePage
+from .operations.room_pages import RoomPage
 from .presence import Status, read_statuses
 from .sessions import announce_sign_out
 
@@ -258,6 +261,77 @@ def remove_members(room: Any, members: Iterable[Any], *, by: Any, as_system: boo
     acting_as(by, as_system=as_system).remove_members(_room(room), users)
 
 
+def list_rooms(
+    user: Any,
+    *,
+    before: Any = None,
+    size: int | None = None,
+    filters: Mapping[str, Any] | None = None,
+) -> RoomPage:
+    """Return rooms of a user, the most recently active first, with what `room.list` shows of them.
+
+    Args:
+        user: the user, whose rooms they are.
+        before: a room: those less recently active follow.
+        size: how many at most; capped at `MAX_PAGE_SIZE`.
+        filters: which rooms: values for some of `type`, `unread` and `query`.
+
+    Returns:
+        The page: its `rooms`, and whether it `has_next`.
+    """
+    wanted = None if before is None else _room(before)
+    return acting_as(user).list_room_page(before=wanted, size=size, filters=filters)
+
+
+def list_members(
+    room: Any,
+    *,
+    by: Any,
+    after: Any = None,
+    size: int | None = None,
+    query: str | None = None,
+    role: str | None = None,
+    as_system: bool = False,
+) -> MemberPage:
+    """Return members of a room: leaders first, the others in the order of joining.
+
+    Args:
+        room: the room.
+        by: the user who asks: a member, unless the server itself does.
+        after: a user in the room: those who come after them follow.
+        size: how many at most; capped at `MAX_PAGE_SIZE`.
+        query: only members of whose names each of its words begins one.
+        role: only members with this role: `member`, `admin` or `moderator`.
+        as_system: whether the server itself acts.
+
+    Returns:
+        The page: its `members`, which are memberships with their `user`, the `member_count` of the
+        room, and whether it `has_next`.
+    """
+    wanted = None if after is None else _user(after)
+    handler = acting_as(by, as_system=as_system)
+    return handler.room_members(_room(room), after=wanted, size=size, query=query, role=role)
+
+
+def find_users(
+    query: str, *, by: Any, after: Any = None, size: int | None = None, as_system: bool = False
+) -> PeoplePage:
+    """Return the users whom somebody may start a chat with, by the beginnings of their names.
+
+    Args:
+        query: what is looked for: at least two characters.
+        by: the user who looks; `PermissionHandler.may_find` says whom that user may find.
+        after: a user who was found: those who come after them follow.
+        size: how many at most; capped at `MAX_PAGE_SIZE`.
+        as_system: whether the server itself looks; it finds all active users.
+
+    Returns:
+        The page: its `users`, and whether it `has_next`.
+    """
+    wanted = None if after is None else _user(after)
+    return acting_as(by, as_system=as_system).search_users(query, after=wanted, size=size)
+
+
 def send_to_room(room: Any, event: Event, *, stored: bool = True) -> None:
     """Send an event of the project's own to all members of a room.
 
@@ -401,6 +475,9 @@ asave_message = sync_to_async(save_message)
 aunsave_message = sync_to_async(unsave_message)
 aadd_members = sync_to_async(add_members)
 aremove_members = sync_to_async(remove_members)
+alist_rooms = sync_to_async(list_rooms)
+alist_members = sync_to_async(list_members)
+afind_users = sync_to_async(find_users)
 asend_to_room = sync_to_async(send_to_room)
 asend_to_users = sync_to_async(send_to_users)
 aget_presence = sync_to_async(get_presence)

@@ -80,7 +80,7 @@ USER_FIELDS = ("id", "username", "email", "first_name", "last_name")
 NEEDED_USER_FIELDS = frozenset({"id", "username"})
 """Without these a client cannot tell who wrote a message."""
 
-FEATURES = ("erasure", "history", "pins", "presence")
+FEATURES = ("erasure", "history", "pins", "presence", "pages")
 """The names of the features beyond the documented protocol; a project may leave some out."""
 
 SCHEMA_SETTINGS = (
@@ -203,6 +203,11 @@ class ChatSettings(Limits):
         "The features beyond the documented protocol: their events, their fields and rights. "
         "`()` leaves exactly the protocol",
         shown=f"all: `{FEATURES!r}`",
+    )
+    FIND_ALL_USERS = flag(
+        False,
+        "`user.find` finds all active users. Otherwise it finds [those who share a "
+        "room](pages.md#finding-people) with whoever asks",
     )
     ERASE_LOG = one_of(
         "deleted",

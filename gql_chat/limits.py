@@ -80,6 +80,18 @@ class Limits:
         "size is asked",
         none="all that wait",
     )
+    MAX_MEMBERS_SHOWN = limit(
+        100,
+        "Members of a room in a frame, leaders first; [`room.members`](pages.md) pages the rest. "
+        "Needs the feature `pages`",
+        none="all members",
+    )
+    MAX_RECEIPTS_SHOWN = limit(
+        100,
+        "Receipts, deliveries and reactions of a message in a frame, the newest of each; "
+        "[counts](pages.md#what-frames-show) tell how many there are. Needs the feature `pages`",
+        none="all of them",
+    )
     MAX_IDS = limit(
         500,
         "Items of a list of users, messages or permissions in one event, or one field of the "
@@ -140,6 +152,11 @@ class Limits:
         {"events": 1000, "seconds": 3600},
         "Rooms that one user makes or joins: 1,000 at once, and 1,000 more in each hour",
         shown='`{"events": 1000, "seconds": 3600}`',
+    )
+    FIND_RATE_LIMIT = rate(
+        {"events": 60, "seconds": 60},
+        "Searches for people (`user.find`) of one user: 60 at once, and 60 more in each minute",
+        shown='`{"events": 60, "seconds": 60}`',
     )
     MAX_RESUME_STREAMS = limit(2000, "Streams that a `session.resume` names")
     MAX_REPLAY_FRAMES = limit(

@@ -92,6 +92,32 @@ NOUNS = (
         "gql_chat.schema.accounts",
         feature="erasure",
     ),
+    Noun(
+        "notification_pages",
+        "gql_chat.operations.notifications.NotificationOperations",
+        "gql_chat.schema.notification_pages",
+        feature="pages",
+    ),
+    Noun(
+        "room_pages",
+        "gql_chat.operations.room_pages.RoomPageOperations",
+        "gql_chat.schema.room_pages",
+        feature="pages",
+    ),
+    Noun(
+        "member_pages",
+        "gql_chat.operations.member_pages.MemberPageOperations",
+        "gql_chat.schema.member_pages",
+        ("MAX_MEMBERS_SHOWN", "MAX_RECEIPTS_SHOWN"),
+        feature="pages",
+    ),
+    Noun(
+        "people",
+        "gql_chat.operations.people.PeopleOperations",
+        "gql_chat.schema.people",
+        ("FIND_ALL_USERS", "FIND_RATE_LIMIT"),
+        feature="pages",
+    ),
 )
 """The nouns of the package, in the order of the schema."""
 

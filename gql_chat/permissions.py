@@ -13,7 +13,9 @@ from django.db import router
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
+from .conf import chat_settings
 from .models import Membership, get_model
+from .models.people import active_users
 from .nouns import has_feature
 
 if TYPE_CHECKING:
@@ -137,6 +139,22 @@ class PermissionHandler:
         shared = memberships.filter(user_id=OuterRef("pk"), room_id__in=own)
         return others.filter(Q(pk=user.pk) | Q(Exists(shared)))
 
+    def may_find(self, user: AbstractBaseUser) -> Users:
+        """Return those whom a user may find by name (`user.find`), to start a chat with them.
+
+        By default they are the active accounts that share a room with the user, or all, with
+        `FIND_ALL_USERS`. What `can_contact` leaves out is not found either. One query is made of
+        the answer, which is narrowed to the names that are looked for.
+
+        Args:
+            user: who looks for somebody.
+        """
+        if chat_settings.FIND_ALL_USERS:
+            return active_users()
+        rooms = Membership.objects.primary(user_id=user.pk).values("room_id")
+        members = Membership.objects.primary(room_id__in=rooms)
+        return active_users().filter(pk__in=members.values("user_id"))
+
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         """Return whether the member may delete a message of the room.
 
@@ -194,6 +212,9 @@ class _Unrestricted(PermissionHandler):
 
     def can_see_presence(self, user: AbstractBaseUser, others: Users) -> Users:
         return others
+
+    def may_find(self, user: AbstractBaseUser) -> Users:
+        return active_users()
 
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         return True

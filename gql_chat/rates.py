@@ -36,6 +36,9 @@ EVENTS = "events"
 ROOMS = "rooms"
 """The kind that rooms are taken out of which a user makes or joins."""
 
+FINDS = "finds"
+"""The kind that searches for people are taken out of."""
+
 SOCKETS = "sockets"
 """The kind whose row is locked while a user's sockets are counted. Nothing is taken out of it."""
 

@@ -111,6 +111,11 @@ def hidden_columns() -> tuple[str, ...]:
     )
 
 
+def shows(name: str) -> bool:
+    """Tell whether frames show a field of users, one of `USER_FIELDS`."""
+    return _shows(chat_settings.load_serializer("User"), name)
+
+
 def _shows(shown: Any, name: str) -> bool:
     """Tell whether frames show a field: a type's own always, the package's as the settings say."""
     field = shown.__dataclass_fields__.get(name)

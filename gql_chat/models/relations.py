@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -13,24 +14,21 @@ from django.db.models import F
 from ..errors import Invalid
 from ..sizes import BULK, cut, find_limit
 from ..sql.statements import Among, Keys, Many, Statement, find_among
-from ..sql.together import all_together
 from . import (
     AbstractMessage,
     AbstractRoom,
-    Delivery,
     Membership,
     MessageCopy,
     get_model,
 )
 from .accounts import as_shown, shown_version
-from .beginnings import first_attachments, first_copies
+from .beginnings import first_copies
 from .copies import copy_source, revive
+from .cuts import first_memberships, most_members, most_receipts
+from .loads import Load, TooHeavy, count_more, find_relations
 from .weights import (
-    DELIVERY,
     ESCAPED,
     MESSAGE,
-    REACTION,
-    RECEIPT,
     find_texts,
     may_be_long,
     weigh,
@@ -38,28 +36,11 @@ from .weights import (
     weigh_quotes,
 )
 
-_LEAST_WEIGHT = 100
-"""A relation with more rows than a limit has times so many bytes is too heavy, and not read on."""
-
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False), "id"
 )
-_attachments: Statement[Any] = find_among(
-    lambda: get_model("MessageMediaAsset").objects.all(), "message_id"
-)
-
-
-_receipts: Statement[Any] = find_among(
-    lambda: get_model("ReadReceipt").objects.order_by("read_at"), "message_id"
-)
-_reactions: Statement[Any] = find_among(
-    lambda: get_model("Reaction").objects.order_by("created_at"), "message_id"
-)
-_deliveries: Statement[Any] = find_among(
-    lambda: Delivery.objects.order_by("pk").values_list("message_id", "user_id"), "message_id"
-)
 _copies: Statement[Any] = find_among(lambda: MessageCopy.objects.all(), "message_id")
-_memberships = find_among(
+_memberships: Statement[Any] = find_among(
     lambda: as_shown(Membership.objects.select_related("user"), "user").order_by("pk"),
     "room_id",
     shown_version,
@@ -71,25 +52,6 @@ _users: Statement[Any] = Statement(
     lambda: [Many(get_user_model()._meta.pk)],
     shown_version,
 )
-
-
-class TooHeavy(Exception):
-    """More hangs on messages than may be loaded."""
-
-
-@dataclass(slots=True)
-class Load:
-    """What hangs on messages while it is loaded.
-
-    Attributes:
-        limit: how many bytes it may have, about; None for any number.
-        weight: how many it has, about.
-        count: how many messages there are.
-    """
-
-    limit: int | None = None
-    weight: int = 0
-    count: int = 0
 
 
 @dataclass(slots=True)
@@ -109,7 +71,13 @@ class First:
 
 @dataclass(slots=True)
 class MessageRelations:
-    """What hangs on a message: attachments, receipts, reactions, names of those who got it."""
+    """What hangs on a message: attachments, receipts, reactions, names of who has got it.
+
+    Where frames show only some of these lists (`gql_chat.models.cuts`), the newest are loaded.
+
+    Attributes:
+        more_receipts, more_reactions, more_deliveries: how many there are besides those loaded.
+    """
 
     attachments: list[Any] = field(default_factory=list)
     read_receipts: list[Any] = field(default_factory=list)
@@ -117,6 +85,9 @@ class MessageRelations:
     delivered_to: list[str] = field(default_factory=list)
     parent_message: AbstractMessage | None = None
     forwarded_from: AbstractMessage | None = None
+    more_receipts: int = 0
+    more_reactions: int = 0
+    more_deliveries: int = 0
 
 
 def load_messages(
@@ -142,7 +113,8 @@ def load_messages(
         messages: the messages.
         users: users who are at hand, by id, and so need not be read; those read are added.
         quoted: all that the messages quote, where that is at hand.
-        wanted: the ids of users who are to be read, too, if there are messages.
+        wanted: the ids of users who are to be read, too, if there are messages. Their receipts and
+            reactions are loaded, however old.
         load: says how much may be loaded, and is told how much it was.
 
     Raises:
@@ -238,56 +210,32 @@ def _show_source(message: AbstractMessage, source: Any) -> Any:
 def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any], load: Load) -> None:
     """Give messages their relations, but for quotes; add the users of all, and those wanted."""
     relations = {message.pk: MessageRelations() for message in messages}
-    attachments, receipts, reactions, deliveries = _find_relations(messages, Keys(relations), load)
+    own = list(wanted)
+    found = find_relations(messages, Keys(relations), load, own)
+    attachments, receipts, reactions, deliveries = found
     for asset in attachments:
         relations[asset.message_id].attachments.append(asset)
     wanted.update(receipt.reader_id for receipt in receipts)
     wanted.update(reaction.user_id for reaction in reactions)
-    wanted.update(user_id for _, user_id in deliveries)
+    wanted.update(user_id for _, user_id, *_ in deliveries)
     _find_users(messages, users, wanted)
     for receipt in _linked(receipts, "reader", users):
         relations[receipt.message_id].read_receipts.append(receipt)
     for reaction in _linked(reactions, "user", users):
         relations[reaction.message_id].reactions.append(reaction)
-    for message_id, user_id in deliveries:
+    for message_id, user_id, *_ in deliveries:
         if user_id in users:
             relations[message_id].delivered_to.append(users[user_id].get_username())
+    if most_receipts() is not None:
+        by_message = attrgetter("message_id", "total")
+        count_more(
+            relations,
+            more_receipts=(receipts, by_message),
+            more_reactions=(reactions, by_message),
+            more_deliveries=(deliveries, itemgetter(0, 2)),
+        )
     for message in messages:
         message.relations = relations[message.pk]
-
-
-def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[Any]]:
-    """Return attachments, receipts, reactions and deliveries of messages, where some may be."""
-    limit = load.limit
-    relations: dict[str, tuple[Any, ...]] = {
-        "may_have_attachments": (_attachments, keys)
-        if limit is None
-        else (first_attachments, keys, limit),
-        "may_have_receipts": (_receipts, keys),
-        "may_have_reactions": (_reactions, keys),
-        "may_have_deliveries": (_deliveries, keys),
-    }
-    asked = {
-        name: statement
-        for name, statement in relations.items()
-        if any(getattr(message, name) for message in messages)
-    }
-    size = None if limit is None else limit // _LEAST_WEIGHT + 1
-    rows = all_together(*asked.values(), size=size)
-    found = dict(zip(asked, rows, strict=True))
-    several = [found.get(name, []) for name in relations]
-    if limit is not None and size is not None:
-        attachments, receipts, reactions, deliveries = several
-        weight = max((asset.weight_so_far for asset in attachments), default=0)
-        if weight > limit or any(len(some) == size for some in several):
-            raise TooHeavy
-        load.weight = (
-            weight
-            + RECEIPT * len(receipts)
-            + REACTION * len(reactions)
-            + DELIVERY * len(deliveries)
-        )
-    return several
 
 
 def _find_users(messages: list[Any], users: dict[Any, Any], wanted: set[Any]) -> None:
@@ -438,17 +386,33 @@ def _at_most(messages: Sequence[Any], load: Load) -> int:
     return least + weigh_quotes(messages)
 
 
-def load_rooms(rooms: Sequence[AbstractRoom]) -> Sequence[Any]:
+def load_rooms(rooms: Sequence[AbstractRoom], named: Iterable[Any] = ()) -> Sequence[Any]:
     """Give each room its `members`, memberships with their users in the order of joining.
 
     Its `property` and its `creator` are then at hand, too.
+
+    Where frames show only some members (`gql_chat.models.cuts`), leaders come first, the first are
+    loaded, and `more_members` says how many there are besides.
+
+    Args:
+        rooms: the rooms.
+        named: ids of users whose memberships are loaded in any case.
     """
     by_id: dict[Any, Any] = {room.pk: room for room in rooms}
+    most = most_members()
+    memberships: list[Any]
+    if most is None:
+        memberships = _memberships.all(by_id)
+    else:
+        named = list(named)
+        memberships = first_memberships.all(by_id, named, most + len(named))
     for room in by_id.values():
         room.members = []
-    for membership in _memberships.all(by_id):
+        room.more_members = 0
+    for membership in memberships:
         room = by_id[membership.room_id]
         room.members.append(membership)
+        room.more_members = 0 if most is None else membership.total - len(room.members)
         if membership.user_id == room.creator_id:
             room.creator = membership.user
     _load_creators(by_id.values())
@@ -472,8 +436,15 @@ def _load_creators(rooms: Iterable[Any]) -> None:
 
 
 def members_of(room: Any) -> list[Membership]:
-    """Return a room's memberships, loading them where nobody has yet."""
+    """Return a room's memberships, as many as are loaded, loading them where nobody has yet."""
     if not hasattr(room, "members"):
         load_rooms([room])
     members: list[Membership] = room.members
     return members
+
+
+def member_ids(room: Any) -> list[Any]:
+    """Return the ids of all members of a room whose members, or the first of them, are loaded."""
+    if room.more_members:
+        return list(Membership.objects.primary(room_id=room.pk).values_list("user_id", flat=True))
+    return [membership.user_id for membership in members_of(room)]

@@ -209,6 +209,8 @@ class AbstractRoom(models.Model):
         last_activity: when the newest message was written, or the room was created; likewise.
         history: what members see who come later of what was written before (`models.visibility`).
         visible_to_all_from: every member sees what was written from then on; likewise.
+        more_members: how many members there are besides those that were loaded to be shown
+            (`gql_chat.models.relations.load_rooms`).
         pair_first, pair_second: the two users of a one-to-one chat. Two users have one chat, in
             whichever order they are named.
     """
@@ -260,6 +262,7 @@ class AbstractRoom(models.Model):
     objects: ClassVar[RoomManager[Self]] = RoomManager()
 
     property: AbstractRoomProperty
+    more_members = 0
     rules: ClassVar[RoomRules] = RoomRules()
     defaults: ClassVar[dict[str, Any]] = {}
     """What the columns of one type start as; those of other types stay NULL."""

@@ -17,10 +17,11 @@ from typing import Any
 import orjson
 from django.db import models
 from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 
 from ..conf import chat_settings
-from ..sql.statements import Among, Many, Statement
+from ..sql.statements import Among, Many, One, Statement
+from .cuts import most_receipts
 from .messages import Delivery, MessageCopy
 from .registry import get_model
 
@@ -54,6 +55,9 @@ _NULL = 4
 """The size of a value that is not there: `null`."""
 
 _QUOTES = ("parent_message_id", "uncopied_id")
+
+_UNCUT = 10**9
+"""More people than do anything with a message."""
 
 
 class Octets(Func):
@@ -144,10 +148,13 @@ def _uncopied() -> Any:
     return Case(When(copied, then=None), default=F("forwarded_from_id"))
 
 
-def weight_of_message() -> Any:
+def weight_of_message(*most: Any) -> Any:
     """Return the expression for the weight of a message: a correlated one, of few index lookups.
 
     The messages are annotated with `uncopied_id` (`_uncopied`).
+
+    Args:
+        most: what receipts, reactions and deliveries have together at most, of each kind.
     """
     message, asset = get_model("Message"), get_model("MessageMediaAsset")
     hangs_on_it = _any_of("message", "pk", *_QUOTES)
@@ -160,27 +167,33 @@ def weight_of_message() -> Any:
         _total(asset.objects.filter(hangs_on_it), octets_of(asset, ATTACHMENT)),
         _total(message.objects.filter(_any_of("pk", *_QUOTES)), octets_of(message, MESSAGE)),
         _total(MessageCopy.objects.filter(message_id=OuterRef("pk")), octets_of_copy()),
-        *(_total(of.objects.filter(hangs_on_it), Value(each)) for of, each in people),
+        *(
+            Least(_total(of.objects.filter(hangs_on_it), Value(each)), least)
+            for (of, each), least in zip(people, most, strict=True)
+        ),
     ]
     return reduce(add, weights, octets_of(message, MESSAGE))
 
 
 _weights: Statement[Any] = Statement(
-    lambda ids: (
+    lambda ids, *most: (
         get_model("Message")
         .objects.filter(Among(F("pk"), ids))
         .annotate(uncopied_id=_uncopied())
         .order_by()
-        .values_list("pk", weight_of_message())
+        .values_list("pk", weight_of_message(*most))
     ),
-    lambda: [Many(get_model("Message")._meta.pk)],
+    lambda: [Many(get_model("Message")._meta.pk), *(One(models.BigIntegerField()),) * 3],
 )
 
 
 def weigh(message_ids: Iterable[Any]) -> dict[Any, int]:
     """Return the weights of messages, by id, in one statement that loads none of them."""
     ids = list(message_ids)
-    return dict(_weights.all(ids)) if ids else {}
+    # A message shows what hangs on it, and on each of its quotes.
+    shown = (most_receipts() or _UNCUT) * (1 + len(_QUOTES))
+    most = [each * shown for each in (RECEIPT, REACTION, DELIVERY)]
+    return dict(_weights.all(ids, *most)) if ids else {}
 
 
 def may_be_long(count: int, limit: int) -> bool:

@@ -5,14 +5,17 @@ from typing import ClassVar
 from ..events import Event
 from .base import Operations
 from .broadcasts import BroadcastOperations
+from .member_pages import MemberPageOperations
 from .members import MemberOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
+from .people import PeopleOperations
 from .pins import PinOperations
 from .presence import PresenceOperations
 from .reactions import ReactionOperations
 from .receipts import ReceiptOperations
+from .room_pages import RoomPageOperations
 from .rooms import RoomOperations
 from .saves import SaveOperations
 from .sessions import SessionOperations
@@ -24,10 +27,13 @@ class EventHandler(
     ReceiptOperations,
     PinOperations,
     SaveOperations,
+    RoomPageOperations,
     RoomOperations,
     MemberOperations,
     PageOperations,
     NotificationOperations,
+    MemberPageOperations,
+    PeopleOperations,
     SessionOperations,
     PresenceOperations,
     BroadcastOperations,

@@ -61,7 +61,7 @@ class Contacts:
             Invalid: one of them cannot be the primary key of a user.
             NotFound: one of them belongs to nobody who is to be found.
         """
-        wanted = _read_keys(field, user_ids)
+        wanted = read_keys(field, user_ids)
         users = _named(wanted)
         if not inactive:
             users = users.filter(**active())
@@ -75,6 +75,12 @@ class Contacts:
         if len(found) < len(wanted) or not (inactive or all(map(_is_active, found.values()))):
             raise NotFound("There is no such user.")
         return {user_id: found[user_id] for user_id in wanted}
+
+    def narrow(self, users: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those of some users whom the acting user may contact."""
+        if not self._is_limited:
+            return users
+        return self._operations.permissions.can_contact(self._operations.user, users)
 
     def check(self, users: Mapping[Any, Any]) -> None:
         """Refuse users whom the acting user may not contact, and who are not in the room.
@@ -108,8 +114,17 @@ class Contacts:
         return Q(Exists(members))
 
 
-def _read_keys(field: str, user_ids: Iterable[Any]) -> list[Any]:
-    """Return primary keys as the database has them, each once."""
+def read_keys(field: str, user_ids: Iterable[Any]) -> list[Any]:
+    """Return primary keys of users as the database has them, each once.
+
+    Args:
+        field: the input's field, for errors.
+        user_ids: primary keys, as numbers or strings.
+
+    Raises:
+        Invalid: one of them cannot be the primary key of a user.
+        NotFound: one of them is beyond what the database can hold.
+    """
     key: Any = get_user_model()._meta.pk
     wanted: dict[Any, None] = {}
     is_storable = True

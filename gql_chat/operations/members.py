@@ -154,7 +154,7 @@ class MemberOperations(AccountOperations, QuotaOperations):
     def _part(self, room: Any, user_ids: list[Any], goodbye: str, removed_by: str) -> None:
         """End memberships of a locked room and tell everybody what that means for them."""
         outbox = streams.current()
-        load_rooms([room])
+        load_rooms([room], user_ids)
         parting = {m.user_id: m for m in room.members if m.user_id in set(user_ids)}
         if not parting:
             return
@@ -230,7 +230,7 @@ class MemberOperations(AccountOperations, QuotaOperations):
                 if codename not in room.rules.grantable:
                     problem = f"{quote(codename)} is no permission of this room."
                     raise Invalid({"permission": problem})
-            load_rooms([room])
+            load_rooms([room], users)
             members = [
                 membership.user_id
                 for membership in members_of(room)

@@ -107,7 +107,7 @@ class PresenceOperations(Operations):
             own = own_memberships.all(self.user_id, room_ids)
             if len(own) < len(room_ids):
                 self._check_known_rooms(room_ids)
-                self._refuse_outsider("room")
+                self.refuse("room")
         else:
             self._check_known_rooms(room_ids)
         rows = primary(Membership.objects).filter(room_id__in=room_ids).order_by("room_id", "pk")

@@ -29,6 +29,7 @@ from ..events import (
 from ..json_values import find_problem
 from ..models import AbstractRoom, Membership, get_model
 from ..models.accounts import as_shown, shown_version
+from ..models.cuts import counts_of_messages
 from ..models.links import LINK_LENGTH, check_link
 from ..models.quotations import quoted_in
 from ..models.relations import (
@@ -36,7 +37,7 @@ from ..models.relations import (
     load_messages,
     load_rooms,
     load_whole,
-    members_of,
+    member_ids,
 )
 from ..models.rules import (
     NAME_LENGTH,
@@ -66,7 +67,8 @@ from .quotations import lock_with_quoting
 _LARGEST = 2**31 - 1
 
 
-def _select_listed_rooms(user_id: Any) -> Any:
+def select_listed_rooms(user_id: Any) -> Any:
+    """Select the rooms of a user, the most recently active first, with what is counted of each."""
     messages = get_model("Message").objects.filter(
         visible_messages(OuterRef("mine__visible_from")), room_id=OuterRef("pk"), is_deleted=False
     )
@@ -98,16 +100,17 @@ def _select_listed_rooms(user_id: Any) -> Any:
 
 
 _listed_rooms: Statement[Any] = Statement(
-    _select_listed_rooms, lambda: [One(get_user_model()._meta.pk)], shown_version
+    select_listed_rooms, lambda: [One(get_user_model()._meta.pk)], shown_version
 )
 _excerpts: Statement[Any] = find_among(
     lambda: (
         get_model("Message")
         .objects.select_related("sender")
         .defer("content")
-        .annotate(beginning=Left("content", SEARCHED + 1))
+        .annotate(beginning=Left("content", SEARCHED + 1), **counts_of_messages())
     ),
     "id",
+    shown_version,
 )
 _peers: Statement[Membership] = Statement(
     lambda room_ids, user_id: (
@@ -137,8 +140,15 @@ class RoomOperations(AccountOperations, QuotaOperations):
         """
         check_active(self.user)
         limit = self.budget.find_limit()
-        # Nothing is known of rooms whose type is no longer declared.
-        rooms = [room for room in self._find_listed(limit) if room.rules.name]
+        return self.show_rooms(self.find_listed(limit), limit)
+
+    def show_rooms(self, rooms: list[Any], limit: int | None) -> list[Any]:
+        """Load what the list of rooms shows of rooms; return those that fit, from the first on.
+
+        Args:
+            rooms: the rooms, as `select_listed_rooms` finds them.
+            limit: how many bytes they may have; None for any number.
+        """
         left = limit
         if limit is not None:
             weights = [weigh_room(room) for room in rooms]
@@ -159,10 +169,18 @@ class RoomOperations(AccountOperations, QuotaOperations):
             room.peer = peers.get(room.pk)
         return rooms
 
-    def _find_listed(self, limit: int | None) -> list[Any]:
+    def find_listed(self, limit: int | None) -> list[Any]:
+        """Return the user's rooms, the most recently active first, and one more than may fit.
+
+        Args:
+            limit: how many bytes they may have; None for any number.
+        """
         if limit is None:
-            return _listed_rooms.all(self.user_id)
-        return _listed_rooms.slice(0, limit // ROOM + 1, self.user_id)
+            rooms = _listed_rooms.all(self.user_id)
+        else:
+            rooms = _listed_rooms.slice(0, limit // ROOM + 1, self.user_id)
+        # Nothing is known of rooms whose type is no longer declared.
+        return [room for room in rooms if room.rules.name]
 
     def _load_newest(self, ids: list[Any], limit: int | None) -> list[Any]:
         """Return messages with what frames show of them; of the largest excerpts, if need be.
@@ -193,7 +211,9 @@ class RoomOperations(AccountOperations, QuotaOperations):
         excerpts = _excerpts.all(shown.keys() - set(small))
         for message in excerpts:
             message.content = excerpt(message.beginning)
-            message.relations = MessageRelations()
+            message.relations = MessageRelations(
+                **{name: getattr(message, name) for name in counts_of_messages()}
+            )
         return excerpts + (load_messages(messages_by_id.all(small)) if small else [])
 
     def room_info(self, room_id: Any) -> AbstractRoom:
@@ -272,8 +292,7 @@ class RoomOperations(AccountOperations, QuotaOperations):
             if preferences is not None:
                 self._prefer(room, preferences)
             load_rooms([room])
-            members_in = [membership.user_id for membership in members_of(room)]
-            outbox.broadcast(room, RoomCreated(room), joined=members_in)
+            outbox.broadcast(room, RoomCreated(room), joined=member_ids(room))
         return room
 
     @staticmethod

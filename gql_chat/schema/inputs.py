@@ -39,6 +39,8 @@ FLAG = keywords(type="boolean")
 
 FROM_ONE = keywords(minimum=1)
 
+FROM_ZERO = keywords(minimum=0)
+
 
 def max_ids() -> int | None:
     """Return how many items a list of ids may have."""

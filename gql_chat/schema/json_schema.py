@@ -124,6 +124,12 @@ class Shapes:
             raise ValueError(f"There are two different definitions of {name}.")
         return _refer(name)
 
+    def of_property(self, shape: JsonSchema, name: str) -> JsonSchema:
+        """Return the schema of a property of an object, which may be a reference."""
+        name_of = shape.get("$ref", "").rpartition("/")[2]
+        found: JsonSchema = self.definitions.get(name_of, shape)["properties"][name]
+        return found
+
     # Results
 
     def of_result(self, found: GraphQLOutputType, selection: str, part: str = "") -> JsonSchema:

@@ -8,6 +8,7 @@ import strawberry
 from .. import events
 from ..errors import Invalid
 from ..models import MEDIA_TYPES, MIME_TYPES, AbstractMessage
+from ..models.cuts import FEATURE, shown_receipts
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import relations_of
 from ..prepared.counts import counted
@@ -17,6 +18,7 @@ from .descriptions import HTML, JSON, TEXT, TEXTS, URL
 from .inputs import (
     COUNTED,
     FROM_ONE,
+    FROM_ZERO,
     LINK,
     MediaRef,
     MessageEditRef,
@@ -78,15 +80,35 @@ def _content(root: AbstractMessage) -> str:
 
 
 def _delivered_to(root: AbstractMessage) -> list[str]:
-    return relations_of(root).delivered_to
+    return shown_receipts(relations_of(root).delivered_to)
 
 
 def _read_receipts(root: AbstractMessage) -> list[ReadReceiptRef]:
-    return relations_of(root).read_receipts
+    return shown_receipts(relations_of(root).read_receipts)
 
 
 def _reactions(root: AbstractMessage) -> list[ReactionRef]:
-    return relations_of(root).reactions
+    return shown_receipts(relations_of(root).reactions)
+
+
+def _count_deliveries(root: AbstractMessage) -> int:
+    relations = relations_of(root)
+    return relations.more_deliveries + len(relations.delivered_to)
+
+
+def _count_receipts(root: AbstractMessage) -> int:
+    relations = relations_of(root)
+    return relations.more_receipts + len(relations.read_receipts)
+
+
+def _count_reactions(root: AbstractMessage) -> int:
+    relations = relations_of(root)
+    return relations.more_reactions + len(relations.reactions)
+
+
+def _count(read: Any, noun: str) -> Any:
+    """Return a field for how many there are of what a list shows the newest of."""
+    return derived(read, metadata={**brought_by(noun, FEATURE), **FROM_ZERO})
 
 
 def _attachments(root: AbstractMessage) -> list[AttachmentRef]:
@@ -136,6 +158,9 @@ class QuotedMessage:
     delivered_to: list[str] = derived(_delivered_to, TEXTS, metadata=brought_by("receipts"))
     read_receipts: list[ReadReceiptRef] = derived(_read_receipts, metadata=brought_by("receipts"))
     reactions: list[ReactionRef] = derived(_reactions, metadata=brought_by("reactions"))
+    delivered_to_count: int = _count(_count_deliveries, "receipts")
+    read_receipts_count: int = _count(_count_receipts, "receipts")
+    reactions_count: int = _count(_count_reactions, "reactions")
     attachments: list[AttachmentRef] = derived(_attachments)
     created_at: Timestamp
     updated_at: Timestamp
@@ -157,6 +182,9 @@ class Message:
     delivered_to: list[str] = derived(_delivered_to, TEXTS, metadata=brought_by("receipts"))
     read_receipts: list[ReadReceiptRef] = derived(_read_receipts, metadata=brought_by("receipts"))
     reactions: list[ReactionRef] = derived(_reactions, metadata=brought_by("reactions"))
+    delivered_to_count: int = _count(_count_deliveries, "receipts")
+    read_receipts_count: int = _count(_count_receipts, "receipts")
+    reactions_count: int = _count(_count_reactions, "reactions")
     attachments: list[AttachmentRef] = derived(_attachments)
     created_at: Timestamp
     updated_at: Timestamp

@@ -1,14 +1,12 @@
 """Notifications in the schema: what waits for a user."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from ..models.notifications import NotificationType
-from ..prepared.fields import derived
 from .context import Info
-from .inputs import FROM_ONE
 from .json_schema import keywords
 from .references import MODULE, MessageRef
 
@@ -30,45 +28,6 @@ class RoomNotifications:
     notifications: list[Annotated["Notification", strawberry.lazy(MODULE)]]
 
 
-@strawberry.type
-class NotificationList:
-    """Notifications, whatever their rooms."""
-
-    notifications: list[Annotated["Notification", strawberry.lazy(MODULE)]]
-
-
-def _page_data(root: Any) -> Any:
-    return root
-
-
-@strawberry.type
-class NotificationPage:
-    """A page of what waits for the user, the newest first."""
-
-    has_next: bool
-    has_previous: bool
-    size: int
-    data: NotificationList = derived(_page_data)
-
-
-# Inputs
-
-
-@strawberry.input
-class NotificationPaginateInput:
-    """Which page: the newest, or from a notification on."""
-
-    size: int = strawberry.field(metadata=FROM_ONE)
-    before: UUID | None = None
-
-
-@strawberry.input
-class NotificationsInput:
-    """Which of the notifications that wait."""
-
-    paginate: NotificationPaginateInput | None = None
-
-
 # Operations
 
 
@@ -88,13 +47,6 @@ class NotificationQueries:
     def notifications(self, info: Info) -> list[RoomNotifications]:
         """The newest of what waits for the user, by room."""
         return list_notifications(info)
-
-    @strawberry.field
-    def notification_page(self, info: Info, input: NotificationsInput) -> NotificationPage:
-        """What waits for the user, over all rooms, the newest first."""
-        paginate = vars(input.paginate) if input.paginate is not None else {}
-        page: Any = info.context.handler.list_notifications(**paginate)
-        return page  # type: ignore[no-any-return]
 
 
 QUERIES: tuple[type, ...] = (NotificationQueries,)

@@ -39,16 +39,16 @@ def parts() -> list[Part]:
     return found
 
 
-def brought_by(part: str) -> dict[str, str]:
-    """Say which noun or feature brings a field to a type of another noun, as its `metadata`.
+def brought_by(*needed: str) -> dict[str, tuple[str, ...]]:
+    """Say which nouns or features bring a field to a type of another noun, as its `metadata`.
 
-    A chat without it has no such field: `Message.reactions` goes with the noun `reactions`,
-    `MessagesDeleted.deleted_by` with the feature `erasure`.
+    A chat without one of them has no such field: `Message.reactions` goes with the noun
+    `reactions`, `MessagesDeleted.deleted_by` with the feature `erasure`, and
+    `Message.reactions_count` with the noun `reactions` as with the feature `pages`.
     """
-    return {_PART: part}
+    return {_PART: needed}
 
 
 def is_brought(field: StrawberryField) -> bool:
     """Tell whether the chat has what brings a field. A noun's own fields have no mark."""
-    part = field.metadata.get(_PART)
-    return part is None or has_part(part)
+    return all(map(has_part, field.metadata.get(_PART, ())))

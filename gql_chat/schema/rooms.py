@@ -7,6 +7,7 @@ import strawberry
 
 from .. import events
 from ..errors import ECHO_LENGTH, Invalid, shorten
+from ..models.cuts import FEATURE
 from ..models.rules import MEMBERS, ChannelRules, GroupRules, OneToOneRules, room_model, room_types
 from ..models.visibility import History
 from ..prepared.fields import derived
@@ -16,6 +17,7 @@ from .inputs import (
     CAP,
     COUNTED,
     FLAG,
+    FROM_ZERO,
     LINK,
     NAME,
     RoomChangesRef,
@@ -29,7 +31,7 @@ from .parts import brought_by
 from .payloads import tells
 from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
-from .users import leaders, members
+from .users import count_members, leaders, members
 
 HISTORY = {**keywords(type="string", enum=History.values), **brought_by("history")}
 
@@ -64,6 +66,7 @@ class Room:
     created_at: Timestamp
     updated_at: Timestamp
     property: RoomPropertyRef
+    member_count: int = derived(count_members, metadata={**brought_by(FEATURE), **FROM_ZERO})
 
 
 @strawberry.type
@@ -182,7 +185,8 @@ class RoomFieldsInput:
     property: PropertyInput | None = strawberry.UNSET
 
 
-def _room_types() -> list[str]:
+def type_names() -> list[str]:
+    """Return the names of the room types."""
     return [model.rules.name for model in room_types()]
 
 
@@ -190,7 +194,7 @@ def _room_types() -> list[str]:
 class CreateRoomInput:
     """A room to create."""
 
-    type: str = strawberry.field(metadata=keywords(enum=_room_types))
+    type: str = strawberry.field(metadata=keywords(enum=type_names))
     name: str | None = None
     description: str | None = None
     participants: list[UserID] | None = strawberry.field(default=None, metadata=COUNTED)

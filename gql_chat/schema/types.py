@@ -12,7 +12,8 @@ from .messages import (
     QuotedMessage,
     RoomReference,
 )
-from .notifications import Notification, NotificationList, NotificationPage, RoomNotifications
+from .notification_pages import NotificationList, NotificationPage
+from .notifications import Notification, RoomNotifications
 from .reactions import Reaction
 from .receipts import ReadReceipt
 from .references import (

@@ -8,6 +8,7 @@ from strawberry.types.field import StrawberryField
 from ..conf import chat_settings
 from ..models import AbstractMessage, AbstractRoom, Membership
 from ..models.accounts import OF_USERS, nobody
+from ..models.cuts import shown_members
 from ..models.relations import members_of
 from ..prepared.fields import derived
 from .descriptions import TEXT
@@ -71,10 +72,16 @@ def _users(memberships: list[Membership]) -> list[UserRef]:
 
 def members(root: AbstractRoom) -> list[UserRef]:
     """Return the members of a room: the resolver of its `participants` or `subscribers`."""
-    return _users(members_of(root))
+    return _users(shown_members(members_of(root)))
 
 
 def leaders(root: AbstractRoom) -> list[UserRef]:
     """Return those who lead a room: the resolver of its `admins` or `moderators`."""
     role = root.rules.leader_role
-    return _users([membership for membership in members_of(root) if membership.role == role])
+    shown = shown_members(members_of(root))
+    return _users([membership for membership in shown if membership.role == role])
+
+
+def count_members(root: AbstractRoom) -> int:
+    """Return how many members a room has: the resolver of its `member_count`."""
+    return len(members_of(root)) + root.more_members

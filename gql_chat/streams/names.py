@@ -30,6 +30,15 @@ _LISTS = ("new_members", "removed_members")
 _DEEDS = ("reader", "user")
 """Keys that name the user of a receipt or a reaction."""
 
+_COUNTS = (
+    ("delivered_to_count", "delivered_to"),
+    ("read_receipts_count", "read_receipts"),
+    ("reactions_count", "reactions"),
+    ("member_count", "participants"),
+    ("member_count", "subscribers"),
+)
+"""Keys that count what a list has of which the user is left out."""
+
 _ROWS_AT_ONCE = 500
 _KEYS_AT_ONCE = 20_000
 
@@ -179,6 +188,9 @@ class _People:
         if self._is_one(value):
             return {key: self._nobody.get(key, _empty(item)) for key, item in value.items()}
         shown = {key: self.leave_out(item, key) for key, item in value.items()}
+        for counted, key in _COUNTS:
+            if isinstance(value.get(key), list) and isinstance(value.get(counted), int):
+                shown[counted] -= len(value[key]) - len(shown[key])
         if self._blank and self._is_one(value.get("sender")):
             empty = {"content": "", "attachments": []}
             shown |= {key: item for key, item in empty.items() if key in shown}

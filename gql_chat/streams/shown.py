@@ -22,6 +22,9 @@ _LEAVES = frozenset(
 _OF_OTHERS = frozenset({"delivered_to", "read_receipts", "reactions"})
 """The fields of a message that show what others did with it."""
 
+_COUNTS = {f"{name}_count": name for name in _OF_OTHERS} | {"member_count": "members"}
+"""What counts the items of a list: a blanked list has none."""
+
 Blanks = Mapping[str, Mapping[str, Any]]
 """For each of what can be blanked the values of its blanked fields; other fields stay."""
 
@@ -79,6 +82,9 @@ def blank(shown: dict[str, Any], kind: str, *, besides: frozenset[str] = frozens
     for name in shown:
         if name in blanks and name not in besides:
             shown[name] = blanks[name]
+    for count, name in _COUNTS.items():
+        if count in shown and name not in besides:
+            shown[count] = 0
     if "is_deleted" in shown:
         shown["is_deleted"] = True
 

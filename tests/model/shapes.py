@@ -43,6 +43,9 @@ def _alone(shown: Message) -> dict[str, Any]:
             }
             for each in shown.reactions
         ],
+        "delivered_to_count": len(shown.got),
+        "read_receipts_count": len(shown.read),
+        "reactions_count": len(shown.reactions),
         "attachments": [] if shown.deleted else shown.attachments,
         "created_at": shown.created,
         "updated_at": shown.updated,
@@ -58,7 +61,8 @@ def quote(by: Message, quoted: Message | None) -> dict[str, Any] | None:
         return None
     shown = _alone(quoted)
     if quoted.room is not by.room:
-        shown |= {"delivered_to": [], "read_receipts": [], "reactions": []}
+        for name in ("delivered_to", "read_receipts", "reactions"):
+            shown |= {name: [], f"{name}_count": 0}
     return shown
 
 
@@ -100,7 +104,11 @@ def _common(room: Room) -> dict[str, Any]:
 def detail(room: Room) -> dict[str, Any]:
     """A room with its members."""
     members = [person.shown for person in room.members]
-    shown = {**_common(room), "property": {"preferences": room.preferences}}
+    shown = {
+        **_common(room),
+        "property": {"preferences": room.preferences},
+        "member_count": len(room.members),
+    }
     if room.type == "OneToOneChat":
         return {**shown, "participants": Unordered(members)}
     leaders = [person.shown for person, member in room.members.items() if member.leads]

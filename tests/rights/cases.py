@@ -113,6 +113,24 @@ def _at(world: World, role: str) -> Data:
     return {"room_id": world.room_id}
 
 
+def _page_of_rooms(world: World, role: str) -> Data:
+    return {"paginate": {"size": 100}}
+
+
+def _page_before_the_room(world: World, role: str) -> Data:
+    return {"paginate": {"before": world.room_id, "size": 2}}
+
+
+def _find_somebody(world: World, role: str) -> Data:
+    """Look for everybody of the room who is no newcomer."""
+    return {"query": "keeper", "paginate": {"size": 100}}
+
+
+def _page_of_members(world: World, role: str) -> Data:
+    after = wire_id(world.pk("creator" if "creator" in world.people else _any(world)))
+    return {**_at(world, role), "paginate": {"after": after, "size": 2}}
+
+
 def _page(world: World, role: str) -> Data:
     return {**_at(world, role), "paginate": {"page": 1, "size": 2}}
 
@@ -233,7 +251,13 @@ CASES: dict[str, dict[str, Build]] = {
         "delete one's own and another's": _delete(_own, _hers),
     },
     "room.create": {type: _create(type) for type in (ONE_TO_ONE, GROUP, CHANNEL)},
-    "room.list": {"all": _nothing},
+    "room.list": {
+        "all": _nothing,
+        "a page": _page_of_rooms,
+        "a page behind the room": _page_before_the_room,
+    },
+    "room.members": {"the first": _at, "a page": _page_of_members},
+    "user.find": {"somebody": _find_somebody},
     "room.info": {"the room": _at},
     "room.messages": {"the newest": _at, "a page": _page},
     "room.join": {"the room": _at},

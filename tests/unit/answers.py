@@ -30,5 +30,5 @@ def ask(user: Any, event_type: str, data: dict[str, Any]) -> Any:
 def count(shown: Any) -> int:
     """Return how many items an answer shows."""
     if isinstance(shown, dict):
-        shown = shown["data"].get("messages", shown["data"].get("notifications"))
+        (shown,) = (each for each in shown["data"].values() if isinstance(each, list))
     return len(shown)

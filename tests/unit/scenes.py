@@ -33,6 +33,7 @@ class Scene:
             members but the newest (`reader`), and many reacted.
         channel: the owner's; `public`: somebody else's, with subscribers.
         mine, theirs: messages in the group, by the owner and by a member.
+        latest: the room that was made last.
         newest: the newest notification that waits for the owner.
         socket: the channel name of a session of the owner's.
         strangers: users who share no room with the owner.
@@ -58,6 +59,7 @@ class Scene:
             room = GroupChat.objects.create(name=f"group {number}", creator=stranger)
             room.participants.add(self.owner)
             self._write(room, stranger, 2)
+            self.latest = room
         # Last, so that it is among the newest of all that waits.
         self.mine = self._write(self.group, self.owner, size)
         self.theirs = self._write(self.group, self.members[0], size)
@@ -274,6 +276,33 @@ CASES: dict[str, tuple[str, str, Data]] = {
         lambda s: {"type": "Channel", "name": "new", "subscribers": ids(s.strangers)},
     ),
     "room.list": ("owner", "room.list", lambda s: {}),
+    "room.list page": (
+        "owner",
+        "room.list",
+        lambda s: {"paginate": {"before": str(s.latest.pk), "size": 3}},
+    ),
+    "room.list filter": (
+        "owner",
+        "room.list",
+        lambda s: {"filter": {"type": "GroupChat", "unread": True, "query": "group"}},
+    ),
+    "room.members": ("owner", "room.members", lambda s: {"room_id": str(s.group.pk)}),
+    "room.members page": (
+        "owner",
+        "room.members",
+        lambda s: {
+            "room_id": str(s.group.pk),
+            "paginate": {"after": ids([s.owner])[0], "size": 3},
+            "query": "mem",
+            "role": "member",
+        },
+    ),
+    "user.find": ("owner", "user.find", lambda s: {"query": "mem"}),
+    "user.find page": (
+        "owner",
+        "user.find",
+        lambda s: {"query": "mem", "paginate": {"after": ids(s.members)[0], "size": 3}},
+    ),
     "room.info": ("owner", "room.info", lambda s: {"room_id": str(s.group.pk)}),
     "room.messages": ("owner", "room.messages", lambda s: {"room_id": str(s.group.pk)}),
     "room.messages page": (

@@ -48,6 +48,12 @@ QUERIES = {
     "room.create GroupChat": 19,
     "room.create Channel": 19,
     "room.list": 8,
+    "room.list page": 9,
+    "room.list filter": 8,
+    "room.members": 3,
+    "room.members page": 4,
+    "user.find": 3,
+    "user.find page": 4,
     "room.info": 3,
     "room.messages": 7,
     "room.messages page": 7,
@@ -98,13 +104,21 @@ WITHOUT_PLACE = {
     "message.typing",
     "message.save",
     "message.unsave",
-    "room.list",
     "room.info",
     *(
         case
         for case in QUERIES
         if case.startswith(
-            ("room.messages", "notification.list", "room.pins", "saved.", "presence.")
+            (
+                "room.list",
+                "room.members",
+                "room.messages",
+                "room.pins",
+                "notification.list",
+                "saved.",
+                "presence.",
+                "user.find",
+            )
         )
     ),
     "activity",

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from event_bridge.fitting import (
     encode_answer,
+    fit_list,
     fit_messages,
-    fit_notifications,
     fit_rooms,
     fit_waiting,
 )
@@ -102,10 +102,10 @@ def test_notifications_end_early() -> None:
     notifications = [{"id": number, "message": message(0, 300)} for number in range(5)]
     found = {"has_next": False, "size": 9, "data": {"notifications": notifications}}
 
-    shown = fit_notifications(found, {}, 1000)
+    shown = fit_list("notifications", found, {}, 1000)
 
     assert shown == {"has_next": True, "size": 9, "data": {"notifications": notifications[:2]}}
-    assert fit_notifications(found, {}, 10_000) == found
+    assert fit_list("notifications", found, {}, 10_000) == found
 
 
 @given(

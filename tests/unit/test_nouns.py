@@ -103,7 +103,15 @@ def test_a_noun_that_is_left_out_has_nothing_in_the_schema(without: Noun) -> Non
         assert events_of(noun) <= schema.type_map.keys()
 
 
-BROUGHT = {"reactions": {"reactions"}, "receipts": {"delivered_to", "read_receipts"}}
+BROUGHT = {
+    "reactions": {"reactions", "reactions_count"},
+    "receipts": {
+        "delivered_to",
+        "delivered_to_count",
+        "read_receipts",
+        "read_receipts_count",
+    },
+}
 MESSAGES = ("Message", "QuotedMessage")
 
 

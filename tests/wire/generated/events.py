@@ -189,6 +189,18 @@ EVENTS = [
         optional=[("participants",), ("extra_fields", "seq")],
     ),
     event("room.list", {}, answer=["roomlist.dispatch"], optional=[("paginate",)]),
+    event(
+        "room.list",
+        {"paginate": {"size": 2}, "filter": {"type": "GroupChat", "unread": False, "query": "g"}},
+        answer=["roomlist.dispatch"],
+        optional=[("paginate", "before")],
+    ),
+    event(
+        "room.members",
+        {**ROOM, "paginate": {"size": 2}, "query": "b", "role": "member"},
+        answer=["roommembers.dispatch"],
+        optional=[("paginate", "after")],
+    ),
     event("room.info", ROOM, answer=["roominfo.dispatch"]),
     event(
         "room.messages",

@@ -90,7 +90,13 @@ class Exchange:
         )
 
 
-PRIVATE = {"roomlist.dispatch", "roominfo.dispatch", "roommessages.dispatch", "session.resumed"}
+PRIVATE = {
+    "roomlist.dispatch",
+    "roominfo.dispatch",
+    "roommembers.dispatch",
+    "roommessages.dispatch",
+    "session.resumed",
+}
 DOCUMENTED_ERRORS = {4002, 4003, 4004, 4005}
 
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("gql_chat", "0010_erased_senders"),
+        ("gql_chat", "0012_pins"),
     ]
 
     operations = [
