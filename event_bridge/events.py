@@ -169,6 +169,20 @@ NOTIFICATIONS = Events(
 
 ACCOUNTS = Events(routes={}, dispatches={"UserErased": Dispatch("usererase.dispatch")})
 
+READ_MARKERS = Events(
+    routes={
+        "room.read": Operation("read_room"),
+        "room.unread": Operation("mark_unread"),
+        "unread.list": Operation(
+            "unread_list", select=EVERYTHING, answer=Reply("unreadlist.dispatch")
+        ),
+    },
+    dispatches={
+        "RoomRead": Dispatch("roomread.dispatch"),
+        "UnreadChanged": Dispatch("unread.dispatch"),
+    },
+)
+
 EVENTS = {
     "messages": MESSAGES,
     "receipts": RECEIPTS,
@@ -176,6 +190,7 @@ EVENTS = {
     "rooms": ROOMS,
     "members": MEMBERS,
     "notifications": NOTIFICATIONS,
+    "read_markers": READ_MARKERS,
     "accounts": ACCOUNTS,
 }
 """The events of every noun that has some, by its name in `gql_chat.nouns`."""

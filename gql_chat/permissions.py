@@ -121,6 +121,13 @@ class PermissionHandler:
         """
         return others
 
+    def can_mark_read(self, membership: Membership) -> bool:
+        """Return whether the member may note how far they have read the room: every member may.
+
+        It is asked for reading up to a message (`room.read`) and for marking as unread.
+        """
+        return True
+
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         """Return whether the member may delete a message of the room.
 
@@ -163,6 +170,9 @@ class _Unrestricted(PermissionHandler):
         return True
 
     def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        return True
+
+    def can_mark_read(self, membership: Membership) -> bool:
         return True
 
     def can_contact(self, user: AbstractBaseUser, others: Users) -> Users:

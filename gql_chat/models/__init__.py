@@ -22,6 +22,7 @@ from .notifications import (
     NotificationManager,
     NotificationType,
 )
+from .read_markers import ReadMarker
 from .receipts import (
     AbstractReaction,
     AbstractReadReceipt,
@@ -79,6 +80,7 @@ __all__ = [
     "OneToOneChatMixin",
     "PairManager",
     "Reaction",
+    "ReadMarker",
     "ReadReceipt",
     "Room",
     "RoomManager",

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, RowRange, Sum, Window
 
 from ..errors import Invalid
+from ..nouns import has_feature
 from ..sizes import BULK, cut, find_limit
 from ..sql.statements import Among, Keys, Many, One, Statement, find_among
 from ..sql.together import all_together
@@ -84,7 +85,12 @@ _deliveries: Statement[Any] = find_among(
 )
 _copies: Statement[Any] = find_among(lambda: MessageCopy.objects.all(), "message_id")
 _memberships = find_among(
-    lambda: as_shown(Membership.objects.select_related("user"), "user").order_by("pk"),
+    lambda: as_shown(
+        Membership.objects.select_related(
+            "user", *(["marker"] if has_feature("read_markers") else [])
+        ),
+        "user",
+    ).order_by("pk"),
     "room_id",
     shown_version,
 )

@@ -10,6 +10,7 @@ from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
 from .reactions import ReactionOperations
+from .read_markers import ReadMarkerOperations
 from .receipts import ReceiptOperations
 from .rooms import RoomOperations
 from .sessions import SessionOperations
@@ -19,6 +20,7 @@ class EventHandler(
     MessageOperations,
     ReactionOperations,
     ReceiptOperations,
+    ReadMarkerOperations,
     RoomOperations,
     MemberOperations,
     PageOperations,

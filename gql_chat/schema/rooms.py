@@ -24,7 +24,9 @@ from .inputs import (
     unset,
 )
 from .json_schema import keywords
+from .parts import brought_by
 from .payloads import tells
+from .read_markers import ReadMarker, read_markers
 from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
 from .users import leaders, members
@@ -60,6 +62,11 @@ class Room:
     created_at: Timestamp
     updated_at: Timestamp
     property: RoomPropertyRef
+    read_markers: list[ReadMarker] = derived(
+        read_markers,
+        "How far members have read; who told nobody is not among them.",
+        brought_by("read_markers"),
+    )
 
 
 @strawberry.type

@@ -96,7 +96,7 @@ def _common(room: Room) -> dict[str, Any]:
 def detail(room: Room) -> dict[str, Any]:
     """A room with its members."""
     members = [person.shown for person in room.members]
-    shown = {**_common(room), "property": {"preferences": room.preferences}}
+    shown = {**_common(room), "property": {"preferences": room.preferences}, "read_markers": []}
     if room.type == "OneToOneChat":
         return {**shown, "participants": Unordered(members)}
     leaders = [person.shown for person, member in room.members.items() if member.leads]
