@@ -15,7 +15,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models import Exists, F, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest
 
 from ..conf import chat_settings
 from ..nouns import has_feature
@@ -74,12 +75,13 @@ def _is_muted() -> Any:
 # Which messages are unread
 
 
-def select_unread(member: str = "") -> models.QuerySet[Any]:
+def select_unread(member: str = "", *, marks: bool = True) -> models.QuerySet[Any]:
     """Return the unread messages of a member, to be put inside another query.
 
     Args:
         member: the lookup from the outer query to the membership, as `"mine__"` for a query of
             rooms; empty for a query of memberships.
+        marks: whether receipts say nothing in rooms that are marked as unread.
     """
     receipts = get_model("ReadReceipt").objects.filter(
         message_id=OuterRef("pk"), reader_id=OuterRef(OuterRef(f"{member}user_id"))
@@ -89,20 +91,15 @@ def select_unread(member: str = "") -> models.QuerySet[Any]:
         is_deleted=False,
         created_at__gte=OuterRef(f"{member}unread_from"),
     )
+    if marks and has_feature("read_markers"):
+        # In here, and not as an alternative: so the database looks for the receipt of each message
+        # by itself, and never reads all receipts of a user.
+        marked = OuterRef(OuterRef(f"{member}marker__marked"))
+        receipts = receipts.exclude(
+            Coalesce(marked, Value(False), output_field=models.BooleanField())
+        )
     messages = only_visible(messages, member).exclude(sender_id=OuterRef(f"{member}user_id"))
-    unread = ~Q(Exists(receipts))
-    if has_feature("read_markers"):
-        unread |= Q(Exists(_marked(OuterRef(OuterRef(f"{member}pk")))))
-    return messages.filter(unread).order_by()
-
-
-def _marked(membership: Any) -> models.QuerySet[Any]:
-    return ReadMarker.objects.filter(membership_id=membership, marked=True)
-
-
-def is_marked() -> Exists:
-    """Return, for a query of memberships, whether the room is marked as unread."""
-    return Exists(_marked(OuterRef("pk")))
+    return messages.exclude(Exists(receipts)).order_by()
 
 
 def find_position(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
@@ -114,18 +111,19 @@ def find_position(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
         user_id: a placeholder of the user.
         room_ids: a placeholder of the rooms in which the user has read messages.
     """
-    oldest = select_unread().order_by("created_at").values("created_at")[:1]
+    oldest = select_unread(marks=False).order_by("created_at").values("created_at")[:1]
     newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
     mine = Membership.objects.filter(Among(F("room_id"), room_ids), user_id=user_id)
     if has_feature("read_markers"):
-        mine = mine.exclude(is_marked())
+        marked = ReadMarker.objects.filter(membership_id=OuterRef("pk"), marked=True)
+        mine = mine.exclude(Exists(marked))
     return mine, {"unread_from": latest("unread_from", oldest, newest)}
 
 
 def latest(mark: str, *found: Any) -> Any:
     """Return the first time that is found, or what a mark is if that is later."""
     times = [Subquery(each) for each in found]
-    return models.functions.Greatest(F(mark), models.functions.Coalesce(*times))
+    return Greatest(F(mark), Coalesce(*times))
 
 
 # Counts
@@ -217,10 +215,10 @@ def _select_counts(user_ids: Any) -> Any:
     return (
         Membership.objects.filter(Among(F("user_id"), user_ids))
         .annotate(
-            unread=CountOf(unread if limit is None else unread[: limit + 1]),
+            unread=CountOf(unread.order_by() if limit is None else unread.order_by()[: limit + 1]),
             mentions=_count_mentions(),
             first=Subquery(unread[:1]),
-            is_marked=is_marked(),
+            is_marked=Coalesce(F("marker__marked"), Value(False)),
             muted=_is_muted(),
         )
         .order_by("-room__last_activity", "room_id")

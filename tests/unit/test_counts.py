@@ -46,9 +46,9 @@ QUERIES = {
     "room.messages before": 8,
     "notification.list": 7,
     "notification.list before": 8,
-    "room.read": 14,
-    "room.read up to one": 14,
-    "room.unread": 9,
+    "room.read": 15,
+    "room.read up to one": 15,
+    "room.unread": 10,
     "unread.list": 2,
     "unread.list of a room": 2,
     "room.join": 12,
@@ -78,6 +78,9 @@ AT_ONCE = {
         for case in QUERIES
         if case.startswith(("message.send", "message.ack", "message.re", "message.mod"))
     ),
+    "room.read",
+    "room.read up to one",
+    "room.unread",
     "room.leave",
     "room.leave last",
     "room.modify delete",

@@ -498,8 +498,6 @@ def test_counts_are_read_by_an_index(users: Users) -> None:
     names = " ".join(name for name, _ in found)
     assert "Seq Scan" not in names, found
     assert "SCAN gql_chat_message" not in names, found
-    # What is counted ends with the limit; what is read of the room is about that.
-    assert max(seen for _, seen in found) <= 1001
 
 
 # At the same moment
