@@ -249,6 +249,20 @@ PEOPLE = Events(
     },
 )
 
+READ_MARKERS = Events(
+    routes={
+        "room.read": Operation("read_room"),
+        "room.unread": Operation("mark_unread"),
+        "unread.list": Operation(
+            "unread_list", select=EVERYTHING, answer=Reply("unreadlist.dispatch")
+        ),
+    },
+    dispatches={
+        "RoomRead": Dispatch("roomread.dispatch"),
+        "UnreadChanged": Dispatch("unread.dispatch"),
+    },
+)
+
 EVENTS = {
     "messages": MESSAGES,
     "receipts": RECEIPTS,
@@ -258,6 +272,7 @@ EVENTS = {
     "rooms": ROOMS,
     "members": MEMBERS,
     "presence": PRESENCE,
+    "read_markers": READ_MARKERS,
     "accounts": ACCOUNTS,
     "notification_pages": NOTIFICATION_PAGES,
     "room_pages": ROOM_PAGES,

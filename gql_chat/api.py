@@ -33,6 +33,8 @@ from .conf import chat_settings
 from .errors import Invalid, quote
 from .events import Event
 from .models import AbstractMessage, AbstractRoom, get_model
+from .models.unread import Unread, UnreadTotals, count_unread
+from .nouns import require_feature
 from .operations import EventHandler
 from .operations.member_pages import MemberPage
 from .operations.people import PeoplePage
@@ -332,6 +334,71 @@ def find_users(
     return acting_as(by, as_system=as_system).search_users(query, after=wanted, size=size)
 
 
+def read_room(room: Any, *, by: Any, up_to: Any = None, private: bool = False) -> None:
+    """Note that a user has read a room, and tell its members and the user's devices.
+
+    Args:
+        room: the room.
+        by: the user who has read, a member.
+        up_to: the message up to which; the newest, if it is left out. Up to where the user has
+            read already nothing happens.
+        private: whether nobody but the user's own devices is told.
+
+    Raises:
+        ImproperlyConfigured: the project has not the feature `read_markers`.
+    """
+    handler = acting_as(by)
+    handler.read_room(_room(room), up_to=_message(up_to), private=private)
+
+
+def mark_unread(room: Any, message: Any, *, by: Any) -> None:
+    """Mark a room as unread for a user from a message on, until the user reads it.
+
+    Args:
+        room: the room.
+        message: a message of the room.
+        by: the user, a member.
+
+    Raises:
+        ImproperlyConfigured: the project has not the feature `read_markers`.
+    """
+    acting_as(by).mark_unread(_room(room), _message(message))
+
+
+def list_unread(user: Any, room: Any = None) -> Unread:
+    """Return in which rooms something waits for a user, and what waits in all of them.
+
+    Args:
+        user: the user.
+        room: a room: then that one alone is listed, whether something waits there or not.
+
+    Returns:
+        `rooms` (each a `models.unread.RoomUnread`) and `totals`.
+
+    Raises:
+        ImproperlyConfigured: the project has not the feature `read_markers`.
+    """
+    return acting_as(user).list_unread(_room(room))
+
+
+def unread_totals(users: Iterable[Any]) -> dict[Any, UnreadTotals]:
+    """Count what several users have not read, in one statement: for badges on icons.
+
+    Args:
+        users: the users.
+
+    Returns:
+        By the primary key of each: `rooms`, `messages`, `mentions` and `muted`.
+
+    Raises:
+        ImproperlyConfigured: the project has not the feature `read_markers`.
+    """
+    require_feature("read_markers")
+    keys = [_user(user) for user in users]
+    found = count_unread(keys) if keys else {}
+    return {key: found[key].totals if key in found else UnreadTotals() for key in keys}
+
+
 def send_to_room(room: Any, event: Event, *, stored: bool = True) -> None:
     """Send an event of the project's own to all members of a room.
 
@@ -478,6 +545,10 @@ aremove_members = sync_to_async(remove_members)
 alist_rooms = sync_to_async(list_rooms)
 alist_members = sync_to_async(list_members)
 afind_users = sync_to_async(find_users)
+aread_room = sync_to_async(read_room)
+amark_unread = sync_to_async(mark_unread)
+alist_unread = sync_to_async(list_unread)
+aunread_totals = sync_to_async(unread_totals)
 asend_to_room = sync_to_async(send_to_room)
 asend_to_users = sync_to_async(send_to_users)
 aget_presence = sync_to_async(get_presence)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .models import AbstractMessage, AbstractRoom
+    from .models.unread import UnreadTotals
 
 
 BY_SYSTEM = "system"
@@ -177,6 +178,36 @@ class UserErased(Event):
     room_id: Any
     user_id: Any
     messages: str
+
+
+@dataclass(slots=True)
+class RoomRead(Event):
+    """A member has read a room up to a message."""
+
+    room_id: Any
+    user: Any
+    up_to: Any
+    read_at: datetime
+
+
+@dataclass(slots=True)
+class UnreadChanged(Event):
+    """The user this is for has read a room, or marked it as unread, on one of their devices.
+
+    The attributes are those of `models.unread.RoomUnread`.
+
+    Attributes:
+        totals: what is unread in all rooms of the user (`models.unread.UnreadTotals`).
+    """
+
+    room_id: Any
+    unread_count: int
+    mention_count: int
+    more: bool
+    first_unread: Any
+    marked: bool
+    as_of: int
+    totals: UnreadTotals
 
 
 @dataclass(slots=True)

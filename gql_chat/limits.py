@@ -92,6 +92,17 @@ class Limits:
         "[counts](pages.md#what-frames-show) tell how many there are. Needs the feature `pages`",
         none="all of them",
     )
+    MAX_UNREAD_COUNT = limit(
+        1000,
+        "Unread messages that are counted of a room; of more it is said that there are more",
+        none="all are counted",
+        shown="`1_000`",
+    )
+    MAX_RECEIPT_MEMBERS = limit(
+        100,
+        "Members of a room who are told how far each of them has read. In larger rooms nobody is",
+        none="in rooms of any size",
+    )
     MAX_IDS = limit(
         500,
         "Items of a list of users, messages or permissions in one event, or one field of the "

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .conf import chat_settings
+from django.core.exceptions import ImproperlyConfigured
+
+from .conf import SETTING, chat_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ NOUNS = (
         feature="presence",
     ),
     Noun(
+        "read_markers",
+        "gql_chat.operations.read_markers.ReadMarkerOperations",
+        "gql_chat.schema.read_markers",
+        ("MAX_UNREAD_COUNT", "MAX_RECEIPT_MEMBERS"),
+        feature="read_markers",
+    ),
+    Noun(
         "accounts",
         "gql_chat.operations.accounts.AccountOperations",
         "gql_chat.schema.accounts",
@@ -130,6 +139,20 @@ def find_nouns() -> tuple[Noun, ...]:
 def has_feature(name: str) -> bool:
     """Tell whether the project has a feature (`FEATURES`)."""
     return name in chat_settings.FEATURES
+
+
+def require_feature(name: str) -> None:
+    """Refuse to do what a feature brings where the project has not that feature.
+
+    Clients cannot ask for it: their events and operations are unknown then. Server code can.
+
+    Raises:
+        ImproperlyConfigured: `FEATURES` does not name it.
+    """
+    if not has_feature(name):
+        raise ImproperlyConfigured(
+            f"{SETTING}['FEATURES'] does not name {name!r}. Add it to use this."
+        )
 
 
 def has_part(name: str) -> bool:

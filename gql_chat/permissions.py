@@ -155,6 +155,13 @@ class PermissionHandler:
         members = Membership.objects.primary(room_id__in=rooms)
         return active_users().filter(pk__in=members.values("user_id"))
 
+    def can_mark_read(self, membership: Membership) -> bool:
+        """Return whether the member may note how far they have read the room: every member may.
+
+        It is asked for reading up to a message (`room.read`) and for marking as unread.
+        """
+        return True
+
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         """Return whether the member may delete a message of the room.
 
@@ -205,6 +212,9 @@ class _Unrestricted(PermissionHandler):
         return True
 
     def can_change_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        return True
+
+    def can_mark_read(self, membership: Membership) -> bool:
         return True
 
     def can_contact(self, user: AbstractBaseUser, others: Users) -> Users:

@@ -21,6 +21,7 @@ from ..errors import NotFound
 from ..models import Delivery, Membership, UserStream, get_model
 from ..models.accounts import accounts
 from ..models.pending import find_newest, find_older
+from ..nouns import has_feature
 from .relations import Relation, find_relations
 
 _KEYS_AT_ONCE = 20_000
@@ -134,6 +135,8 @@ def _after(columns: list[str], place: tuple[Any, ...]) -> Any:
 def _rooms(relation: Relation, user_id: Any) -> Iterator[Line]:
     """Yield the rooms that the user is in, with what they are in them."""
     rows = relation.of(user_id).select_related("room", "room__property")
+    if has_feature("read_markers"):
+        rows = rows.select_related("room", "room__property", "marker")
     for memberships in _in_chunks(rows):
         for membership in memberships:
             room = membership.room
@@ -148,7 +151,20 @@ def _rooms(relation: Relation, user_id: Any) -> Iterator[Line]:
                 "role": membership.role,
                 "joined_at": membership.joined_at,
                 "preferences": getattr(getattr(room, "property", None), "preferences", {}),
+                **_reading(membership),
             }
+
+
+def _reading(membership: Membership) -> Line:
+    """Return how far a user has read a room, as the members were told."""
+    if not has_feature("read_markers"):
+        return {}
+    marker = getattr(membership, "marker", None)
+    return {
+        "read_up_to": getattr(marker, "up_to", None),
+        "read_at": getattr(marker, "read_at", None),
+        "marked_unread": getattr(marker, "marked", False),
+    }
 
 
 def _messages(relation: Relation, user_id: Any) -> Iterator[Line]:

@@ -24,6 +24,7 @@ from .notifications import (
 )
 from .pins import Pin
 from .presence import IdleSocket, Presence, SocketHolder
+from .read_markers import ReadMarker
 from .receipts import (
     AbstractReaction,
     AbstractReadReceipt,
@@ -85,6 +86,7 @@ __all__ = [
     "Pin",
     "Presence",
     "Reaction",
+    "ReadMarker",
     "ReadReceipt",
     "Room",
     "RoomManager",

@@ -28,6 +28,7 @@ from ..sql.statements import Among, Many, One, Statement
 from .accounts import as_shown, shown_version
 from .memberships import Membership
 from .messages import Delivery
+from .read_markers import with_users
 from .registry import get_model
 from .rules import Role
 
@@ -146,7 +147,7 @@ def _select_first_memberships(room_ids: Any, named: Any, most: Any) -> Any:
     rows = Membership.objects.filter(Among(F("room_id"), room_ids))
     rows = rows.annotate(follows=follows_leaders())
     order = [_one_or_zero(Among(F("user_id"), named)), F("follows"), F("pk")]
-    found = _cut(rows, "room_id", order, most).select_related("user")
+    found = with_users(_cut(rows, "room_id", order, most))
     return as_shown(found, "user").order_by("follows", "pk")
 
 

@@ -11,10 +11,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from ..conf import model_setting
+from ..nouns import has_feature
 from ..sql.statements import (
     Among,
     Besides,
@@ -28,6 +29,7 @@ from .constraints import partial_index
 from .memberships import Membership
 from .messages import Delivery
 from .pending import find_newest
+from .read_markers import ReadMarker
 from .registry import get_model
 from .visibility import members_who_see
 
@@ -44,7 +46,8 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
     """Notifications; the recipients of a message's are worked out, never stored.
 
     A message waits for the members who were in its room when it was written, except its
-    sender and those who acknowledged it. A reaction waits for the sender of the message.
+    sender, those who acknowledged it, and those who have read the room up to it. A reaction waits
+    for the sender of the message.
     """
 
     def make_for_message(self, message: Any) -> AbstractChatNotification:
@@ -137,8 +140,17 @@ def _select_finished(*conditions: Any) -> Any:
         room_id=OuterRef("room_id"),
         joined_at__lte=OuterRef("created_at"),
     ).exclude(user_id=OuterRef("actor_id"))
+    waiting = _without_readers(waiting, OuterRef(OuterRef("created_at")))
     notifications = get_model("ChatNotification").objects
     return notifications.filter(*conditions, ~Exists(waiting), recipient=None)
+
+
+def _without_readers(members: Any, written_at: Any) -> Any:
+    """Leave out members who have got what was written at a time, since they read that far."""
+    if not has_feature("read_markers"):
+        return members
+    read = ReadMarker.objects.filter(membership_id=OuterRef("pk"), got_before__gt=written_at)
+    return members.exclude(Exists(read))
 
 
 def _user_key() -> list[One | Many]:
@@ -184,7 +196,8 @@ def _move_pending_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]
     )
     newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
     mine = Membership.objects.filter(Among(F("room_id"), room_ids), user_id=user_id)
-    return mine, {"pending_from": Coalesce(Subquery(oldest), Subquery(newest))}
+    found = Coalesce(Subquery(oldest), Subquery(newest))
+    return mine, {"pending_from": Greatest(F("pending_from"), found)}
 
 
 def _user_and(model: str, field: str) -> Any:
@@ -281,6 +294,7 @@ class AbstractChatNotification(models.Model):
             room_id=self.room_id,
             joined_at__lte=self.created_at,
         )
+        members = _without_readers(members, self.created_at)
         delivered = Delivery.objects.filter(message_id=self.message_id)
         return (
             users.filter(pk__in=members.values("user_id"))

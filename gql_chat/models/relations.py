@@ -26,6 +26,7 @@ from .beginnings import first_copies
 from .copies import copy_source, revive
 from .cuts import first_memberships, most_members, most_receipts
 from .loads import Load, TooHeavy, count_more, find_relations
+from .read_markers import with_users
 from .weights import (
     ESCAPED,
     MESSAGE,
@@ -41,7 +42,7 @@ _quotable: Statement[Any] = find_among(
 )
 _copies: Statement[Any] = find_among(lambda: MessageCopy.objects.all(), "message_id")
 _memberships: Statement[Any] = find_among(
-    lambda: as_shown(Membership.objects.select_related("user"), "user").order_by("pk"),
+    lambda: as_shown(with_users(Membership.objects), "user").order_by("pk"),
     "room_id",
     shown_version,
 )

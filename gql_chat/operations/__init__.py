@@ -14,6 +14,7 @@ from .people import PeopleOperations
 from .pins import PinOperations
 from .presence import PresenceOperations
 from .reactions import ReactionOperations
+from .read_markers import ReadMarkerOperations
 from .receipts import ReceiptOperations
 from .room_pages import RoomPageOperations
 from .rooms import RoomOperations
@@ -28,6 +29,7 @@ class EventHandler(
     PinOperations,
     SaveOperations,
     RoomPageOperations,
+    ReadMarkerOperations,
     RoomOperations,
     MemberOperations,
     PageOperations,

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, F, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from .. import streams
@@ -21,6 +20,7 @@ from ..models import (
 )
 from ..models.accounts import shown_version
 from ..models.relations import load_all
+from ..models.unread import find_position
 from ..models.visibility import members_who_see
 from ..sql import bulk
 from ..sql.statements import (
@@ -31,26 +31,6 @@ from ..sql.statements import (
     Update,
 )
 from .base import Operations, operation, primary
-
-
-def _move_unread_mark(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
-    """Move the time before which nothing is unread, so that counting stays short."""
-    read = get_model("ReadReceipt").objects.filter(message_id=OuterRef("pk"), reader_id=user_id)
-    oldest = (
-        get_model("Message")
-        .objects.filter(
-            room_id=OuterRef("room_id"),
-            created_at__gte=OuterRef("unread_from"),
-            is_deleted=False,
-        )
-        .exclude(sender_id=user_id)
-        .exclude(Exists(read))
-        .order_by("created_at")
-        .values("created_at")[:1]
-    )
-    newest = get_model("Room").objects.filter(pk=OuterRef("room_id")).values("last_activity")
-    mine = Membership.objects.filter(Among(F("room_id"), room_ids), user_id=user_id)
-    return mine, {"unread_from": Coalesce(Subquery(oldest), Subquery(newest))}
 
 
 def _select_new_to(message_ids: Any, user_id: Any) -> Any:
@@ -76,8 +56,9 @@ def _messages_and_user() -> list[One | Many]:
 
 
 _unread_marks = Update(
-    _move_unread_mark,
+    find_position,
     lambda: [One(get_user_model()._meta.pk), Many(get_model("Room")._meta.pk)],
+    shown_version,
 )
 _new_to: Statement[Any] = Statement(_select_new_to, _messages_and_user, shown_version)
 

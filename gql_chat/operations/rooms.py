@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
+from django.db.models import Count, F, FilteredRelation, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Left
 
 from .. import streams
@@ -44,6 +44,7 @@ from ..models.rules import (
     room_model,
     room_types,
 )
+from ..models.unread import select_unread
 from ..models.visibility import History, hide_quotes, visible_messages
 from ..models.weights import EXCERPT, ROOM, may_be_long, weigh, weigh_room
 from ..nouns import has_feature
@@ -73,16 +74,7 @@ def select_listed_rooms(user_id: Any) -> Any:
         visible_messages(OuterRef("mine__visible_from")), room_id=OuterRef("pk"), is_deleted=False
     )
     newest = messages.order_by("-created_at", "-pk").values("pk")[:1]
-    read = get_model("ReadReceipt").objects.filter(message_id=OuterRef("pk"), reader_id=user_id)
-    unread = (
-        messages.filter(created_at__gte=OuterRef("mine__unread_from"))
-        .exclude(sender_id=user_id)
-        .exclude(Exists(read))
-        .order_by()
-        .values("room_id")
-        .annotate(count=Count("pk"))
-        .values("count")
-    )
+    unread = select_unread("mine__").values("room_id").annotate(count=Count("pk")).values("count")
     mine = FilteredRelation("memberships", condition=Q(memberships__user_id=user_id))
     rooms = (
         get_model("Room")

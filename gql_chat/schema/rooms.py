@@ -29,6 +29,7 @@ from .inputs import (
 from .json_schema import keywords
 from .parts import brought_by
 from .payloads import tells
+from .read_markers import ReadMarker, read_markers
 from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
 from .users import count_members, leaders, members
@@ -67,6 +68,11 @@ class Room:
     updated_at: Timestamp
     property: RoomPropertyRef
     member_count: int = derived(count_members, metadata={**brought_by(FEATURE), **FROM_ZERO})
+    read_markers: list[ReadMarker] = derived(
+        read_markers,
+        "How far members have read; who told nobody is not among them.",
+        brought_by("read_markers"),
+    )
 
 
 @strawberry.type

@@ -16,7 +16,8 @@ from .references import UserRef
 from .scalars import UserID
 
 
-def _username(root: Any) -> str:
+def username(root: Any) -> str:
+    """Return the name by which a user is known: the resolver of `username`."""
     name: str = root.get_username()
     return name
 
@@ -55,7 +56,7 @@ class User:
     reads = ()
 
     id: UserID = derived(lambda root: root.pk)
-    username: str = derived(_username, TEXT)
+    username: str = derived(username, TEXT)
     email: str = derived(_email, TEXT, metadata={OF_USERS: "email"})
     first_name: str = _text("first_name")
     last_name: str = _text("last_name")

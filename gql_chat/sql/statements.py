@@ -413,11 +413,14 @@ class Update(_Prepared):
     Args:
         build: takes the placeholders and returns the queryset of the rows, and the new values
             by field, which may be expressions.
-        given: as for `Statement`.
+        given, depends_on: as for `Statement`.
     """
 
     def __init__(
-        self, build: Callable[..., tuple[models.QuerySet[Any], dict[str, Any]]], given: Given
+        self,
+        build: Callable[..., tuple[models.QuerySet[Any], dict[str, Any]]],
+        given: Given,
+        depends_on: Version | None = None,
     ) -> None:
         def make_query(*placeholders: Placeholder) -> Any:
             queryset, changes = build(*placeholders)
@@ -425,7 +428,7 @@ class Update(_Prepared):
             query.add_update_values(changes)
             return query
 
-        super().__init__(make_query, given)
+        super().__init__(make_query, given, depends_on)
         self._select = build
 
     def run(self, *values: Any) -> int:

@@ -208,6 +208,8 @@ class _People:
     def _is_out(self, item: Any, key: str) -> bool:
         """Tell whether an item of a list is left out of it."""
         if isinstance(item, dict):
+            if key == "read_markers" and item.get("user_id") in self._ids:
+                return True
             return self._is_one(item) or any(self._is_one(item.get(each)) for each in _DEEDS)
         return key == "delivered_to" and item in self._names
 

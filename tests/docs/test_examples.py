@@ -12,17 +12,20 @@ from channels.routing import URLRouter
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.cache import cache
-from django.test import AsyncClient, override_settings
+from django.test import AsyncClient, RequestFactory, override_settings
 from django.test import Client as Browser
 
 from event_bridge.consumers import ChatConsumer
 from event_bridge.operations import Operation, map_events
 from event_bridge.routing import get_websocket_urlpatterns
 from gql_chat import errors, operations
+from gql_chat.events import MessageSent
 from gql_chat.models import StreamEvent, get_model
 from gql_chat.schema import get_schema
 from gql_chat.signals import notification_created
+from shop.badges import badge
 from shop.exceptions import ShopClosed
+from shop.payloads import make_payloads
 from tests.conftest import Connect, Orm, Users
 from tests.servers import HOST, ChatThread
 from tests.site.asgi import BelieveQuery
@@ -38,6 +41,31 @@ from tests.wire.rooms import (
     people,
     say,
 )
+
+# Badges
+
+
+async def test_a_badge_counts_what_waits_in_a_view_and_in_a_push_payload(
+    connect: Connect, users: Users, orm: Orm
+) -> None:
+    alice, bob, carol = await people(connect, users, "alice", "bob", "carol")
+    room = await group(alice, bob, carol)
+    for text in ("Soup?", "Noodles?"):
+        await say(alice, room, text, bob, carol)
+    await carol.send("room.read", {"room_id": room["id"]})
+    for person in (alice, bob, carol):
+        await person.expect("roomread.dispatch")
+    message = orm(get_model("Message").objects.filter(room_id=room["id"]).latest, "created_at")
+
+    request = RequestFactory().get("/badge/")
+    request.user = bob.user
+    assert json.loads(orm(badge, request).content) == {"badge": 2, "mentions": 0}
+    payloads = orm(make_payloads, [bob.user, carol.user], MessageSent(message))
+    assert payloads == {
+        user.pk: {"aps": {"alert": "Noodles?", "badge": number}}
+        for user, number in ((bob.user, 2), (carol.user, 0))
+    }
+
 
 # Operations
 

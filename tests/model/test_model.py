@@ -98,7 +98,7 @@ def test_what_arrives_is_what_the_model_says(machine: type[Machine], soft: bool)
 
 
 #: Nouns of features, which have tests of their own.
-BEYOND = {"pins", "saves", "presence", "member_pages", "people"}
+BEYOND = {"pins", "saves", "presence", "member_pages", "people", "read_markers"}
 
 
 def test_the_model_knows_every_event() -> None:

@@ -203,6 +203,14 @@ def _resume(world: World, role: str) -> Data:
     return {"streams": streams}
 
 
+def _up_to(field: str) -> Build:
+    return lambda world, role: {**_at(world, role), field: _hers(world, role)}
+
+
+def _from_elsewhere(world: World, role: str) -> Data:
+    return {**_at(world, role), "from": world.elsewhere}
+
+
 def _nothing(world: World, role: str) -> Data:
     return {}
 
@@ -287,6 +295,9 @@ CASES: dict[str, dict[str, Build]] = {
     },
     "presence.unsubscribe": {"all": _nothing},
     "presence.set": {"invisible": lambda world, role: {"status": "invisible"}},
+    "room.read": {"all of it": _at, "up to a message": _up_to("up_to")},
+    "room.unread": {"from a message on": _up_to("from"), "from elsewhere": _from_elsewhere},
+    "unread.list": {"all": _nothing, "the room": _at},
     "session.heartbeat": {"heartbeat": _nothing},
     "session.resume": {
         "the room is named": _resume,

@@ -329,6 +329,19 @@ CASES: dict[str, tuple[str, str, Data]] = {
             }
         },
     ),
+    "room.read": ("reader", "room.read", lambda s: {"room_id": str(s.group.pk)}),
+    "room.read up to one": (
+        "reader",
+        "room.read",
+        lambda s: {"room_id": str(s.group.pk), "up_to": str(s.theirs[0].pk)},
+    ),
+    "room.unread": (
+        "reader",
+        "room.unread",
+        lambda s: {"room_id": str(s.group.pk), "from": str(s.theirs[0].pk)},
+    ),
+    "unread.list": ("owner", "unread.list", lambda s: {}),
+    "unread.list of a room": ("owner", "unread.list", lambda s: {"room_id": str(s.group.pk)}),
     "room.join": ("joiner", "room.join", lambda s: {"room_id": str(s.public.pk)}),
     "room.leave": ("reader", "room.leave", lambda s: {"room_id": str(s.group.pk)}),
     "room.leave last": ("owner", "room.leave", lambda s: {"room_id": str(s.alone.pk)}),

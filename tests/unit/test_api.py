@@ -16,11 +16,15 @@ from gql_chat import (
     delete_messages,
     edit_message,
     errors,
+    list_unread,
+    mark_unread,
+    read_room,
     remove_members,
     send_message,
     send_to_room,
     send_to_users,
     streams,
+    unread_totals,
 )
 from gql_chat.events import MessagesDeleted, RoomDeleted
 from gql_chat.models import Channel, GroupChat, Membership, Message, OneToOneChat, StreamEvent
@@ -281,3 +285,22 @@ def test_one_who_may_write_from_outside_is_judged_as_a_member_of_the_room(
         (room.pk, room, visitor.pk)
     ] * 2
     assert not Membership.objects.filter(user=visitor).exists()
+
+
+# Read markers
+
+
+@pytest.mark.django_db
+def test_server_code_reads_marks_and_counts(group: GroupChat, alice: Any, bob: Any) -> None:
+    first, second = [send_message(group, text, sender=alice) for text in ("1", "2")]
+
+    read_room(group, by=bob, up_to=first)
+    assert [room.unread_count for room in list_unread(bob).rooms] == [1]
+    read_room(str(group.pk), by=bob, private=True)
+    assert list_unread(bob, group).rooms[0].unread_count == 0
+    mark_unread(group, second, by=bob)
+    assert {user: each.messages for user, each in unread_totals([alice, bob]).items()} == {
+        alice.pk: 0,
+        bob.pk: 1,
+    }
+    assert unread_totals([]) == {}

@@ -277,7 +277,10 @@ def test_every_event_that_clients_may_send_is_there() -> None:
 
 def test_every_event_that_clients_may_receive_is_there() -> None:
     dispatches = {dispatch.name for dispatch in DISPATCHES.values()}
-    asked = ("roomlist", "roominfo", "roommessages", "roommembers", "notificationlist", "userfind")
+    asked = (
+        *("roomlist", "roominfo", "roommessages", "roommembers", "notificationlist", "userfind"),
+        *("unreadlist", "roompins", "savedlist"),
+    )
     answers = {f"{name}.dispatch" for name in asked}
     own = {"chat.notifications", "session.resumed"}
     assert tags("ServerEvent", "eventType") == dispatches | answers | own

@@ -373,16 +373,16 @@ def test_the_schema_writes_names_as_the_wire_does() -> None:
         ("Attachment", "id media_url media_type file_size mime_type caption metadata"),
         ("ReadReceipt", "reader read_at"),
         ("Reaction", "id user reaction_content created_at"),
-        ("OneToOneChat", "type id created_at updated_at property participants"),
+        ("OneToOneChat", "type id created_at updated_at property read_markers participants"),
         (
             "GroupChat",
-            "type id created_at updated_at property name description avatar creator participants "
-            "admins max_participants join_approval_required group_locked",
+            "type id created_at updated_at property read_markers name description avatar creator "
+            "participants admins max_participants join_approval_required group_locked",
         ),
         (
             "Channel",
-            "type id created_at updated_at property name description avatar creator subscribers "
-            "moderators max_subscribers is_public",
+            "type id created_at updated_at property read_markers name description avatar creator "
+            "subscribers moderators max_subscribers is_public",
         ),
         ("Notification", "id notification_type message"),
     ],

@@ -57,6 +57,10 @@ class Mirror:
             case "readreceipt.dispatch" | "messagedelivered.dispatch":
                 for message in data if isinstance(data, list) else [data]:
                     self._replace(message)
+            case "roomread.dispatch":
+                self._move_marker(data)
+            case "unread.dispatch":
+                pass  # counts have a test of their own: tests/unit/test_unread_counts.py
             case "reaction.dispatch":
                 self._replace(data["message"])
             case "messagemodification.dispatch" if data["action"] == "update":
@@ -78,6 +82,17 @@ class Mirror:
                 self._forget(data["room_id"])
             case _:
                 pytest.fail(f"a dispatch that changes nothing known: {event}")
+
+    def _move_marker(self, data: Any) -> None:
+        markers = self.rooms[data["room_id"]]["read_markers"]
+        user_id = data["user"]["id"]
+        markers[:] = [marker for marker in markers if marker["user_id"] != user_id]
+        marker = {"user_id": user_id, "up_to": data["up_to"], "read_at": data["read_at"]}
+        markers.append(marker)
+        # As the members are listed.
+        members = self.rooms[data["room_id"]]
+        order = [each["id"] for each in members.get("participants") or members["subscribers"]]
+        markers.sort(key=lambda each: order.index(each["user_id"]))
 
     def _forget(self, room_id: str) -> None:
         self.rooms.pop(room_id, None)
@@ -179,6 +194,13 @@ ACTS: dict[str, Act] = {
     ),
     "acknowledge": lambda s: s.act(s.bob, "message.acknowledged", message_id=[s.of_alice]),
     "read": lambda s: s.act(s.carol, "message.read", message_id=[s.of_alice, s.of_bob]),
+    "read up to a message": lambda s: s.act(
+        s.carol, "room.read", room_id=s.group["id"], up_to=s.of_bob
+    ),
+    "read privately": lambda s: s.act(s.carol, "room.read", room_id=s.group["id"], private=True),
+    "mark as unread": lambda s: s.act(
+        s.carol, "room.unread", room_id=s.group["id"], **{"from": s.of_alice}
+    ),
     "react": lambda s: s.act(
         s.bob, "message.react", type="add", message_id=s.of_alice, reaction_content="!"
     ),
