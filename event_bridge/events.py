@@ -20,7 +20,7 @@ from .declarations import (
     Reply,
     Route,
 )
-from .fitting import fit_messages, fit_notifications, fit_rooms
+from .fitting import fit_mentions, fit_messages, fit_notifications, fit_rooms
 
 _NEWEST = ("data",)
 _BY_CURSOR = ("has_next", "has_previous", "size", "data")
@@ -167,6 +167,40 @@ NOTIFICATIONS = Events(
     },
 )
 
+MENTIONS = Events(
+    routes={
+        "mention.list": Operation(
+            "mention_page",
+            select=EVERYTHING,
+            answer=Reply("mentionlist.dispatch"),
+            fit=fit_mentions,
+        ),
+    },
+)
+
+_ROOM_PREFERENCES = Dispatch("roompreferences.dispatch", "preferences")
+_USER_PREFERENCES = Dispatch("userpreferences.dispatch", "preferences")
+
+PREFERENCES = Events(
+    routes={
+        "room.preferences": Operation(
+            "set_room_preferences",
+            select="{ unchanged RoomPreferences.* }",
+            # Whoever reads, or changes nothing, is answered alone.
+            answer=Reply(_ROOM_PREFERENCES.name, part="unchanged"),
+        ),
+        "user.preferences": Operation(
+            "set_user_preferences",
+            select="{ unchanged UserPreferences.* }",
+            answer=Reply(_USER_PREFERENCES.name, part="unchanged"),
+        ),
+    },
+    dispatches={
+        "RoomPreferencesChanged": _ROOM_PREFERENCES,
+        "UserPreferencesChanged": _USER_PREFERENCES,
+    },
+)
+
 ACCOUNTS = Events(routes={}, dispatches={"UserErased": Dispatch("usererase.dispatch")})
 
 EVENTS = {
@@ -176,6 +210,8 @@ EVENTS = {
     "rooms": ROOMS,
     "members": MEMBERS,
     "notifications": NOTIFICATIONS,
+    "mentions": MENTIONS,
+    "preferences": PREFERENCES,
     "accounts": ACCOUNTS,
 }
 """The events of every noun that has some, by its name in `gql_chat.nouns`."""

@@ -71,13 +71,23 @@ def fit_messages(found: Any, data: Data, limit: int) -> Any:
 
 def fit_notifications(found: Any, data: Data, limit: int) -> Any:
     """Return a page of notifications that ends early; see `fit_messages`."""
-    notifications = found["data"]["notifications"]
-    rest = _rest(found, "notifications")
-    count = cut(map(_measure, notifications), limit - rest)
-    if count < len(notifications):
+    return _fit_list(found, "notifications", limit)
+
+
+def fit_mentions(found: Any, data: Data, limit: int) -> Any:
+    """Return a page of mentions that ends early; see `fit_messages`."""
+    return _fit_list(found, "mentions", limit)
+
+
+def _fit_list(found: Any, name: str, limit: int) -> Any:
+    """Return a page whose list of this name ends early."""
+    items = found["data"][name]
+    rest = _rest(found, name)
+    count = cut(map(_measure, items), limit - rest)
+    if count < len(items):
         found = {**found, "has_next": True}
-    shown = notifications[:count]
-    return _with(found, notifications=_fit_one(shown, limit - rest) if count == 1 else shown)
+    shown = items[:count]
+    return _with(found, **{name: _fit_one(shown, limit - rest) if count == 1 else shown})
 
 
 def fit_waiting(found: dict[str, list[Any]], limit: int) -> dict[str, list[Any]]:

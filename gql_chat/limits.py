@@ -81,6 +81,17 @@ class Limits:
         "Items of a list of users, messages or permissions in one event, or one field of the "
         "GraphQL endpoint. [Server code](python.md) may name more",
     )
+    MAX_MENTIONS = limit(100, "Users whom one message [mentions](mentions.md) by name")
+    MAX_HERE = limit(
+        200, "Users whom a message reaches that mentions those who are there just now", least=0
+    )
+    MENTION_ALL_FREELY = limit(
+        15,
+        "Members of a room in which anybody may mention all; in a larger one it takes "
+        "[a right](mentions.md#who-may)",
+        none="anybody may in any room",
+        least=0,
+    )
     RATE_LIMIT = rate(
         None,
         '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '

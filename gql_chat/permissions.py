@@ -13,11 +13,12 @@ from django.db import router
 from django.db.models import QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
-from .models import get_model
+from .conf import chat_settings
+from .models import Membership, get_model
 from .nouns import has_feature
 
 if TYPE_CHECKING:
-    from .models import AbstractMessage, AbstractRoom, Membership
+    from .models import AbstractMessage, AbstractRoom
 
 Users = QuerySet[Any]
 """A queryset of the project's users."""
@@ -133,6 +134,18 @@ class PermissionHandler:
             membership, self.holds
         )
 
+    def can_mention_all(self, membership: Membership) -> bool:
+        """Return whether the member may mention everybody in the room, or all who are there.
+
+        In a room of few (`MENTION_ALL_FREELY`) every member may, and whoever leads a larger one, or
+        holds `can_mention_all` on it.
+        """
+        most = chat_settings.MENTION_ALL_FREELY
+        if most is None or membership.room.rules.may_mention_all(membership, self.holds):
+            return True
+        members = Membership.objects.primary(room_id=membership.room_id)
+        return len(members.order_by().values_list("pk")[: most + 1]) <= most
+
     def can_inspect(self, user: Any) -> bool:
         """Return whether a user may look into rooms that they are not in: records and streams.
 
@@ -169,6 +182,9 @@ class _Unrestricted(PermissionHandler):
         return others
 
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
+        return True
+
+    def can_mention_all(self, membership: Membership) -> bool:
         return True
 
     def can_inspect(self, user: Any) -> bool:

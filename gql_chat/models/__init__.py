@@ -5,6 +5,7 @@ from ..sql import bulk
 from .allowances import Allowance
 from .epochs import Epoch
 from .memberships import Membership, members_changed
+from .mentions import Mention
 from .messages import (
     MEDIA_TYPES,
     MIME_TYPES,
@@ -22,6 +23,7 @@ from .notifications import (
     NotificationManager,
     NotificationType,
 )
+from .preferences import RoomPreferences, UserPreferences
 from .receipts import (
     AbstractReaction,
     AbstractReadReceipt,
@@ -70,6 +72,7 @@ __all__ = [
     "GroupChatMixin",
     "Members",
     "Membership",
+    "Mention",
     "Message",
     "MessageCopy",
     "MessageMediaAsset",
@@ -82,9 +85,11 @@ __all__ = [
     "ReadReceipt",
     "Room",
     "RoomManager",
+    "RoomPreferences",
     "RoomProperty",
     "Session",
     "StreamEvent",
+    "UserPreferences",
     "UserStream",
     "bulk",
     "get_model",

@@ -25,10 +25,13 @@ from . import (
 )
 from .accounts import as_shown, shown_version
 from .copies import copy_source, revive
+from .loads import First, Load, TooHeavy
+from .mentions import Mentions, has_mentions, select_shown
 from .weights import (
     ATTACHMENT,
     DELIVERY,
     ESCAPED,
+    MENTION,
     MESSAGE,
     REACTION,
     RECEIPT,
@@ -42,6 +45,14 @@ from .weights import (
 
 _LEAST_WEIGHT = 100
 """What is loaded of people is cut off at as many rows as a limit has times so many bytes."""
+
+_HANGING = (
+    "may_have_attachments",
+    "may_have_receipts",
+    "may_have_reactions",
+    "may_have_deliveries",
+    "may_have_mentions",
+)
 
 _quotable: Statement[Any] = find_among(
     lambda: get_model("Message").objects.filter(is_deleted=False), "id"
@@ -82,6 +93,7 @@ _reactions: Statement[Any] = find_among(
 _deliveries: Statement[Any] = find_among(
     lambda: Delivery.objects.order_by("pk").values_list("message_id", "user_id"), "message_id"
 )
+_mentions: Statement[Any] = Statement(select_shown, lambda: [Many(get_model("Message")._meta.pk)])
 _copies: Statement[Any] = find_among(lambda: MessageCopy.objects.all(), "message_id")
 _memberships = find_among(
     lambda: as_shown(Membership.objects.select_related("user"), "user").order_by("pk"),
@@ -97,48 +109,15 @@ _users: Statement[Any] = Statement(
 )
 
 
-class TooHeavy(Exception):
-    """What hangs on messages is more than may be loaded of it."""
-
-
-@dataclass(slots=True)
-class Load:
-    """What hangs on messages while it is loaded.
-
-    Attributes:
-        limit: how many bytes it may have, about; None for any number.
-        weight: how many it has, about.
-        count: how many messages there are.
-    """
-
-    limit: int | None = None
-    weight: int = 0
-    count: int = 0
-
-
-@dataclass(slots=True)
-class First:
-    """The first of some messages, as many as fit into an answer.
-
-    Attributes:
-        messages: the messages, each once, with their relations.
-        count: how many of those that were wanted fit: at least one, if there is one.
-        weight: how many bytes they have together, about; 0 where there is no limit.
-    """
-
-    messages: list[Any]
-    count: int
-    weight: int
-
-
 @dataclass(slots=True)
 class MessageRelations:
-    """What hangs on a message: attachments, receipts, reactions, names of who has got it."""
+    """What hangs on a message: attachments, receipts, reactions, who has got it, who is named."""
 
     attachments: list[Any] = field(default_factory=list)
     read_receipts: list[Any] = field(default_factory=list)
     reactions: list[Any] = field(default_factory=list)
     delivered_to: list[str] = field(default_factory=list)
+    mentions: Mentions = field(default_factory=Mentions)
     parent_message: AbstractMessage | None = None
     forwarded_from: AbstractMessage | None = None
 
@@ -253,12 +232,14 @@ def _show_source(message: AbstractMessage, source: Any) -> Any:
 def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any], load: Load) -> None:
     """Give messages their relations, but for quotes; add the users of all, and who is wanted."""
     relations = {message.pk: MessageRelations() for message in messages}
-    attachments, receipts, reactions, deliveries = _find_relations(messages, Keys(relations), load)
+    found = _find_relations(messages, Keys(relations), load)
+    attachments, receipts, reactions, deliveries, mentions = found
     for asset in attachments:
         relations[asset.message_id].attachments.append(asset)
     wanted.update(receipt.reader_id for receipt in receipts)
     wanted.update(reaction.user_id for reaction in reactions)
     wanted.update(user_id for _, user_id in deliveries)
+    wanted.update(user_id for _, user_id, *_ in mentions if user_id is not None)
     _find_users(messages, users, wanted)
     for receipt in _linked(receipts, "reader", users):
         relations[receipt.message_id].read_receipts.append(receipt)
@@ -267,12 +248,18 @@ def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any], load: Lo
     for message_id, user_id in deliveries:
         if user_id in users:
             relations[message_id].delivered_to.append(users[user_id].get_username())
+    for message_id, user_id, whole_room, here in mentions:
+        shown = relations[message_id].mentions
+        if user_id is None:
+            shown.room, shown.here = whole_room, here
+        elif user_id in users:
+            shown.users.append(users[user_id])
     for message in messages:
         message.relations = relations[message.pk]
 
 
 def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[Any]]:
-    """Return attachments, receipts, reactions and deliveries of messages, where some may be."""
+    """Return attachments, receipts, reactions, deliveries and mentions, where some may be."""
     limit = load.limit
     relations: dict[str, tuple[Any, ...]] = {
         "may_have_attachments": (_attachments, keys)
@@ -281,7 +268,10 @@ def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[An
         "may_have_receipts": (_receipts, keys),
         "may_have_reactions": (_reactions, keys),
         "may_have_deliveries": (_deliveries, keys),
+        "may_have_mentions": (_mentions, keys),
     }
+    if not has_mentions():
+        del relations["may_have_mentions"]
     asked = {
         name: statement
         for name, statement in relations.items()
@@ -290,9 +280,9 @@ def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[An
     size = None if limit is None else limit // _LEAST_WEIGHT + 1
     rows = all_together(*asked.values(), size=size)
     found = dict(zip(asked, rows, strict=True))
-    several = [found.get(name, []) for name in relations]
+    several = [found.get(name, []) for name in _HANGING]
     if limit is not None and size is not None:
-        attachments, receipts, reactions, deliveries = several
+        attachments, receipts, reactions, deliveries, mentions = several
         weight = max((asset.weight_so_far for asset in attachments), default=0)
         if weight > limit or any(len(some) == size for some in several):
             raise TooHeavy
@@ -301,6 +291,7 @@ def _find_relations(messages: list[Any], keys: Keys, load: Load) -> list[list[An
             + RECEIPT * len(receipts)
             + REACTION * len(reactions)
             + DELIVERY * len(deliveries)
+            + MENTION * len(mentions)
         )
     return several
 

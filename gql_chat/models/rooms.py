@@ -26,6 +26,7 @@ from .quotations import lock_quoting_rooms, quoted_in
 from .registry import get_model
 from .rules import (
     DELETE_MESSAGES,
+    MENTION_ALL,
     NAME_LENGTH,
     ChannelRules,
     GroupRules,
@@ -43,6 +44,7 @@ PERMISSIONS = (
     ("can_remove_subscribers", "Can remove subscribers"),
     ("can_send_messages", "Can send messages"),
     (DELETE_MESSAGES, "Can delete messages of others"),
+    (MENTION_ALL, "Can mention everybody in a room"),
 )
 
 

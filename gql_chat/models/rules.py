@@ -42,6 +42,9 @@ LEADERS = ("admins", "moderators")
 DELETE_MESSAGES = "can_delete_messages"
 """The object permission to delete what others wrote in the room. The feature `erasure` has it."""
 
+MENTION_ALL = "can_mention_all"
+"""The object permission to mention everybody in the room. The feature `mentions` has it."""
+
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -90,9 +93,9 @@ class RoomRules:
     @property
     def grantable(self) -> tuple[str, ...]:
         """The codenames of the object permissions that a leader may give to a member."""
-        if self.paired or not has_feature("erasure"):
-            return self.permissions
-        return (*self.permissions, DELETE_MESSAGES)
+        brought = (("erasure", DELETE_MESSAGES), ("mentions", MENTION_ALL))
+        added = [codename for feature, codename in brought if has_feature(feature)]
+        return self.permissions if self.paired else (*self.permissions, *added)
 
     def role_of(self, room: AbstractRoom, user_id: Any) -> str:
         """Return the role with which a user enters the room: its creator always leads it."""
@@ -132,6 +135,10 @@ class RoomRules:
     def may_delete_messages(self, membership: Membership, holds: HoldsPermission) -> bool:
         """Return whether the member may delete what others wrote here."""
         return self.leads(membership) or holds(membership, DELETE_MESSAGES)
+
+    def may_mention_all(self, membership: Membership, holds: HoldsPermission) -> bool:
+        """Return whether the member may mention everybody here, however many they are."""
+        return self.leads(membership) or holds(membership, MENTION_ALL)
 
     def check_join(self, room: AbstractRoom) -> None:
         """Raise `Invalid` if users may not join by themselves."""

@@ -21,6 +21,8 @@ from django.db.models.functions import Coalesce
 
 from ..conf import chat_settings
 from ..sql.statements import Among, Many, Statement
+from .accounts import shown_version
+from .mentions import Mention, has_mentions
 from .messages import Delivery
 from .registry import get_model
 
@@ -33,6 +35,7 @@ ATTACHMENT = 240
 RECEIPT = 320
 REACTION = 420
 DELIVERY = 40
+MENTION = 80
 
 EXCERPT = MESSAGE + 400
 """What a message has of which only the beginning is shown, with nothing that hangs on it."""
@@ -125,10 +128,12 @@ def weight_of_message() -> Any:
         (get_model("Reaction"), REACTION),
         (Delivery, DELIVERY),
     )
+    named = Mention.objects.filter(hangs_on_it, by_name=True)
     weights = [
         _total(asset.objects.filter(hangs_on_it), octets_of(asset, ATTACHMENT)),
         _total(message.objects.filter(_any_of("pk", *_QUOTES)), octets_of(message, MESSAGE)),
         *(_total(of.objects.filter(hangs_on_it), Value(each)) for of, each in people),
+        *([_total(named, Value(MENTION))] if has_mentions() else []),
     ]
     return reduce(add, weights, octets_of(message, MESSAGE))
 
@@ -141,6 +146,7 @@ _weights: Statement[Any] = Statement(
         .values_list("pk", weight_of_message())
     ),
     lambda: [Many(get_model("Message")._meta.pk)],
+    shown_version,
 )
 
 
@@ -209,6 +215,7 @@ def _weigh_one(message: Any, known: dict[int, int]) -> int:
             + RECEIPT * len(relations.read_receipts)
             + REACTION * len(relations.reactions)
             + DELIVERY * len(relations.delivered_to)
+            + MENTION * len(relations.mentions.users)
         )
     return weight
 

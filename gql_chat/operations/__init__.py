@@ -6,9 +6,11 @@ from ..events import Event
 from .base import Operations
 from .broadcasts import BroadcastOperations
 from .members import MemberOperations
+from .mentions import MentionOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
+from .preferences import PreferenceOperations
 from .reactions import ReactionOperations
 from .receipts import ReceiptOperations
 from .rooms import RoomOperations
@@ -24,6 +26,8 @@ class EventHandler(
     PageOperations,
     NotificationOperations,
     SessionOperations,
+    MentionOperations,
+    PreferenceOperations,
     BroadcastOperations,
 ):
     """All operations on behalf of one user. A project subclasses it (`EVENT_HANDLER_CLASS`).

@@ -61,7 +61,7 @@ class Contacts:
             Invalid: one of them cannot be the primary key of a user.
             NotFound: one of them belongs to nobody who is to be found.
         """
-        wanted = _read_keys(field, user_ids)
+        wanted = read_keys(field, user_ids)
         users = _named(wanted)
         if not inactive:
             users = users.filter(**active())
@@ -108,8 +108,17 @@ class Contacts:
         return Q(Exists(members))
 
 
-def _read_keys(field: str, user_ids: Iterable[Any]) -> list[Any]:
-    """Return primary keys as the database has them, each once."""
+def read_keys(field: str, user_ids: Iterable[Any]) -> list[Any]:
+    """Return primary keys of users as the database has them, each once.
+
+    Args:
+        field: the input's field, for errors.
+        user_ids: the keys, as numbers or strings.
+
+    Raises:
+        Invalid: one of them cannot be the primary key of a user.
+        NotFound: no database could hold one of them.
+    """
     key: Any = get_user_model()._meta.pk
     wanted: dict[Any, None] = {}
     is_storable = True

@@ -43,6 +43,7 @@ from ..models import (
 from ..models.accounts import as_shown
 from ..models.deletions import told_by_operation
 from ..models.links import LINK_LENGTH, check_link
+from ..models.mentions import forget_mentions
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import MessageRelations, keep_copy, load_messages
 from ..sanitize import clean, needs_cleaning
@@ -50,6 +51,7 @@ from ..sql import bulk
 from ..sql.carriers import Held
 from ..sql.statements import Statement, find_by
 from .base import Operations, operation, own_memberships, primary
+from .mentioning import Mentioning, tell_unread
 from .quotations import lock_with_quoting
 
 _uses: Statement[Any] = find_by(
@@ -89,6 +91,7 @@ class MessageOperations(Operations):
         media: Sequence[Mapping[str, Any]] = (),
         client_id: str | None = None,
         fields: Mapping[str, Any] | None = None,
+        mentions: Mapping[str, Any] | None = None,
     ) -> Sent:
         """Write a message into a room and tell its members.
 
@@ -100,14 +103,17 @@ class MessageOperations(Operations):
             media: attachments, with the fields of `MessageMediaAsset`.
             client_id: the sender's own id for it; with the same one again nothing is stored.
             fields: values for columns that the project's message type lets users write.
+            mentions: whom it mentions: `users` (ids), `room` and `here`.
 
         Raises:
-            NotFound: the room or a quoted message does not exist.
-            PermissionDenied: the user may not write here, or may not read what is quoted.
-            Invalid: a rule about content, media or quotes is broken.
+            NotFound: the room, a quoted message or a mentioned user does not exist.
+            PermissionDenied: the user may not write here, may not read what is quoted, or may not
+                mention everybody.
+            Invalid: a rule about content, media, quotes or mentions is broken.
         """
         if client_id is not None and not 0 < len(client_id) <= CLIENT_ID_LENGTH:
             raise Invalid({"client_id": f"1 to {CLIENT_ID_LENGTH} characters."})
+        mentioning = Mentioning(self, mentions)
         with streams.transaction() as outbox:
             quoted_ids = {parent_message_id, forwarded_from_id} - {None}
             if quoted_ids:
@@ -125,6 +131,7 @@ class MessageOperations(Operations):
                 # Before what is quoted is looked for: an error of that would tell of the room.
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
+            mentioning.find(room)
             quoted_rooms = {quoted.room_id for quoted in (parent, forwarded) if quoted} - {room.pk}
             if hides:
                 self.check_member_of(quoted_rooms)
@@ -136,9 +143,11 @@ class MessageOperations(Operations):
                     return repeat
             if not self.permissions.can_send(membership):
                 raise PermissionDenied("You may not send messages in this room.")
+            mentioning.check_right(membership)
             if not hides:
                 self.check_member_of(quoted_rooms)
             self._check_quoted(parent, forwarded)
+            mentioning.check_rules(room)
             limit = chat_settings.MAX_MEDIA_ITEMS
             if limit is not None and len(media) > limit:
                 raise Invalid({"extra_fields.media": f"At most {limit} items are allowed."})
@@ -172,6 +181,7 @@ class MessageOperations(Operations):
             message.relations.attachments = assets
             message.save(force_insert=True)
             self._attach(message, assets)
+            mentioning.write(message)
             envelope = outbox.broadcast(room, MessageSent(message), activity=now)
             if client_id is not None and envelope.seq != message.stream_seq:
                 # A receiver wrote into the room meanwhile, or the log was ahead of the column.
@@ -181,7 +191,11 @@ class MessageOperations(Operations):
 
     @operation
     def edit_message(
-        self, message_id: Any, content: str | None, fields: Mapping[str, Any] | None = None
+        self,
+        message_id: Any,
+        content: str | None,
+        fields: Mapping[str, Any] | None = None,
+        mentions: Mapping[str, Any] | None = None,
     ) -> AbstractMessage:
         """Change a message of the user's own and tell the members.
 
@@ -189,19 +203,27 @@ class MessageOperations(Operations):
             message_id: the message.
             content: its new text; None leaves the text as it is.
             fields: values for columns that the project's message type lets users change.
+            mentions: whom it mentions from now on, as for sending; None leaves that as it is.
 
         Raises:
             NotFound, PermissionDenied, Invalid: as for sending.
         """
+        mentioning = Mentioning(self, mentions)
         with streams.transaction() as outbox:
             if chat_settings.ERASE_LOG == "edited":
                 self._lock_with_replies([message_id])
             message, membership = self.enter_message(message_id)
+            if mentioning.is_given:
+                load_messages([message])
+                mentioning.find(membership.room, message)
             if not self.permissions.can_change_message(membership, message):
                 raise PermissionDenied("You may not change this message.")
+            mentioning.check_right(membership)
             if message.is_deleted:
                 raise Invalid("A deleted message cannot be edited.")
-            load_messages([message])
+            mentioning.check_rules(membership.room)
+            if not mentioning.is_given:
+                load_messages([message])
             if content is not None:
                 bare = message.relations.attachments or message.is_forwarded
                 message.content = self.clean_content(content, required=not bare)
@@ -212,8 +234,14 @@ class MessageOperations(Operations):
             message.is_edited = True
             message.updated_at = timezone.now()
             message.save(update_fields=["content", "is_edited", "updated_at", *changes])
-            streams.erase_edited(message, [*changes] if content is None else ["content", *changes])
-            outbox.broadcast(membership.room, MessageEdited(message))
+            mentioned = mentioning.write(message)
+            edited = [*changes] if content is None else ["content", *changes]
+            streams.erase_edited(message, [*edited, "mentions"] if mentioned.is_any else edited)
+            event = MessageEdited(message)
+            outbox.broadcast(membership.room, event)
+            mentioning.notify(message, event, mentioned)
+            if mentioned.affected:
+                tell_unread(mentioned.affected, membership.room)
         return message
 
     @operation
@@ -249,6 +277,7 @@ class MessageOperations(Operations):
             if chat_settings.MESSAGE_SOFT_DELETE:
                 bulk.update(messages, is_deleted=True, updated_at=timezone.now())
                 get_model("ChatNotification").objects.filter(message_id__in=ids).delete()
+                forget_mentions(ids)
             else:
                 told_by_operation(stored)
                 stored.delete()

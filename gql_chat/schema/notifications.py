@@ -5,11 +5,13 @@ from uuid import UUID
 
 import strawberry
 
+from ..models.audiences import REASONS
 from ..models.notifications import NotificationType
 from ..prepared.fields import derived
 from .context import Info
 from .inputs import FROM_ONE
 from .json_schema import keywords
+from .parts import brought_by
 from .references import MODULE, MessageRef
 
 
@@ -20,6 +22,10 @@ class Notification:
     id: UUID
     notification_type: str = strawberry.field(metadata=keywords(enum=NotificationType.values))
     message: MessageRef
+    reason: str = strawberry.field(
+        description="Why the user is notified: of several reasons the strongest, the first here.",
+        metadata={**keywords(enum=list(REASONS)), **brought_by("mentions")},
+    )
 
 
 @strawberry.type

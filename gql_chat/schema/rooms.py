@@ -24,7 +24,9 @@ from .inputs import (
     unset,
 )
 from .json_schema import keywords
+from .parts import brought_by
 from .payloads import tells
+from .preferences import RoomPreferences
 from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
 from .users import leaders, members
@@ -114,6 +116,7 @@ class RoomSummary:
     updated_at: Timestamp
     last_message: Optional[MessageRef]
     unread_count: int
+    preferences: RoomPreferences = strawberry.field(metadata=brought_by("room_preferences"))
 
 
 @strawberry.type

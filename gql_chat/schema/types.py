@@ -4,6 +4,7 @@ A field without a resolver reads the attribute of the model. To change what an o
 a project subclasses its type here and names the subclass in `SERIALIZERS`.
 """
 
+from .mentions import MentionedUser, Mentions
 from .messages import (
     Attachment,
     Message,
@@ -13,6 +14,7 @@ from .messages import (
     RoomReference,
 )
 from .notifications import Notification, NotificationList, NotificationPage, RoomNotifications
+from .preferences import RoomPreferences, UserPreferences
 from .reactions import Reaction
 from .receipts import ReadReceipt
 from .references import (
@@ -47,6 +49,8 @@ __all__ = [
     "ChannelSummary",
     "GroupChat",
     "GroupChatSummary",
+    "MentionedUser",
+    "Mentions",
     "Message",
     "MessageList",
     "MessagePage",
@@ -65,11 +69,13 @@ __all__ = [
     "ReadReceiptRef",
     "Room",
     "RoomNotifications",
+    "RoomPreferences",
     "RoomProperty",
     "RoomPropertyRef",
     "RoomReference",
     "RoomSummary",
     "User",
+    "UserPreferences",
     "UserRef",
     "is_of",
     "leaders",

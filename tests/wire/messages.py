@@ -29,6 +29,7 @@ MESSAGE_KEYS = {
     "read_receipts",
     "reactions",
     "attachments",
+    "mentions",
     "created_at",
     "updated_at",
 }
