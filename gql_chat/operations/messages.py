@@ -131,16 +131,19 @@ class MessageOperations(Operations):
                 # Before what is quoted is looked for: an error of that would tell of the room.
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
-            mentioning.find(room)
+            repeats = client_id is not None and bool(seen[0].rows())
+            if not repeats:
+                mentioning.find(room)
             quoted_rooms = {quoted.room_id for quoted in (parent, forwarded) if quoted} - {room.pk}
             if hides:
                 self.check_member_of(quoted_rooms)
             else:
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
-            if client_id is not None and seen[0].rows():
+            if client_id is not None and repeats:
                 repeat = self._find_repeat(client_id, room)
                 if repeat is not None:
                     return repeat
+                mentioning.find(room)
             if not self.permissions.can_send(membership):
                 raise PermissionDenied("You may not send messages in this room.")
             mentioning.check_right(membership)

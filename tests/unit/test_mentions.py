@@ -175,6 +175,20 @@ def test_what_is_refused(trio: GroupChat, alice: Any, bob: Any, carol: Any, user
     assert not Message.objects.exists()
 
 
+def test_a_repeat_is_answered_whatever_became_of_whom_it_mentions(
+    trio: GroupChat, alice: Any, bob: Any
+) -> None:
+    mentions = {"users": [bob.pk]}
+    first = handler(alice).send_message(trio.pk, "x", client_id="once", mentions=mentions)
+    trio.participants.remove(bob)
+    again = handler(alice).send_message(trio.pk, "x", client_id="once", mentions=mentions)
+    get_user_model()._default_manager.get(pk=bob.pk).delete()
+    last = handler(alice).send_message(trio.pk, "x", client_id="once", mentions=mentions)
+
+    assert first.message_id == again.message_id == last.message_id
+    assert Message.objects.count() == 1
+
+
 def test_an_edit_replaces_the_mentions(trio: GroupChat, alice: Any, bob: Any, carol: Any) -> None:
     message = say(trio, alice, bob)
 

@@ -1,10 +1,12 @@
 """Mentions and preferences on the wire: who is told what, and what is answered."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import override_settings
 
+from tests import frames
 from tests.conftest import Connect, Users
 from tests.wire.resuming import of_user, resume
 from tests.wire.rooms import (
@@ -20,6 +22,18 @@ from tests.wire.rooms import (
     room_of_type,
     say,
 )
+
+
+@pytest.fixture
+def plain() -> Iterator[None]:
+    """No features: the documented protocol alone, by whose contract frames are validated."""
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": ()}):
+        judge = frames.make_validator()
+        yield
+    if judge is not None:
+        frames.check(frames.record.copy(), judge)
+        judge.close()
+    frames.record.clear()
 
 
 def named(*persons: Person, room: bool = False, here: bool = False) -> dict[str, Any]:
@@ -157,20 +171,17 @@ async def test_wrong_preferences_are_refused(data: Any, connect: Connect, users:
 
 
 async def test_without_the_features_there_are_no_such_events(
-    connect: Connect, users: Users
+    plain: None, connect: Connect, users: Users
 ) -> None:
-    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": ()}):
-        alice, bob = await people(connect, users, "alice", "bob")
-        room = await room_of_type(GROUP, alice, bob)
-        for event_type in ("mention.list", "room.preferences", "user.preferences"):
-            await alice.send(event_type, {"room_id": room["id"]})
-            assert (await alice.next())["error"] == "invalid event type"
-        extra = {"mentions": {"users": [bob.id]}}
-        await alice.send(
-            "message.send", {"room_id": room["id"], "content": "x", "extra_fields": extra}
-        )
-        await alice.error(4003)
-        message = await say(alice, room, "plain", bob)
-        assert "mentions" not in message
-        (listed,) = await bob.ask("room.list")
-        assert "preferences" not in listed
+    alice, bob = await people(connect, users, "alice", "bob")
+    room = await room_of_type(GROUP, alice, bob)
+    for event_type in ("mention.list", "room.preferences", "user.preferences"):
+        await alice.send(event_type, {"room_id": room["id"]})
+        assert (await alice.next())["error"] == "invalid event type"
+    extra = {"mentions": {"users": [bob.id]}}
+    await alice.send("message.send", {"room_id": room["id"], "content": "x", "extra_fields": extra})
+    await alice.error(4003)
+    message = await say(alice, room, "plain", bob)
+    assert "mentions" not in message
+    (listed,) = await bob.ask("room.list")
+    assert "preferences" not in listed
