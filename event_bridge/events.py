@@ -227,6 +227,17 @@ ROOM_PAGES = Events(
     },
 )
 
+MENTIONS = Events(
+    routes={
+        "mention.list": Operation(
+            "mention_page",
+            select=EVERYTHING,
+            answer=Reply("mentionlist.dispatch"),
+            fit=partial(fit_list, "mentions"),
+        ),
+    },
+)
+
 MEMBER_PAGES = Events(
     routes={
         "room.members": Operation(
@@ -263,6 +274,30 @@ READ_MARKERS = Events(
     },
 )
 
+_ROOM_PREFERENCES = Dispatch("roompreferences.dispatch", "preferences")
+_USER_PREFERENCES = Dispatch("userpreferences.dispatch", "preferences")
+
+PREFERENCES = Events(
+    routes={
+        "room.preferences": Operation(
+            "set_room_preferences",
+            select="{ unchanged RoomPreferences.* }",
+            # Whoever reads, or changes nothing, is answered alone.
+            answer=Reply(_ROOM_PREFERENCES.name, part="unchanged"),
+        ),
+        "user.preferences": Operation(
+            "set_user_preferences",
+            select="{ unchanged UserPreferences.* }",
+            answer=Reply(_USER_PREFERENCES.name, part="unchanged"),
+        ),
+    },
+    dispatches={
+        "RoomPreferencesChanged": _ROOM_PREFERENCES,
+        "UserPreferencesChanged": _USER_PREFERENCES,
+    },
+)
+
+
 EVENTS = {
     "messages": MESSAGES,
     "receipts": RECEIPTS,
@@ -273,6 +308,8 @@ EVENTS = {
     "members": MEMBERS,
     "presence": PRESENCE,
     "read_markers": READ_MARKERS,
+    "mentions": MENTIONS,
+    "preferences": PREFERENCES,
     "accounts": ACCOUNTS,
     "notification_pages": NOTIFICATION_PAGES,
     "room_pages": ROOM_PAGES,

@@ -7,7 +7,7 @@ and open sockets get the frames that they are entitled to.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -19,7 +19,9 @@ from .models import (
     AbstractRoom,
     AbstractSession,
     Membership,
+    RoomPreferences,
     StreamEvent,
+    UserPreferences,
     get_model,
 )
 from .models.rules import room_types
@@ -101,6 +103,34 @@ class MessageAdmin(ModelAdmin):
         return False
 
 
+class PreferencesAdmin(ModelAdmin):
+    """What users want to hear, to be looked at and deleted."""
+
+    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: preferences are the user's own."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a change made here would reach no socket of the user's."""
+        return False
+
+
+class RoomPreferencesAdmin(PreferencesAdmin):
+    """What users want to hear of single rooms."""
+
+    list_display = ("user", "room", "notify", "muted_until", "pinned")
+    list_select_related = ("user", "room")
+
+
+class UserPreferencesAdmin(PreferencesAdmin):
+    """What users want to hear of all rooms."""
+
+    list_display = ("user", "notify", "snooze_until", "receipts", "presence")
+
+
 class SessionAdmin(ModelAdmin):
     """The open sockets."""
 
@@ -151,5 +181,7 @@ def _register() -> None:
 
 
 admin.site.register(StreamEvent, StreamEventAdmin)
+admin.site.register(RoomPreferences, RoomPreferencesAdmin)
+admin.site.register(UserPreferences, UserPreferencesAdmin)
 with suppress(ImproperlyConfigured):  # which the system checks report
     _register()

@@ -37,7 +37,9 @@ from .models.unread import Unread, UnreadTotals, count_unread
 from .nouns import require_feature
 from .operations import EventHandler
 from .operations.member_pages import MemberPage
+from .operations.mentions import MentionPage
 from .operations.people import PeoplePage
+from .operations.preferences import ShownRoomPreferences, ShownUserPreferences
 from .operations.room_pages import RoomPage
 from .presence import Status, read_statuses
 from .sessions import announce_sign_out
@@ -110,6 +112,7 @@ def send_message(
     media: Sequence[Mapping[str, Any]] = (),
     client_id: str | None = None,
     fields: Mapping[str, Any] | None = None,
+    mentions: Mapping[str, Any] | None = None,
     as_system: bool = False,
 ) -> AbstractMessage:
     """Write a message into a room and tell its members.
@@ -125,6 +128,8 @@ def send_message(
         client_id: the sender's own id for it. A second call with the same one stores nothing, so a
             task that runs twice sends once.
         fields: values for columns that the project's message type declares as writable.
+        mentions: whom it mentions: `users`, `room` (True for everybody), `here` (True for those who
+            have a socket open). Needs the feature `mentions`.
         as_system: whether the server itself acts; then any column of the project's may be set.
 
     Returns:
@@ -138,6 +143,7 @@ def send_message(
         media=media,
         client_id=client_id,
         fields=fields,
+        **_mentions(mentions),
     )
     messages: Any = get_model("Message").objects.select_related("room", "sender")
     message: AbstractMessage = messages.get(pk=sent.message_id)
@@ -150,6 +156,7 @@ def edit_message(
     *,
     by: Any,
     fields: Mapping[str, Any] | None = None,
+    mentions: Mapping[str, Any] | None = None,
     as_system: bool = False,
 ) -> AbstractMessage:
     """Change a message and tell the members of its room.
@@ -159,13 +166,14 @@ def edit_message(
         content: its new text; None leaves the text as it is.
         by: the user who changes it: its sender, unless the server itself acts.
         fields: values for columns that the project's message type lets users change.
+        mentions: whom it mentions from now on, as for sending; None leaves that as it is.
         as_system: whether the server itself acts.
 
     Returns:
         The changed message.
     """
     handler = acting_as(by, as_system=as_system)
-    return handler.edit_message(_message(message), content, fields)
+    return handler.edit_message(_message(message), content, fields, **_mentions(mentions))
 
 
 def delete_messages(messages: Iterable[Any], *, by: Any, as_system: bool = False) -> None:
@@ -222,6 +230,66 @@ def unsave_message(message: Any, *, by: Any) -> None:
         by: the user.
     """
     acting_as(by).unsave_message(_message(message))
+
+
+def list_mentions(user: Any, *, before: Any = None, size: int | None = None) -> MentionPage:
+    """Return a page of the messages that mention a user, the newest first.
+
+    Args:
+        user: the user.
+        before: a message: mentions older than it follow; None for the newest.
+        size: how many at most; at most `MAX_PAGE_SIZE`.
+
+    Returns:
+        The page: `mentions`, which are messages with a `mention_kind` (`user`, `here` or `room`),
+        and `has_next`.
+
+    Raises:
+        ImproperlyConfigured: the project has not the feature `mentions`.
+    """
+    require_feature("mentions")
+    return acting_as(user).list_mentions(before=_message(before), size=size)
+
+
+def set_room_preferences(user: Any, room: Any, **preferences: Any) -> ShownRoomPreferences:
+    """Change what a user wants of a room, and tell the user's sockets.
+
+    Args:
+        user: the user, who is in the room.
+        room: the room.
+        preferences: what changes: `notify`, `muted_until`, `pinned`, `archived`, `receipts`;
+            nothing to read them.
+
+    Returns:
+        The preferences as they are now.
+
+    Raises:
+        ImproperlyConfigured: the project has not the feature `room_preferences`.
+    """
+    require_feature("room_preferences")
+    saved = acting_as(user).set_room_preferences(_room(room), preferences)
+    shown: ShownRoomPreferences = saved.preferences
+    return shown
+
+
+def set_user_preferences(user: Any, **preferences: Any) -> ShownUserPreferences:
+    """Change what a user wants of all rooms, and tell the user's sockets.
+
+    Args:
+        user: the user.
+        preferences: what changes: `notify`, `receipts`, `presence`, `snooze_until`; nothing to read
+            them.
+
+    Returns:
+        The preferences as they are now.
+
+    Raises:
+        ImproperlyConfigured: the project has not the feature `room_preferences`.
+    """
+    require_feature("room_preferences")
+    saved = acting_as(user).set_user_preferences(preferences)
+    shown: ShownUserPreferences = saved.preferences
+    return shown
 
 
 def add_members(
@@ -512,7 +580,8 @@ def export_user(user: Any) -> Iterator[str]:
     Returns:
         An iterator of lines, each with the line break at its end. The kinds are `user`, `room`,
         `message` (with its `attachments`), `read_receipt`, `delivery`, `reaction`, `session`,
-        `client_message`, `notification`, `permission`, and those of a project's own.
+        `client_message`, `mention`, `room_preferences`, `user_preferences`, `notification`,
+        `permission`, and those of a project's own.
 
     Raises:
         NotFound: there is no such user.
@@ -531,6 +600,9 @@ async def aexport_user(user: Any) -> AsyncIterator[str]:
             yield line
 
 
+alist_mentions = sync_to_async(list_mentions)
+aset_room_preferences = sync_to_async(set_room_preferences)
+aset_user_preferences = sync_to_async(set_user_preferences)
 aerase_user = sync_to_async(erase_user)
 acreate_room = sync_to_async(create_room)
 asend_message = sync_to_async(send_message)
@@ -566,6 +638,14 @@ def _message(message: Any) -> Any:
 
 def _user(user: Any) -> Any:
     return _key("user", get_user_model(), user)
+
+
+def _mentions(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return whom a message mentions as an argument of an operation, if anything is said of it."""
+    if given is None:
+        return {}
+    require_feature("mentions")
+    return {"mentions": {**given, "users": [_user(user) for user in given.get("users") or ()]}}
 
 
 def _key(field: str, model: Any, given: Any) -> Any:

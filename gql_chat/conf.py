@@ -80,7 +80,16 @@ USER_FIELDS = ("id", "username", "email", "first_name", "last_name")
 NEEDED_USER_FIELDS = frozenset({"id", "username"})
 """Without these a client cannot tell who wrote a message."""
 
-FEATURES = ("erasure", "history", "pins", "presence", "pages", "read_markers")
+FEATURES = (
+    "read_markers",
+    "mentions",
+    "room_preferences",
+    "pins",
+    "history",
+    "erasure",
+    "presence",
+    "pages",
+)
 """The names of the features beyond the documented protocol; a project may leave some out."""
 
 SCHEMA_SETTINGS = (

@@ -211,6 +211,28 @@ class UnreadChanged(Event):
 
 
 @dataclass(slots=True)
+class RoomPreferencesChanged(Event):
+    """A user changed what they want of a room. Only that user is told.
+
+    Attributes:
+        preferences: the preferences, as frames show them.
+    """
+
+    preferences: Any
+
+
+@dataclass(slots=True)
+class UserPreferencesChanged(Event):
+    """A user changed what they want of all rooms. Only that user is told.
+
+    Attributes:
+        preferences: the preferences, as frames show them.
+    """
+
+    preferences: Any
+
+
+@dataclass(slots=True)
 class MembersAdded(Event):
     """Users came into a room."""
 

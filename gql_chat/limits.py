@@ -110,6 +110,17 @@ class Limits:
     )
     MAX_PINS = limit(50, "Pinned messages of a room, without those whose `until` is over")
     MAX_SAVED = limit(10_000, "Messages that a user has [saved](pins.md#saving)", shown="`10_000`")
+    MAX_MENTIONS = limit(100, "Users whom one message [mentions](mentions.md) by name")
+    MAX_HERE = limit(
+        200, "Users whom a message reaches that mentions those who are there just now", least=0
+    )
+    MENTION_ALL_FREELY = limit(
+        15,
+        "Members of a room in which anybody may mention all; in a larger one it takes "
+        "[a right](mentions.md#who-may)",
+        none="anybody may in any room",
+        least=0,
+    )
     RATE_LIMIT = rate(
         None,
         '`{"events": 100, "seconds": 10}`: per socket, 100 frames at once and 100 more in each 10 '

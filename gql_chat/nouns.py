@@ -96,6 +96,19 @@ NOUNS = (
         feature="read_markers",
     ),
     Noun(
+        "mentions",
+        "gql_chat.operations.mentions.MentionOperations",
+        "gql_chat.schema.mentions",
+        ("MAX_MENTIONS", "MAX_HERE", "MENTION_ALL_FREELY"),
+        feature="mentions",
+    ),
+    Noun(
+        "preferences",
+        "gql_chat.operations.preferences.PreferenceOperations",
+        "gql_chat.schema.preferences",
+        feature="room_preferences",
+    ),
+    Noun(
         "accounts",
         "gql_chat.operations.accounts.AccountOperations",
         "gql_chat.schema.accounts",

@@ -182,6 +182,18 @@ class PermissionHandler:
         """
         return membership.room.rules.may_pin(membership, self.holds)
 
+    def can_mention_all(self, membership: Membership) -> bool:
+        """Return whether the member may mention everybody in the room, or all who are there.
+
+        In a room of few (`MENTION_ALL_FREELY`) every member may, and whoever leads a larger one, or
+        holds `can_mention_all` on it.
+        """
+        most = chat_settings.MENTION_ALL_FREELY
+        if most is None or membership.room.rules.may_mention_all(membership, self.holds):
+            return True
+        members = Membership.objects.primary(room_id=membership.room_id)
+        return len(members.order_by().values_list("pk")[: most + 1]) <= most
+
     def can_inspect(self, user: Any) -> bool:
         """Return whether a user may read rooms that they are not in: records and streams.
 
@@ -230,6 +242,9 @@ class _Unrestricted(PermissionHandler):
         return True
 
     def can_pin(self, membership: Membership) -> bool:
+        return True
+
+    def can_mention_all(self, membership: Membership) -> bool:
         return True
 
     def can_inspect(self, user: Any) -> bool:

@@ -21,7 +21,7 @@ from django.core.signals import setting_changed
 from django.db import router, transaction
 from django.db.models import SET_NULL
 from django.db.models.signals import ModelSignal, post_delete, post_save, pre_delete, pre_save
-from django.dispatch import Signal, receiver
+from django.dispatch import receiver
 
 from . import streams
 from .conf import SETTING, chat_settings
@@ -36,14 +36,12 @@ from .departures import (
 )
 from .errors import Invalid
 from .events import (
-    Event,
     MessageReacted,
     MessageSent,
     RoomDeleted,
     RoomUpdated,
 )
 from .models import (
-    AbstractChatNotification,
     AbstractMessage,
     AbstractReaction,
     AbstractRoom,
@@ -57,28 +55,18 @@ from .models import (
 from .models.copies import copy_source
 from .models.deletions import Deletion, deletion_of
 from .models.holds import accounts_of, hold_accounts
+from .models.preferences import forget_room
 from .models.receipts import own_reactions
 from .models.relations import load_messages, load_rooms
 from .models.rules import Role, registered, room_types
 from .models.visibility import begin
+from .notices import notification_created as notification_created
+from .notices import tell_of
 from .permissions import grant, revoke, revoke_all
-from .sessions import announce_sign_out, connected
-from .streams.hooks import send_to_each
+from .sessions import announce_sign_out
 
 _OWN_APPS = {"gql_chat", "guardian"}
 """The apps in whose tables the package writes rows that refer to accounts."""
-
-notification_created = Signal()
-"""Sent after the commit that made a notification, for push services.
-
-Arguments: `notification`; `recipients`, a queryset of the users who have not got it yet;
-`connected`, a queryset of the recipients with an open socket, whose clients usually have it by now;
-and `event`, a `gql_chat.events.MessageSent` or `MessageReacted`. The querysets are lazy: a receiver
-that does not use them makes no query. The sender is the model of the notification.
-
-Receivers run on the thread that committed, for a client's event a database thread. So a receiver
-must hand over to a queue, and call no service. Its errors are logged and change nothing.
-"""
 
 
 def furnish_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
@@ -106,7 +94,7 @@ def close_room(
             streams.erase_room(instance.pk)
 
 
-def forget_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
+def drop_permissions(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
     """Delete the object permissions of a deleted room."""
     revoke_all(instance)
 
@@ -152,7 +140,7 @@ def notify_of_message(
         ).update(last_activity=instance.created_at)
     if chat_settings.ENABLE_NOTIFICATION:
         notification = get_model("ChatNotification").objects.make_for_message(instance)
-        _tell_of(notification, MessageSent(instance))
+        tell_of(notification, MessageSent(instance))
 
 
 def notify_of_reaction(
@@ -162,26 +150,7 @@ def notify_of_reaction(
     if kwargs["created"] and not kwargs["raw"] and chat_settings.ENABLE_NOTIFICATION:
         notification = get_model("ChatNotification").objects.make_for_reaction(instance)
         if notification is not None:
-            _tell_of(notification, MessageReacted("add", instance.message))
-
-
-def _tell_of(notification: AbstractChatNotification, event: Event) -> None:
-    """Send `notification_created` after the commit, if it has a receiver."""
-    if notification_created.has_listeners(type(notification)):
-        using = router.db_for_write(type(notification))
-        transaction.on_commit(partial(_send_created, notification, event), using=using)
-
-
-def _send_created(notification: AbstractChatNotification, event: Event) -> None:
-    recipients = notification.recipients
-    send_to_each(
-        notification_created,
-        sender=type(notification),
-        notification=notification,
-        recipients=recipients,
-        connected=connected(recipients),
-        event=event,
-    )
+            tell_of(notification, MessageReacted("add", instance.message))
 
 
 @receiver(registered, dispatch_uid="gql_chat.room_type")
@@ -190,7 +159,7 @@ def connect_room_type(sender: type[AbstractRoom], **kwargs: Any) -> None:
     name = sender._meta.label
     post_save.connect(furnish_room, sender=sender, dispatch_uid=f"gql_chat.furnish.{name}")
     pre_delete.connect(close_room, sender=sender, dispatch_uid=f"gql_chat.close.{name}")
-    post_delete.connect(forget_room, sender=sender, dispatch_uid=f"gql_chat.forget.{name}")
+    post_delete.connect(drop_permissions, sender=sender, dispatch_uid=f"gql_chat.forget.{name}")
 
 
 def connect() -> None:
@@ -368,6 +337,7 @@ def settle_members(
     if removed:
         notifications = get_model("ChatNotification").objects
         notifications.filter(room_id=room.pk, recipient_id__in=gone).delete()
+        forget_room(room.pk, gone)
         with streams.transaction() as outbox:
             outbox.touch(streams.room_stream(room.pk), map(str, gone))
             keep_property(room)

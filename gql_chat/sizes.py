@@ -127,6 +127,9 @@ def shorten(message: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(short.get("content"), str):
         short["content"] = excerpt(short["content"])
+    mentions = short.get("mentions")
+    if isinstance(mentions, dict) and "users" in mentions:
+        short["mentions"] = {**mentions, "users": []}
     return short
 
 

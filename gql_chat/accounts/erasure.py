@@ -34,6 +34,7 @@ from ..models import (
 )
 from ..models.accounts import accounts, can_deactivate
 from ..models.deletions import told_by_operation
+from ..models.mentions import forget_mentions
 from ..models.relations import load_messages, load_rooms
 from ..sessions import announce_sign_out
 from ..sql import bulk
@@ -293,7 +294,9 @@ class Erasure:
     def _blank(self, messages: list[Any], **values: Any) -> None:
         """Empty messages: no text, no attachments, no sender."""
         bulk.update(messages, content="", sender=None, **values)
-        _of_messages("MessageMediaAsset", [message.pk for message in messages]).delete()
+        keys = [message.pk for message in messages]
+        _of_messages("MessageMediaAsset", keys).delete()
+        forget_mentions(keys)
 
     def _show(self, room: AbstractRoom, messages: list[Any]) -> None:
         """Show the newest messages anew: a client has them on the screen."""

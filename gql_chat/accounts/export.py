@@ -181,11 +181,11 @@ def _messages(relation: Relation, user_id: Any) -> Iterator[Line]:
 
 def _notifications(user_id: Any) -> Iterator[Line]:
     """Yield what waits for the user, the newest first."""
-    find = partial(find_newest, user_id, _ROWS_AT_ONCE)
+    find = partial(find_newest, user_id, _ROWS_AT_ONCE, everything=True)
     while waiting := find():
         for notification in waiting:
             yield _row("notification", notification)
-        find = partial(find_older, user_id, _ROWS_AT_ONCE, waiting[-1])
+        find = partial(find_older, user_id, _ROWS_AT_ONCE, waiting[-1], everything=True)
 
 
 def _permissions(user_id: Any) -> Iterator[Line]:

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db import models, router
 
 from ..conf import chat_settings
-from ..models import get_model
+from ..models import Mention, get_model
 
 _APP = "gql_chat"
 
@@ -64,7 +64,9 @@ def _find() -> Iterator[Relation]:
             model,
             field.name,
             room=f"{room}_id" if room else f"{message}__room_id" if message else "",
-            is_shown=bool(message) and not room and not getattr(model, "is_private", False),
+            is_shown=bool(message)
+            and (not room or model is Mention)
+            and not getattr(model, "is_private", False),
             is_cleared=field.remote_field.on_delete is models.SET_NULL,
         )
 

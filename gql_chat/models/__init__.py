@@ -5,6 +5,7 @@ from ..sql import bulk
 from .allowances import Allowance
 from .epochs import Epoch
 from .memberships import Membership, members_changed
+from .mentions import Mention
 from .messages import (
     MEDIA_TYPES,
     MIME_TYPES,
@@ -23,6 +24,7 @@ from .notifications import (
     NotificationType,
 )
 from .pins import Pin
+from .preferences import RoomPreferences, UserPreferences
 from .presence import IdleSocket, Presence, SocketHolder
 from .read_markers import ReadMarker
 from .receipts import (
@@ -75,6 +77,7 @@ __all__ = [
     "IdleSocket",
     "Members",
     "Membership",
+    "Mention",
     "Message",
     "MessageCopy",
     "MessageMediaAsset",
@@ -90,11 +93,13 @@ __all__ = [
     "ReadReceipt",
     "Room",
     "RoomManager",
+    "RoomPreferences",
     "RoomProperty",
     "SavedMessage",
     "Session",
     "SocketHolder",
     "StreamEvent",
+    "UserPreferences",
     "UserStream",
     "bulk",
     "get_model",

@@ -7,16 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..sql.statements import Keys, Statement, find_among
+from ..sql.statements import Keys, Many, Statement, find_among
 from ..sql.together import all_together
 from .beginnings import first_attachments
 from .cuts import most_receipts, newest_deliveries, newest_reactions, newest_receipts
+from .mentions import has_mentions, select_shown
 from .messages import Delivery
 from .registry import get_model
-from .weights import DELIVERY, REACTION, RECEIPT
+from .weights import DELIVERY, MENTION, REACTION, RECEIPT
 
 _LEAST_WEIGHT = 100
 """What is loaded of people is cut off at as many rows as a limit has times so many bytes."""
+
+_HANGING = (
+    "may_have_attachments",
+    "may_have_receipts",
+    "may_have_reactions",
+    "may_have_deliveries",
+    "may_have_mentions",
+)
 
 _attachments: Statement[Any] = find_among(
     lambda: get_model("MessageMediaAsset").objects.all(), "message_id"
@@ -30,6 +39,7 @@ _reactions: Statement[Any] = find_among(
 _deliveries: Statement[Any] = find_among(
     lambda: Delivery.objects.order_by("pk").values_list("message_id", "user_id"), "message_id"
 )
+_mentions: Statement[Any] = Statement(select_shown, lambda: [Many(get_model("Message")._meta.pk)])
 
 
 class TooHeavy(Exception):
@@ -51,8 +61,33 @@ class Load:
     count: int = 0
 
 
+@dataclass(slots=True)
+class First:
+    """The first of some messages, as many as fit into an answer.
+
+    Attributes:
+        messages: the messages, each once, with their relations.
+        count: how many of those that were wanted fit: at least one, if there is one.
+        weight: how many bytes they have together, about; 0 where there is no limit.
+    """
+
+    messages: list[Any]
+    count: int
+    weight: int
+
+
 def find_relations(messages: list[Any], keys: Keys, load: Load, own: list[Any]) -> list[list[Any]]:
-    """Return attachments, receipts, reactions and deliveries of messages, where some may be."""
+    """Return attachments, receipts, reactions, deliveries and mentions of messages.
+
+    Args:
+        messages: the messages; what none of them can have is not read.
+        keys: their keys.
+        load: says how much may be loaded, and is told how much it was.
+        own: ids of users whose receipts and reactions are among those loaded.
+
+    Raises:
+        TooHeavy: there is more than `load` allows.
+    """
     limit, most = load.limit, most_receipts()
     relations: dict[str, tuple[Any, ...]] = {
         "may_have_attachments": (_attachments, keys)
@@ -62,6 +97,8 @@ def find_relations(messages: list[Any], keys: Keys, load: Load, own: list[Any]) 
         "may_have_reactions": (_reactions, keys),
         "may_have_deliveries": (_deliveries, keys),
     }
+    if has_mentions():
+        relations["may_have_mentions"] = (_mentions, keys)
     if most is not None:
         # Room for those of `own`, and for one that takes the place of one that goes.
         most += len(own) + 1
@@ -76,9 +113,9 @@ def find_relations(messages: list[Any], keys: Keys, load: Load, own: list[Any]) 
     size = None if limit is None else limit // _LEAST_WEIGHT + 1
     rows = all_together(*asked.values(), size=size)
     found = dict(zip(asked, rows, strict=True))
-    several = [found.get(name, []) for name in relations]
+    several = [found.get(name, []) for name in _HANGING]
     if limit is not None and size is not None:
-        attachments, receipts, reactions, deliveries = several
+        attachments, receipts, reactions, deliveries, mentions = several
         weight = max((asset.weight_so_far for asset in attachments), default=0)
         if weight > limit or any(len(some) == size for some in several):
             raise TooHeavy
@@ -87,6 +124,7 @@ def find_relations(messages: list[Any], keys: Keys, load: Load, own: list[Any]) 
             + RECEIPT * len(receipts)
             + REACTION * len(reactions)
             + DELIVERY * len(deliveries)
+            + MENTION * len(mentions)
         )
     return several
 

@@ -53,11 +53,11 @@ class AbstractMessage(models.Model):
             other code made frames in between. No frame of the room's stream before it shows the
             message. None for messages that no operation wrote.
         relations: what frames show besides the row (`gql_chat.models.relations.load_messages`).
-        may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions: whether
-            there are some to load; False where the statement that found the message has seen that
-            there are none.
-        is_for_user: whether the acting user is in the room and may see the message; known where the
-            message was found to be changed.
+        may_have_attachments, may_have_deliveries, may_have_receipts, may_have_reactions,
+            may_have_mentions: whether there are some to load; False where the statement that found
+            the message has seen that there are none.
+        is_for_user: whether the acting user is in the room; known where the message was found to be
+            changed.
         source_copy: for a new forward the copy that is written with it.
     """
 
@@ -105,6 +105,7 @@ class AbstractMessage(models.Model):
     may_have_deliveries = True
     may_have_receipts = True
     may_have_reactions = True
+    may_have_mentions = True
     is_for_user: bool
 
     class Meta:

@@ -25,6 +25,7 @@ from ..sql.statements import (
     Update,
 )
 from .accounts import shown_version
+from .audiences import narrow
 from .constraints import partial_index
 from .memberships import Membership
 from .messages import Delivery
@@ -52,15 +53,22 @@ class NotificationManager(models.Manager["AbstractChatNotification"]):
 
     def make_for_message(self, message: Any) -> AbstractChatNotification:
         """Write the one row that a message makes, and return it."""
+        return self._make(message, **self._describe(message))
+
+    def build_for_message(self, message: Any) -> AbstractChatNotification:
+        """Return the row that a message makes, not stored: for one that nobody waits for."""
+        return self.model(message=message, room_id=message.room_id, **self._describe(message))
+
+    @staticmethod
+    def _describe(message: Any) -> dict[str, Any]:
         reply = message.parent_message_id is not None
-        return self._make(
-            message,
-            notification_type=(
+        return {
+            "notification_type": (
                 NotificationType.REPLY.value if reply else NotificationType.NEW_MESSAGE.value
             ),
-            actor_id=message.sender_id,
-            created_at=message.created_at,
-        )
+            "actor_id": message.sender_id,
+            "created_at": message.created_at,
+        }
 
     def make_for_reaction(self, reaction: Any) -> AbstractChatNotification | None:
         """Write the one row that a reaction makes, for the message's sender if still a member.
@@ -285,10 +293,10 @@ class AbstractChatNotification(models.Model):
 
     @property
     def recipients(self) -> models.QuerySet[AbstractBaseUser]:
-        """The users who have not got it yet."""
+        """The users who have not got it yet, and whose preferences let it through."""
         users: models.QuerySet[AbstractBaseUser] = get_user_model()._default_manager.all()
         if self.recipient_id is not None:
-            return users.filter(pk=self.recipient_id)
+            return narrow(users.filter(pk=self.recipient_id), self)
         members = Membership.objects.filter(
             members_who_see(self.created_at),
             room_id=self.room_id,
@@ -296,11 +304,12 @@ class AbstractChatNotification(models.Model):
         )
         members = _without_readers(members, self.created_at)
         delivered = Delivery.objects.filter(message_id=self.message_id)
-        return (
+        waiting = (
             users.filter(pk__in=members.values("user_id"))
             .exclude(pk=self.actor_id)
             .exclude(pk__in=delivered.values("user_id"))
         )
+        return narrow(waiting, self)
 
 
 class ChatNotification(AbstractChatNotification):

@@ -25,7 +25,8 @@ from .accounts import as_shown, shown_version
 from .beginnings import first_copies
 from .copies import copy_source, revive
 from .cuts import first_memberships, most_members, most_receipts
-from .loads import Load, TooHeavy, count_more, find_relations
+from .loads import First, Load, TooHeavy, count_more, find_relations
+from .mentions import Mentions
 from .read_markers import with_users
 from .weights import (
     ESCAPED,
@@ -56,23 +57,8 @@ _users: Statement[Any] = Statement(
 
 
 @dataclass(slots=True)
-class First:
-    """The first of some messages, as many as fit into an answer.
-
-    Attributes:
-        messages: the messages, each once, with their relations.
-        count: how many of those that were wanted fit: at least one, if there is one.
-        weight: how many bytes they have together, about; 0 where there is no limit.
-    """
-
-    messages: list[Any]
-    count: int
-    weight: int
-
-
-@dataclass(slots=True)
 class MessageRelations:
-    """What hangs on a message: attachments, receipts, reactions, names of who has got it.
+    """What hangs on a message: attachments, receipts, reactions, who has got it, who is named.
 
     Where frames show only some of these lists (`gql_chat.models.cuts`), the newest are loaded.
 
@@ -84,6 +70,7 @@ class MessageRelations:
     read_receipts: list[Any] = field(default_factory=list)
     reactions: list[Any] = field(default_factory=list)
     delivered_to: list[str] = field(default_factory=list)
+    mentions: Mentions = field(default_factory=Mentions)
     parent_message: AbstractMessage | None = None
     forwarded_from: AbstractMessage | None = None
     more_receipts: int = 0
@@ -213,12 +200,13 @@ def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any], load: Lo
     relations = {message.pk: MessageRelations() for message in messages}
     own = list(wanted)
     found = find_relations(messages, Keys(relations), load, own)
-    attachments, receipts, reactions, deliveries = found
+    attachments, receipts, reactions, deliveries, mentions = found
     for asset in attachments:
         relations[asset.message_id].attachments.append(asset)
     wanted.update(receipt.reader_id for receipt in receipts)
     wanted.update(reaction.user_id for reaction in reactions)
     wanted.update(user_id for _, user_id, *_ in deliveries)
+    wanted.update(user_id for _, user_id, *_ in mentions if user_id is not None)
     _find_users(messages, users, wanted)
     for receipt in _linked(receipts, "reader", users):
         relations[receipt.message_id].read_receipts.append(receipt)
@@ -235,6 +223,12 @@ def _fill(messages: list[Any], users: dict[Any, Any], wanted: set[Any], load: Lo
             more_reactions=(reactions, by_message),
             more_deliveries=(deliveries, itemgetter(0, 2)),
         )
+    for message_id, user_id, whole_room, here in mentions:
+        shown = relations[message_id].mentions
+        if user_id is None:
+            shown.room, shown.here = whole_room, here
+        elif user_id in users:
+            shown.users.append(users[user_id])
     for message in messages:
         message.relations = relations[message.pk]
 

@@ -26,6 +26,7 @@ from .quotations import lock_quoting_rooms, quoted_in
 from .registry import get_model
 from .rules import (
     DELETE_MESSAGES,
+    MENTION_ALL,
     NAME_LENGTH,
     PIN_MESSAGES,
     ChannelRules,
@@ -46,6 +47,7 @@ PERMISSIONS = (
     ("can_send_messages", "Can send messages"),
     (DELETE_MESSAGES, "Can delete messages of others"),
     (PIN_MESSAGES, "Can pin messages"),
+    (MENTION_ALL, "Can mention everybody in a room"),
 )
 
 

@@ -45,6 +45,9 @@ DELETE_MESSAGES = "can_delete_messages"
 PIN_MESSAGES = "can_pin_messages"
 """The object permission to pin messages in the room. The feature `pins` has it."""
 
+MENTION_ALL = "can_mention_all"
+"""The object permission to mention everybody in the room. The feature `mentions` has it."""
+
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -93,10 +96,13 @@ class RoomRules:
     @property
     def grantable(self) -> tuple[str, ...]:
         """The codenames of the object permissions that a leader may give to a member."""
-        if self.paired:
-            return self.permissions
-        brought = (("erasure", DELETE_MESSAGES), ("pins", PIN_MESSAGES))
-        return (*self.permissions, *(each for feature, each in brought if has_feature(feature)))
+        brought = (
+            ("erasure", DELETE_MESSAGES),
+            ("mentions", MENTION_ALL),
+            ("pins", PIN_MESSAGES),
+        )
+        added = [codename for feature, codename in brought if has_feature(feature)]
+        return self.permissions if self.paired else (*self.permissions, *added)
 
     def role_of(self, room: AbstractRoom, user_id: Any) -> str:
         """Return the role with which a user enters the room: its creator always leads it."""
@@ -140,6 +146,10 @@ class RoomRules:
     def may_pin(self, membership: Membership, holds: HoldsPermission) -> bool:
         """Return whether the member may pin messages here."""
         return self.leads(membership) or holds(membership, PIN_MESSAGES)
+
+    def may_mention_all(self, membership: Membership, holds: HoldsPermission) -> bool:
+        """Return whether the member may mention everybody here, however many they are."""
+        return self.leads(membership) or holds(membership, MENTION_ALL)
 
     def check_join(self, room: AbstractRoom) -> None:
         """Raise `Invalid` if users may not join by themselves."""

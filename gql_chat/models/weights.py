@@ -21,7 +21,9 @@ from django.db.models.functions import Coalesce, Least
 
 from ..conf import chat_settings
 from ..sql.statements import Among, Many, One, Statement
+from .accounts import shown_version
 from .cuts import most_receipts
+from .mentions import Mention, has_mentions
 from .messages import Delivery, MessageCopy
 from .registry import get_model
 
@@ -34,6 +36,7 @@ ATTACHMENT = 240
 RECEIPT = 320
 REACTION = 420
 DELIVERY = 40
+MENTION = 80
 
 EXCERPT = MESSAGE + 400
 """How many bytes an excerpt has: the beginning of a text, with nothing that hangs on the
@@ -163,6 +166,7 @@ def weight_of_message(*most: Any) -> Any:
         (get_model("Reaction"), REACTION),
         (Delivery, DELIVERY),
     )
+    named = Mention.objects.filter(hangs_on_it, by_name=True)
     weights = [
         _total(asset.objects.filter(hangs_on_it), octets_of(asset, ATTACHMENT)),
         _total(message.objects.filter(_any_of("pk", *_QUOTES)), octets_of(message, MESSAGE)),
@@ -171,6 +175,7 @@ def weight_of_message(*most: Any) -> Any:
             Least(_total(of.objects.filter(hangs_on_it), Value(each)), least)
             for (of, each), least in zip(people, most, strict=True)
         ),
+        *([_total(named, Value(MENTION))] if has_mentions() else []),
     ]
     return reduce(add, weights, octets_of(message, MESSAGE))
 
@@ -184,6 +189,7 @@ _weights: Statement[Any] = Statement(
         .values_list("pk", weight_of_message(*most))
     ),
     lambda: [Many(get_model("Message")._meta.pk), *(One(models.BigIntegerField()),) * 3],
+    shown_version,
 )
 
 
@@ -255,6 +261,7 @@ def _weigh_one(message: Any, known: dict[int, int]) -> int:
             + RECEIPT * len(relations.read_receipts)
             + REACTION * len(relations.reactions)
             + DELIVERY * len(relations.delivered_to)
+            + MENTION * len(relations.mentions.users)
         )
     return weight
 

@@ -7,11 +7,13 @@ from .base import Operations
 from .broadcasts import BroadcastOperations
 from .member_pages import MemberPageOperations
 from .members import MemberOperations
+from .mentions import MentionOperations
 from .messages import MessageOperations, Sent
 from .notifications import NotificationOperations
 from .pages import Page, PageOperations
 from .people import PeopleOperations
 from .pins import PinOperations
+from .preferences import PreferenceOperations
 from .presence import PresenceOperations
 from .reactions import ReactionOperations
 from .read_markers import ReadMarkerOperations
@@ -38,6 +40,8 @@ class EventHandler(
     PeopleOperations,
     SessionOperations,
     PresenceOperations,
+    MentionOperations,
+    PreferenceOperations,
     BroadcastOperations,
 ):
     """All operations on behalf of one user. A project subclasses it (`EVENT_HANDLER_CLASS`).

@@ -22,6 +22,7 @@ from ..models import (
     get_model,
 )
 from ..models.accounts import active, as_shown, shown_version
+from ..models.mentions import may_have_mentions
 from ..models.relations import check_texts, load_all
 from ..models.visibility import members_who_see
 from ..permissions import PermissionHandler, unrestricted
@@ -96,6 +97,7 @@ def _select_messages(message_ids: Any, user_id: Any, *related: str) -> Any:
         may_have_deliveries=Exists(Delivery.objects.filter(**here)),
         may_have_receipts=Exists(get_model("ReadReceipt").objects.filter(**here)),
         may_have_reactions=Exists(get_model("Reaction").objects.filter(**here)),
+        **may_have_mentions(),
         is_for_user=Exists(members),
     )
 

@@ -45,6 +45,7 @@ from ..models import (
 from ..models.accounts import as_shown
 from ..models.deletions import told_by_operation
 from ..models.links import LINK_LENGTH, check_link
+from ..models.mentions import forget_mentions
 from ..models.messages import CAPTION_LENGTH, CLIENT_ID_LENGTH
 from ..models.relations import MessageRelations, keep_copy, load_messages
 from ..models.visibility import hide_quotes, visible_from
@@ -54,6 +55,7 @@ from ..sql import bulk
 from ..sql.carriers import Held
 from ..sql.statements import Statement, find_by
 from .base import Operations, operation, own_memberships, primary
+from .mentioning import Mentioning, tell_unread
 from .quotations import lock_with_quoting
 from .sight import check_sees
 
@@ -94,6 +96,7 @@ class MessageOperations(Operations):
         media: Sequence[Mapping[str, Any]] = (),
         client_id: str | None = None,
         fields: Mapping[str, Any] | None = None,
+        mentions: Mapping[str, Any] | None = None,
     ) -> Sent:
         """Write a message into a room and tell its members.
 
@@ -105,14 +108,17 @@ class MessageOperations(Operations):
             media: attachments, with the fields of `MessageMediaAsset`.
             client_id: the sender's own id for it; with the same one again nothing is stored.
             fields: values for columns that the project's message type lets users write.
+            mentions: whom it mentions: `users` (ids), `room` and `here`.
 
         Raises:
-            NotFound: the room or a quoted message does not exist.
-            PermissionDenied: the user may not write here, or may not read what is quoted.
-            Invalid: a rule about content, media or quotes is broken.
+            NotFound: the room, a quoted message or a mentioned user does not exist.
+            PermissionDenied: the user may not write here, may not read what is quoted, or may not
+                mention everybody.
+            Invalid: a rule about content, media, quotes or mentions is broken.
         """
         if client_id is not None and not 0 < len(client_id) <= CLIENT_ID_LENGTH:
             raise Invalid({"client_id": f"1 to {CLIENT_ID_LENGTH} characters."})
+        mentioning = Mentioning(self, mentions)
         with streams.transaction() as outbox:
             quoted_ids = {parent_message_id, forwarded_from_id} - {None}
             if quoted_ids:
@@ -130,20 +136,26 @@ class MessageOperations(Operations):
                 # Before the search for quoted messages: its error would tell that the room exists.
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
             parent, forwarded = self._find_quoted(parent_message_id, forwarded_from_id)
+            repeats = client_id is not None and bool(seen[0].rows())
+            if not repeats:
+                mentioning.find(room)
             named = [quoted for quoted in (parent, forwarded) if quoted is not None]
             if hides:
                 check_sees(self, named, membership)
             else:
                 membership = self.admit(room, found, self.permissions.can_send_as_outsider)
-            if client_id is not None and seen[0].rows():
+            if client_id is not None and repeats:
                 repeat = self._find_repeat(client_id, membership)
                 if repeat is not None:
                     return repeat
+                mentioning.find(room)
             if not self.permissions.can_send(membership):
                 raise PermissionDenied("You may not send messages in this room.")
+            mentioning.check_right(membership)
             if not hides:
                 check_sees(self, named, membership)
             self._check_quoted(parent, forwarded)
+            mentioning.check_rules(room)
             limit = chat_settings.MAX_MEDIA_ITEMS
             if limit is not None and len(media) > limit:
                 raise Invalid({"extra_fields.media": f"At most {limit} items are allowed."})
@@ -177,6 +189,7 @@ class MessageOperations(Operations):
             message.relations.attachments = assets
             message.save(force_insert=True)
             self._attach(message, assets)
+            mentioning.write(message)
             envelope = outbox.broadcast(room, MessageSent(message), activity=now)
             if client_id is not None and envelope.seq != message.stream_seq:
                 # A receiver wrote into the room meanwhile, or the log was ahead of the column.
@@ -186,7 +199,11 @@ class MessageOperations(Operations):
 
     @operation
     def edit_message(
-        self, message_id: Any, content: str | None, fields: Mapping[str, Any] | None = None
+        self,
+        message_id: Any,
+        content: str | None,
+        fields: Mapping[str, Any] | None = None,
+        mentions: Mapping[str, Any] | None = None,
     ) -> AbstractMessage:
         """Change a message of the user's own and tell the members.
 
@@ -194,19 +211,27 @@ class MessageOperations(Operations):
             message_id: the message.
             content: its new text; None leaves the text as it is.
             fields: values for columns that the project's message type lets users change.
+            mentions: whom it mentions from now on, as for sending; None leaves that as it is.
 
         Raises:
             NotFound, PermissionDenied, Invalid: as for sending.
         """
+        mentioning = Mentioning(self, mentions)
         with streams.transaction() as outbox:
             if chat_settings.ERASE_LOG == "edited":
                 self._lock_with_replies([message_id])
             message, membership = self.enter_message(message_id)
+            if mentioning.is_given:
+                load_messages([message])
+                mentioning.find(membership.room, message)
             if not self.permissions.can_change_message(membership, message):
                 raise PermissionDenied("You may not change this message.")
+            mentioning.check_right(membership)
             if message.is_deleted:
                 raise Invalid("A deleted message cannot be edited.")
-            load_messages([message])
+            mentioning.check_rules(membership.room)
+            if not mentioning.is_given:
+                load_messages([message])
             if content is not None:
                 bare = message.relations.attachments or message.is_forwarded
                 message.content = self.clean_content(content, required=not bare)
@@ -217,8 +242,14 @@ class MessageOperations(Operations):
             message.is_edited = True
             message.updated_at = timezone.now()
             message.save(update_fields=["content", "is_edited", "updated_at", *changes])
-            streams.erase_edited(message, [*changes] if content is None else ["content", *changes])
-            outbox.broadcast(membership.room, MessageEdited(message))
+            mentioned = mentioning.write(message)
+            edited = [*changes] if content is None else ["content", *changes]
+            streams.erase_edited(message, [*edited, "mentions"] if mentioned.is_any else edited)
+            event = MessageEdited(message)
+            outbox.broadcast(membership.room, event)
+            mentioning.notify(message, event, mentioned)
+            if mentioned.affected:
+                tell_unread(mentioned.affected, membership.room)
         return message
 
     @operation
@@ -257,6 +288,7 @@ class MessageOperations(Operations):
                 if has_feature("pins"):
                     for model in (Pin, SavedMessage):
                         primary(model.objects).filter(message_id__in=ids).delete()
+                forget_mentions(ids)
             else:
                 told_by_operation(stored)
                 stored.delete()

@@ -62,6 +62,7 @@ from .base import (
     messages_by_id,
     operation,
 )
+from .preferences import attach_preferences, pinned_first
 from .quotas import QuotaOperations
 from .quotations import lock_with_quoting
 
@@ -86,7 +87,7 @@ def select_listed_rooms(user_id: Any) -> Any:
             **({"visible_from": F("mine__visible_from")} if has_feature("history") else {}),
         )
         .select_related("creator")
-        .order_by("-last_activity", "-created_at")
+        .order_by(*pinned_first(user_id), "-last_activity", "-created_at")
     )
     return as_shown(rooms, "creator")
 
@@ -121,10 +122,11 @@ class RoomOperations(AccountOperations, QuotaOperations):
     # Looking
 
     def list_rooms(self) -> list[Any]:
-        """Return the user's rooms, the most recently active first.
+        """Return the user's rooms: those that the user has pinned, then the others.
 
-        Each has `last_message` (the newest that is not deleted, or None), `peer` (the other
-        user of a one-to-one chat, or None) and `unread_count`.
+        Of both the most recently active come first. Each has `last_message` (the newest that is not
+        deleted, or None), `peer` (the other user of a one-to-one chat, or None), `unread_count`,
+        and the user's `preferences`.
 
         Where the list would be larger than `MAX_ANSWER_BYTES`, the largest of these messages are
         excerpts. Where even that is too much, the rooms at the end of the list show none; and
@@ -159,6 +161,7 @@ class RoomOperations(AccountOperations, QuotaOperations):
         for room in rooms:
             room.last_message = messages.get(room.last_message_id)
             room.peer = peers.get(room.pk)
+        attach_preferences(self.user_id, rooms)
         return rooms
 
     def find_listed(self, limit: int | None) -> list[Any]:

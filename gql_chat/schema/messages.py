@@ -28,6 +28,7 @@ from .inputs import (
     unset,
 )
 from .json_schema import keywords
+from .mentions import Mentions, MentionsInput, mentions_of, said_of
 from .parts import brought_by
 from .payloads import always, tells
 from .references import (
@@ -162,6 +163,7 @@ class QuotedMessage:
     read_receipts_count: int = _count(_count_receipts, "receipts")
     reactions_count: int = _count(_count_reactions, "reactions")
     attachments: list[AttachmentRef] = derived(_attachments)
+    mentions: Mentions = derived(mentions_of, metadata=brought_by("mentions"))
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -186,6 +188,7 @@ class Message:
     read_receipts_count: int = _count(_count_receipts, "receipts")
     reactions_count: int = _count(_count_reactions, "reactions")
     attachments: list[AttachmentRef] = derived(_attachments)
+    mentions: Mentions = derived(mentions_of, metadata=brought_by("mentions"))
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -250,6 +253,7 @@ class MessageFieldsInput:
     parent_message_id: UUID | None = None
     forwarded_from_id: UUID | None = None
     media: Optional[list[MediaRef]] = strawberry.field(default=None, metadata=counted(max_media))
+    mentions: MentionsInput | None = strawberry.field(default=None, metadata=brought_by("mentions"))
 
 
 @strawberry.input
@@ -276,6 +280,7 @@ class MessageChangesInput:
     """What may change about a message where there is more to it than its text."""
 
     content: str | None = strawberry.UNSET
+    mentions: MentionsInput | None = unset(brought_by("mentions"))
 
 
 @strawberry.input
@@ -343,6 +348,7 @@ class MessageMutations:
         """Write a message into a room."""
         extra = given(input.extra_fields)
         media = [given(item) for item in extra.pop("media", None) or ()]
+        mentions = said_of(extra)
         sent: Any = info.context.handler.send_message(
             input.room_id,
             input.content,
@@ -351,6 +357,7 @@ class MessageMutations:
             parent_message_id=extra.pop("parent_message_id", None),
             forwarded_from_id=extra.pop("forwarded_from_id", None),
             fields=extra,
+            **mentions,
         )
         return sent  # type: ignore[no-any-return]
 
@@ -362,10 +369,14 @@ class MessageMutations:
         fields = given(input.extra_fields)
         if not fields:
             raise Invalid({"extra_fields": "Name at least one field."})
-        if fields.get("content", "") is None:
-            raise Invalid({"extra_fields.content": "This field must not be null."})
+        for name in ("content", "mentions"):
+            if fields.get(name, "") is None:
+                raise Invalid({f"extra_fields.{name}": "This field must not be null."})
+        mentions = said_of(fields)
         content = fields.pop("content", None)
-        message: Any = info.context.handler.edit_message(input.message_id[0], content, fields)
+        message: Any = info.context.handler.edit_message(
+            input.message_id[0], content, fields, **mentions
+        )
         return message  # type: ignore[no-any-return]
 
     @strawberry.mutation

@@ -5,9 +5,11 @@ from uuid import UUID
 
 import strawberry
 
+from ..models.audiences import REASONS
 from ..models.notifications import NotificationType
 from .context import Info
 from .json_schema import keywords
+from .parts import brought_by
 from .references import MODULE, MessageRef
 
 
@@ -18,6 +20,10 @@ class Notification:
     id: UUID
     notification_type: str = strawberry.field(metadata=keywords(enum=NotificationType.values))
     message: MessageRef
+    reason: str = strawberry.field(
+        description="Why the user is notified: of several reasons the strongest, the first here.",
+        metadata={**keywords(enum=list(REASONS)), **brought_by("mentions")},
+    )
 
 
 @strawberry.type

@@ -29,6 +29,7 @@ from .inputs import (
 from .json_schema import keywords
 from .parts import brought_by
 from .payloads import tells
+from .preferences import RoomPreferences
 from .read_markers import ReadMarker, read_markers
 from .references import MessageRef, RoomPropertyRef, UserRef
 from .scalars import JSONObject, Timestamp, UserID
@@ -127,6 +128,7 @@ class RoomSummary:
     updated_at: Timestamp
     last_message: Optional[MessageRef]
     unread_count: int
+    preferences: RoomPreferences = strawberry.field(metadata=brought_by("room_preferences"))
 
 
 @strawberry.type

@@ -18,6 +18,12 @@ UserID = NewType("UserID", object)
 Timestamp = NewType("Timestamp", datetime)
 """A moment, in ISO 8601, UTC, with a trailing `Z`."""
 
+Until = NewType("Until", object)
+"""A moment, as `Timestamp`, or `forever`."""
+
+Archived = NewType("Archived", object)
+"""True or false, or `forever`."""
+
 Bytes = NewType("Bytes", int)
 """A size in bytes; GraphQL's own Int ends at 2 GiB."""
 
@@ -25,6 +31,7 @@ JSONObject = NewType("JSONObject", dict)  # type: ignore[type-arg]
 """An object of the client's own making, stored as it is."""
 
 _LARGEST = 2**63 - 1
+_FOREVER = "forever"
 
 
 def _write_user_id(value: Any) -> int | str:
@@ -51,6 +58,21 @@ def _read_time(value: Any) -> datetime:
         raise ValueError("A time is a string in ISO 8601.")
     moment = check_time(datetime.fromisoformat(value))
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _write_until(value: Any) -> str:
+    return value if isinstance(value, str) else _write_time(value)
+
+
+def _read_until(value: Any) -> datetime | str:
+    return _FOREVER if value == _FOREVER else _read_time(value)
+
+
+def _read_archived(value: Any) -> bool | str:
+    if not isinstance(value, bool) and value != _FOREVER:
+        raise ValueError("True, false, or `forever` is needed.")
+    archived: bool | str = value
+    return archived
 
 
 def _read_date_time(value: Any) -> datetime:
@@ -85,6 +107,18 @@ SCALARS: dict[object, Any] = {
         description="A moment in ISO 8601, UTC, with a trailing Z.",
         serialize=_write_time,
         parse_value=_read_time,
+    ),
+    Until: strawberry.scalar(
+        name="Until",
+        description="A moment in ISO 8601, UTC, with a trailing Z; or `forever`.",
+        serialize=_write_until,
+        parse_value=_read_until,
+    ),
+    Archived: strawberry.scalar(
+        name="Archived",
+        description="True or false; or `forever`.",
+        serialize=lambda value: value,
+        parse_value=_read_archived,
     ),
     # Strawberry's own, but for the times that no database takes.
     datetime: strawberry.scalar(
@@ -123,6 +157,13 @@ JSON_SCHEMAS: dict[str, dict[str, Any]] = {
     "JSON": {},
     "UserID": {"anyOf": [{"type": "integer"}, _TEXT]},
     "Timestamp": {"type": "string", "format": "date-time", "pattern": "Z$"},
+    "Until": {
+        "anyOf": [
+            {"type": "string", "format": "date-time", "pattern": "Z$"},
+            {"const": _FOREVER},
+        ]
+    },
+    "Archived": {"anyOf": [{"type": "boolean"}, {"const": _FOREVER}]},
     "Bytes": {"type": "integer", "minimum": 0, "maximum": _LARGEST},
     "JSONObject": {"type": "object"},
 }

@@ -4,6 +4,7 @@ A field without a resolver reads the attribute of the model. To change what an o
 a project subclasses its type here and names the subclass in `SERIALIZERS`.
 """
 
+from .mentions import MentionedUser, Mentions
 from .messages import (
     Attachment,
     Message,
@@ -14,6 +15,7 @@ from .messages import (
 )
 from .notification_pages import NotificationList, NotificationPage
 from .notifications import Notification, RoomNotifications
+from .preferences import RoomPreferences, UserPreferences
 from .reactions import Reaction
 from .receipts import ReadReceipt
 from .references import (
@@ -48,6 +50,8 @@ __all__ = [
     "ChannelSummary",
     "GroupChat",
     "GroupChatSummary",
+    "MentionedUser",
+    "Mentions",
     "Message",
     "MessageList",
     "MessagePage",
@@ -66,11 +70,13 @@ __all__ = [
     "ReadReceiptRef",
     "Room",
     "RoomNotifications",
+    "RoomPreferences",
     "RoomProperty",
     "RoomPropertyRef",
     "RoomReference",
     "RoomSummary",
     "User",
+    "UserPreferences",
     "UserRef",
     "is_of",
     "leaders",

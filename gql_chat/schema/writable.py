@@ -31,6 +31,7 @@ from ..columns import (
 from ..conf import SETTING, chat_settings
 from ..models import get_model
 from ..models.rules import room_types
+from ..nouns import has_feature
 from . import messages, rooms
 
 
@@ -60,7 +61,8 @@ def build_inputs() -> dict[str, type]:
     sent = _declared("Message", "Message", ON_CREATE)
     edited = _declared("Message", "Message", ON_EDIT)
     attached = _declared("Attachment", "MessageMediaAsset", ON_CREATE)
-    edit = messages.MessageChangesInput if edited.fields else messages.MessageEditInput
+    more = bool(edited.fields) or has_feature("mentions")
+    edit = messages.MessageChangesInput if more else messages.MessageEditInput
     extended: dict[str, tuple[type, list[_Writable]]] = {
         "MediaInput": (messages.MediaInput, [attached]),
         "MessageFieldsInput": (messages.MessageFieldsInput, [sent]),

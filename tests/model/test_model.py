@@ -31,6 +31,8 @@ STEPS = 3200
 CHOSEN = os.environ.get("CHAT_FUZZ_STEPS")
 #: No rate of a user ends a story.
 UNLIMITED = {"RATE_LIMIT": None}
+#: The model knows the documented protocol, and no more of the features than deletions.
+FEATURES = ("erasure",)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def machine(committed_database: None, users: Users, soft: bool) -> Iterator[type
         return [(as_person(user), user) for user in users.make(*["person"] * count)]
 
     present = getattr(project, "REALTIME_CHAT_MESSAGING", {})
-    own = {**present, **UNLIMITED, "MESSAGE_SOFT_DELETE": soft}
+    own = {**present, **UNLIMITED, "MESSAGE_SOFT_DELETE": soft, "FEATURES": FEATURES}
     with override_settings(REALTIME_CHAT_MESSAGING=own), asyncio.Runner() as runner:
         yield machine_of(runner, make_users, soft=soft)
 
@@ -98,7 +100,16 @@ def test_what_arrives_is_what_the_model_says(machine: type[Machine], soft: bool)
 
 
 #: Nouns of features, which have tests of their own.
-BEYOND = {"pins", "saves", "presence", "member_pages", "people", "read_markers"}
+BEYOND = {
+    "pins",
+    "saves",
+    "presence",
+    "member_pages",
+    "people",
+    "read_markers",
+    "mentions",
+    "preferences",
+}
 
 
 def test_the_model_knows_every_event() -> None:

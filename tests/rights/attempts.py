@@ -17,7 +17,7 @@ from tests.rights.table import expected
 from tests.rights.world import World
 
 #: Events of which the table has only whether the room is in the answer.
-LISTS = {"room.list", "notification.list", "saved.list", "unread.list"}
+LISTS = {"room.list", "notification.list", "saved.list", "unread.list", "mention.list"}
 Cell = tuple[str, str, str]
 
 

@@ -81,10 +81,10 @@ def _take_back(world: World, role: str) -> Data | None:
     return _react("remove", "first")(world, role)
 
 
-def _update(find: Callable[[World, str], Any]) -> Build:
+def _update(find: Callable[[World, str], Any], **changes: Any) -> Build:
     def build(world: World, role: str) -> Data | None:
         message = find(world, role)
-        fields = {"extra_fields": {"content": "changed"}}
+        fields = {"extra_fields": changes or {"content": "changed"}}
         return message and {"action": "update", "message_id": message, **fields}
 
     return build
@@ -195,6 +195,22 @@ def _delete_room(world: World, role: str) -> Data:
     return {**_at(world, role), "action": "delete"}
 
 
+def _mention_member(world: World, role: str) -> Data:
+    return _send(world, role, mentions={"users": [wire_id(_member(world, role))]})
+
+
+def _mention_all(world: World, role: str) -> Data:
+    return _send(world, role, mentions={"room": True})
+
+
+def _prefer(world: World, role: str) -> Data:
+    return {**_at(world, role), "data": {"pinned": True}}
+
+
+def _prefer_everywhere(world: World, role: str) -> Data:
+    return {"data": {"notify": "mentions"}}
+
+
 def _resume(world: World, role: str) -> Data:
     """Resume where all streams stand: nothing is replayed."""
     streams = {f"room:{world.room_id}": world.seq}
@@ -234,6 +250,8 @@ CASES: dict[str, dict[str, Build]] = {
         "a reply to elsewhere": _quote_from_elsewhere("parent_message_id"),
         "a forward from elsewhere": _quote_from_elsewhere("forwarded_from_id"),
         "a forward to elsewhere": _quote_at_home,
+        "a mention": _mention_member,
+        "a mention of all": _mention_all,
     },
     "message.typing": {"typing": _at},
     "message.acknowledged": {
@@ -254,6 +272,7 @@ CASES: dict[str, dict[str, Build]] = {
     "message.modify": {
         "update one's own": _update(_own),
         "update another's": _update(_hers),
+        "mention all in one's own": _update(_own, mentions={"room": True}),
         "delete one's own": _delete(_own),
         "delete another's": _delete(_hers),
         "delete one's own and another's": _delete(_own, _hers),
@@ -298,6 +317,9 @@ CASES: dict[str, dict[str, Build]] = {
     "room.read": {"all of it": _at, "up to a message": _up_to("up_to")},
     "room.unread": {"from a message on": _up_to("from"), "from elsewhere": _from_elsewhere},
     "unread.list": {"all": _nothing, "the room": _at},
+    "room.preferences": {"change": _prefer, "read": _at},
+    "user.preferences": {"change": _prefer_everywhere, "read": _nothing},
+    "mention.list": {"all": _nothing},
     "session.heartbeat": {"heartbeat": _nothing},
     "session.resume": {
         "the room is named": _resume,

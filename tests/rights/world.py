@@ -147,7 +147,8 @@ def _fill(world: World) -> None:
         system = acting_as(world.people[role], as_system=True)
         world.own[role] = str(system.send_message(world.room_id, f"of {role}").message_id)
         if role in ("creator", "member"):
-            said[role] = str(system.send_message(world.room_id, "react").message_id)
+            sent = system.send_message(world.room_id, "react", mentions={"room": True})
+            said[role] = str(sent.message_id)
     for role in writers:
         world.hers[role] = said["member" if role == "creator" else "creator"]
         acting_as(world.people[role]).add_reaction(UUID(world.hers[role]), "first")

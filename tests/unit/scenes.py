@@ -11,6 +11,7 @@ from gql_chat.models import (
     ChatNotification,
     Delivery,
     GroupChat,
+    Mention,
     Message,
     MessageMediaAsset,
     NotificationType,
@@ -18,6 +19,8 @@ from gql_chat.models import (
     Pin,
     Reaction,
     ReadReceipt,
+    Room,
+    RoomPreferences,
     SavedMessage,
     get_model,
 )
@@ -67,6 +70,17 @@ class Scene:
         for message in self.mine[1:]:
             Pin.objects.create(room=self.group, message=message, user=self.reader)
             SavedMessage.objects.create(user=self.owner, message=message)
+        Mention.objects.bulk_create(
+            Mention(
+                message=each, user=user, room=self.group, created_at=each.created_at, by_name=True
+            )
+            for each in self.theirs
+            for user in (self.owner, *self.members)
+        )
+        RoomPreferences.objects.bulk_create(
+            RoomPreferences(room=room, user=self.owner, notify="all")
+            for room in Room.objects.filter(memberships__user=self.owner).exclude(pk=self.group.pk)
+        )
         Reaction.objects.create(
             message=self.theirs[1], user=self.owner, reaction_content="as before"
         )
@@ -342,6 +356,32 @@ CASES: dict[str, tuple[str, str, Data]] = {
     ),
     "unread.list": ("owner", "unread.list", lambda s: {}),
     "unread.list of a room": ("owner", "unread.list", lambda s: {"room_id": str(s.group.pk)}),
+    "message.send mentions": (
+        "owner",
+        "message.send",
+        lambda s: send(s, extra_fields={"mentions": {"users": members(s), "room": True}}),
+    ),
+    "message.modify update mentions": (
+        "owner",
+        "message.modify",
+        lambda s: {
+            "action": "update",
+            "message_id": str(s.mine[0].pk),
+            "extra_fields": {"mentions": {"users": members(s), "room": True}},
+        },
+    ),
+    "mention.list": ("owner", "mention.list", lambda s: {}),
+    "mention.list before": (
+        "owner",
+        "mention.list",
+        lambda s: {"paginate": {"before": str(s.theirs[-1].pk), "size": 2}},
+    ),
+    "room.preferences": (
+        "owner",
+        "room.preferences",
+        lambda s: {"room_id": str(s.group.pk), "data": {"pinned": True, "notify": "mentions"}},
+    ),
+    "user.preferences": ("owner", "user.preferences", lambda s: {"data": {"notify": "mentions"}}),
     "room.join": ("joiner", "room.join", lambda s: {"room_id": str(s.public.pk)}),
     "room.leave": ("reader", "room.leave", lambda s: {"room_id": str(s.group.pk)}),
     "room.leave last": ("owner", "room.leave", lambda s: {"room_id": str(s.alone.pk)}),

@@ -152,6 +152,50 @@ def test_without_features_there_is_nothing_of_them() -> None:
     assert fields_of(get_graphql_schema(), "MessagesDeleted") == whole
 
 
+#: By feature, what it brings to the types and inputs of other nouns, and its events.
+FEATURES = {
+    "mentions": (
+        {
+            "Message.mentions",
+            "QuotedMessage.mentions",
+            "Notification.reason",
+            "MessageFieldsInput.mentions",
+            "MessageEditInput.mentions",
+        },
+        {"mention.list"},
+    ),
+    "room_preferences": (
+        {
+            "OneToOneChatSummary.preferences",
+            "GroupChatSummary.preferences",
+            "ChannelSummary.preferences",
+        },
+        {"room.preferences", "user.preferences"},
+    ),
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_feature_goes_with_all_that_it_brings(feature: str) -> None:
+    fields, named = FEATURES[feature]
+    types = sorted({field.partition(".")[0] for field in fields})
+    whole = fields_of(get_graphql_schema(), *types)
+    events_of_all = events.map_events().keys()
+    assert named <= events_of_all
+    others = [name for name in ChatSettings.FEATURES.default if name != feature]
+    for left in (others, []):
+        with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": left}):
+            lost = whole - fields_of(get_graphql_schema(), *types)
+            assert lost >= fields
+            assert lost == fields or left == []
+            assert not named & events.map_events().keys()
+            assert find_problems() == []
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": [feature]}):
+        assert fields <= fields_of(get_graphql_schema(), *types)
+        assert named <= events.map_events().keys()
+        assert find_problems() == []
+
+
 def test_a_noun_of_a_feature_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     brought = replace(next(noun for noun in NOUNS if noun.name == "reactions"), feature="erasure")
     others = tuple(noun for noun in NOUNS if not noun.feature and noun.name != "reactions")

@@ -355,4 +355,4 @@ def test_long_texts_are_weighed_before_they_are_read(waiting: Waiting) -> None:
     assert (len(page.notifications), len(older.notifications)) == (3, 3)
     assert page.has_next
     # With one that finds how long the texts are.
-    assert len(captured) == 1 + 1 + 4
+    assert len(captured) == 1 + 1 + 5

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from gql_chat.models import (
     Delivery,
+    Mention,
     MessageMediaAsset,
     Reaction,
     ReadReceipt,
@@ -78,7 +79,7 @@ def test_an_event_waits_so_often(case: str, tap: Tap, scene: Scene) -> None:
 
 
 def test_what_hangs_on_nothing_waits_less(tap: Tap, scene: Scene) -> None:
-    for model in (MessageMediaAsset, Delivery, ReadReceipt, Reaction):
+    for model in (MessageMediaAsset, Delivery, ReadReceipt, Reaction, Mention):
         model.objects.filter(message__in=[*scene.theirs, *scene.mine]).delete()
 
     assert count(tap, scene, "message.react add") == ROUND_TRIPS["message.react add"] - 1

@@ -32,6 +32,7 @@ MESSAGE_KEYS = {
     "read_receipts_count",
     "reactions_count",
     "attachments",
+    "mentions",
     "created_at",
     "updated_at",
 }

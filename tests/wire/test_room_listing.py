@@ -20,7 +20,15 @@ from tests.wire.rooms import (
     say,
 )
 
-SUMMARY = {"type", "id", "created_at", "updated_at", "last_message", "unread_count"}
+SUMMARY = {
+    "type",
+    "id",
+    "created_at",
+    "updated_at",
+    "last_message",
+    "unread_count",
+    "preferences",
+}
 NAMED = SUMMARY | {"name", "description", "avatar", "creator"}
 KEYS = {
     "OneToOneChat": SUMMARY | {"peer"},

@@ -24,6 +24,8 @@ class Mirror:
         self.person = person
         self.rooms: dict[str, Room] = {}
         self.messages: dict[str, list[Message]] = {}
+        self.preferences: dict[str, Any] = {}
+        self.own: Any = None
 
     async def fetch(self) -> None:
         """Ask for everything there is."""
@@ -32,6 +34,8 @@ class Mirror:
         self.messages = {}
         for summary in listed:
             await self.fetch_room(summary["id"])
+        self.preferences = {summary["id"]: summary["preferences"] for summary in listed}
+        self.own = await self.person.ask("user.preferences", {})
 
     async def fetch_room(self, room_id: str) -> None:
         """Ask for a room and its messages."""
@@ -54,6 +58,9 @@ class Mirror:
         match event:
             case "message.dispatch":
                 self.messages[data["room"]["id"]].insert(0, data)
+                wanted = self.preferences.get(data["room"]["id"])
+                if wanted is not None and wanted["archived"] is True:
+                    wanted["archived"] = False
             case "readreceipt.dispatch" | "messagedelivered.dispatch":
                 for message in data if isinstance(data, list) else [data]:
                     self._replace(message)
@@ -80,6 +87,10 @@ class Mirror:
                 self._forget(data["room"]["id"])
             case "roomdelete.dispatch":
                 self._forget(data["room_id"])
+            case "roompreferences.dispatch":
+                self.preferences[data["room_id"]] = data
+            case "userpreferences.dispatch":
+                self.own = data
             case _:
                 pytest.fail(f"a dispatch that changes nothing known: {event}")
 
@@ -96,6 +107,7 @@ class Mirror:
 
     def _forget(self, room_id: str) -> None:
         self.rooms.pop(room_id, None)
+        self.preferences.pop(room_id, None)
         self.messages.pop(room_id, None)
 
     def _replace(self, new: Message) -> None:
@@ -128,7 +140,17 @@ class Mirror:
                 for shown in (message, message["parent_message"], message["forwarded_from"]):
                     if shown is not None and shown["sender"]["id"] != self.person.id:
                         shown["delivered_to"] = []
-        return self.rooms, messages
+        return self.rooms, messages, self._wanted(), self.own
+
+    def _wanted(self) -> Any:
+        """The preferences of rooms, where they differ from what every new room has."""
+        plain = {"notify": "default", "muted_until": None, "pinned": False}
+        plain |= {"archived": False, "receipts": True}
+        return {
+            room_id: wanted
+            for room_id, wanted in self.preferences.items()
+            if wanted != {"room_id": room_id, **plain}
+        }
 
 
 @dataclass
@@ -160,6 +182,12 @@ class Scene:
 
 
 Act = Callable[[Scene], Awaitable[None]]
+
+
+async def _say_in_archived(s: Scene) -> None:
+    await s.act(s.bob, "room.preferences", room_id=s.group["id"], data={"archived": True})
+    await s.act(s.alice, "message.send", room_id=s.group["id"], content="back")
+
 
 ACTS: dict[str, Act] = {
     "send": lambda s: s.act(s.alice, "message.send", room_id=s.group["id"], content="new"),
@@ -212,6 +240,30 @@ ACTS: dict[str, Act] = {
         extra_fields={"content": "changed"},
     ),
     "delete": lambda s: s.act(s.alice, "message.modify", action="delete", message_id=s.of_alice),
+    "mention": lambda s: s.act(
+        s.alice,
+        "message.send",
+        room_id=s.group["id"],
+        content="you",
+        extra_fields={"mentions": {"users": [s.carol.id, s.bob.id], "here": True}},
+    ),
+    "mention by an edit": lambda s: s.act(
+        s.alice,
+        "message.modify",
+        action="update",
+        message_id=s.of_alice,
+        extra_fields={"mentions": {"users": [s.carol.id, s.bob.id], "room": True}},
+    ),
+    "prefer": lambda s: s.act(
+        s.bob,
+        "room.preferences",
+        room_id=s.group["id"],
+        data={"notify": "mentions", "pinned": True, "archived": True},
+    ),
+    "prefer everywhere": lambda s: s.act(
+        s.bob, "user.preferences", data={"notify": "none", "presence": False}
+    ),
+    "say something in an archived room": _say_in_archived,
     "create a room": lambda s: s.act(
         s.alice, "room.create", type="GroupChat", name="Another", participants=[s.dora.id]
     ),

@@ -51,7 +51,9 @@ MEDIA = {
 def live(group: GroupChat, alice: Any, bob: Any) -> None:
     """Let bob do in a group whatever leaves a row."""
     own = send_message(group, "mine", sender=bob, media=[MEDIA], client_id="once")
-    other = send_message(group, "alice's", sender=alice)
+    other = send_message(group, "alice's", sender=alice, mentions={"users": [bob]})
+    acting_as(bob).set_room_preferences(group.pk, {"pinned": True})
+    acting_as(bob).set_user_preferences({"notify": "none"})
     acting_as(alice).add_reaction(own.pk, "+1")
     acting_as(alice).acknowledge_messages([own.pk])
     for act in ("acknowledge_messages", "read_messages"):
@@ -75,6 +77,9 @@ def test_nothing_refers_to_an_erased_user(
         "ReadReceipt.reader",
         "Reaction.user",
         "ClientMessage.sender",
+        "Mention.user",
+        "RoomPreferences.user",
+        "UserPreferences.user",
         "Session.user",
         "ChatNotification.actor",
     }

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from gql_chat.accounts.relations import find_relations
 from gql_chat.models import get_model
 
-SHOWN = {"Delivery", "ReadReceipt", "Reaction", "MessageCopy"}
+SHOWN = {"Delivery", "ReadReceipt", "Reaction", "Mention", "MessageCopy"}
 
 
 def test_every_foreign_key_of_the_chat_to_accounts_is_found() -> None:
