@@ -29,8 +29,9 @@ def check_query(field: str, query: str, least: int = 1) -> str:
     Raises:
         Invalid: it is too short or too long, or no text that a database takes.
     """
+    is_too_long = len(query) > QUERY_LENGTH
     query = query.strip()
-    if not least <= len(query) <= QUERY_LENGTH or "\0" in query:
+    if is_too_long or len(query) < least or "\0" in query:
         raise Invalid({field: f"{least} to {QUERY_LENGTH} characters are needed."})
     if len(query.split()) > _MOST_WORDS:
         raise Invalid({field: f"At most {_MOST_WORDS} words are allowed."})

@@ -395,7 +395,7 @@ def load_rooms(rooms: Sequence[AbstractRoom], named: Iterable[Any] = ()) -> Sequ
     """
     by_id: dict[Any, Any] = {room.pk: room for room in rooms}
     most = most_members()
-    memberships: list[Any]
+    memberships: Any
     if most is None:
         memberships = _memberships.all(by_id)
     else:

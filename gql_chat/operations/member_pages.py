@@ -85,9 +85,11 @@ class MemberPageOperations(Operations):
         members = Membership.objects.primary(room_id=room.pk)
         if key is not None:
             wanted &= _follow(members, key)
-        rows = as_shown(members.filter(wanted).select_related("user"), "user")
-        found = list(rows.order_by(follows_leaders(), "pk")[: size + 1])
-        shown, more = part(found, size)
+        order = (follows_leaders(), "pk")
+        # No user is read but those of the page.
+        keys = members.filter(wanted).order_by(*order).values("pk")[: size + 1]
+        rows = Membership.objects.primary(pk__in=keys).select_related("user")
+        shown, more = part(list(as_shown(rows, "user").order_by(*order)), size)
         self.budget.spend(PERSON * len(shown))
         return MemberPage(room.pk, members.count(), shown, more, after is not None, size)
 

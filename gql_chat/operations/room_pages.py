@@ -11,9 +11,11 @@ from django.db.models import Exists, OuterRef, Q
 
 from ..errors import Invalid
 from ..models import AbstractRoom, Membership
+from ..models.cuts import FEATURE
 from ..models.people import check_query, named_like
 from ..models.rules import room_types
 from ..models.weights import ROOM
+from ..nouns import has_part
 from .base import check_active
 from .cursors import find_size, part
 from .rooms import RoomOperations, select_listed_rooms
@@ -71,7 +73,7 @@ class RoomPageOperations(RoomOperations):
         declared = [model.rules.name for model in room_types()]
         rooms = select_listed_rooms(self.user_id).filter(type__in=declared)
         for name, value in (filters or {}).items():
-            rooms = FILTERS[name](rooms, value, self.user_id)
+            rooms = _find_filter(name)(rooms, value, self.user_id)
         if before is not None:
             rooms = rooms.filter(_is_behind(self.enter(before).room))
         ordered = rooms.using(router.db_for_write(rooms.model)).order_by(*_ORDER)
@@ -140,4 +142,18 @@ FILTERS: dict[str, Filter] = {
     "archived": _archived,
     "query": _named,
 }
-"""The filters of the list of rooms. The schema has some only with the feature that brings them."""
+"""The filters of the list of rooms."""
+
+BROUGHT_BY = {"mentioned": "mentions", "pinned": "room_preferences", "archived": "room_preferences"}
+"""The features that bring some of them."""
+
+
+def _find_filter(name: str) -> Filter:
+    """Return a filter.
+
+    Raises:
+        Invalid: there is none of this name.
+    """
+    if name not in FILTERS or not has_part(BROUGHT_BY.get(name, FEATURE)):
+        raise Invalid({"filter": {name: "There is no such filter."}})
+    return FILTERS[name]

@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from ..models.people import QUERY_LENGTH
+from ..operations.room_pages import BROUGHT_BY
 from ..prepared.fields import derived
 from .context import Info
 from .inputs import FROM_ONE, given
@@ -46,15 +47,20 @@ class RoomPaginateInput:
     before: UUID | None = None
 
 
+def _brought(name: str) -> Any:
+    """Return the field of a filter that another feature brings."""
+    return strawberry.field(default=None, metadata=brought_by(BROUGHT_BY[name]))
+
+
 @strawberry.input
 class RoomFilterInput:
     """Which rooms; what is left out does not matter."""
 
     type: str | None = strawberry.field(default=None, metadata=keywords(enum=type_names))
     unread: bool | None = None
-    mentioned: bool | None = strawberry.field(default=None, metadata=brought_by("mentions"))
-    pinned: bool | None = strawberry.field(default=None, metadata=brought_by("room_preferences"))
-    archived: bool | None = strawberry.field(default=None, metadata=brought_by("room_preferences"))
+    mentioned: bool | None = _brought("mentioned")
+    pinned: bool | None = _brought("pinned")
+    archived: bool | None = _brought("archived")
     query: str | None = strawberry.field(
         default=None, metadata=keywords(minLength=1, maxLength=QUERY_LENGTH)
     )

@@ -17,7 +17,7 @@ from tests.rights.table import expected
 from tests.rights.world import World
 
 #: Events of which the table has only whether the room is in the answer.
-LISTS = {"room.list", "notification.list", "saved.list", "unread.list", "mention.list"}
+LISTS = {"room.list", "notification.list", "saved.list", "unread.list", "mention.list", "user.find"}
 Cell = tuple[str, str, str]
 
 
@@ -46,6 +46,8 @@ def outcome_of_answer(event: str, world: World, data: Any) -> str:
     """What an answer says of the room."""
     if event not in LISTS:
         return "ok"
+    if event == "user.find":
+        return "shown" if '"username"' in json.dumps(data) else "absent"
     return "shown" if world.room_id in json.dumps(data) else "absent"
 
 

@@ -177,6 +177,7 @@ def _comparable(message: Json, user: Any, delivered: Iterable[str] = ()) -> Json
     return {
         **message,
         "delivered_to": sorted(delivered) if mine else [],
+        "delivered_to_count": 0,  # which goes with it
         "read_receipts": sorted(message["read_receipts"], key=lambda each: str(each["reader"])),
         "reactions": sorted(message["reactions"], key=lambda each: str(each["id"])),
         "forwarded_from": None,

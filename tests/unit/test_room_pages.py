@@ -110,7 +110,7 @@ def test_rooms_are_filtered(alice: Any, bob: Any, users: Users) -> None:
 def test_a_list_is_asked_for_wrongly(alice: Any, bob: Any) -> None:
     foreign = GroupChat.objects.create(name="group", creator=bob)
     handler = EventHandler(alice.pk)
-    for filters in ({"type": "Room"}, {"query": ""}):
+    for filters in ({"type": "Room"}, {"query": ""}, {"colour": "red"}, {"pinned_by": 1}):
         with pytest.raises(Invalid) as caught:
             handler.list_room_page(filters=filters)
         assert list(caught.value.detail) == [f"filter.{next(iter(filters))}"]

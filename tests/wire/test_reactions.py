@@ -64,7 +64,7 @@ async def test_a_reaction_reaches_every_socket_of_every_member_and_nobody_else(
     assert answer == {
         "status": "successful",
         "type": "add",
-        "message": {**message, "reactions": [added]},
+        "message": {**message, "reactions": [added], "reactions_count": 1},
     }
     assert added == {
         "id": added["id"],

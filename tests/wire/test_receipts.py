@@ -54,7 +54,7 @@ async def test_every_socket_of_the_sender_hears_that_a_message_has_arrived_and_n
     await bob.send("message.acknowledged", {"message_id": message_id})
 
     delivered = await everybody_gets("messagedelivered.dispatch", alice, devices[0])
-    assert delivered == [{**message, "delivered_to": [bob.name]}]
+    assert delivered == [{**message, "delivered_to": [bob.name], "delivered_to_count": 1}]
     assert await messages_of(bob, room) == delivered
     await nobody_gets_anything(alice, bob, *devices)
 
@@ -190,7 +190,7 @@ async def test_every_socket_of_every_member_hears_that_a_message_was_read(
 
     shown = await everybody_gets("readreceipt.dispatch", alice, bob, *devices)
     (receipt,) = shown["read_receipts"]
-    assert shown == {**message, "read_receipts": [receipt]}
+    assert shown == {**message, "read_receipts": [receipt], "read_receipts_count": 1}
     assert receipt == {
         "reader": bob.shown,
         "read_at": receipt["read_at"],

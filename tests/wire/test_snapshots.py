@@ -139,7 +139,7 @@ class Mirror:
             for message in messages[room_id]:
                 for shown in (message, message["parent_message"], message["forwarded_from"]):
                     if shown is not None and shown["sender"]["id"] != self.person.id:
-                        shown["delivered_to"] = []
+                        shown["delivered_to"], shown["delivered_to_count"] = [], 0
         return self.rooms, messages, self._wanted(), self.own
 
     def _wanted(self) -> Any:
