@@ -126,8 +126,7 @@ class Attendance:
             if not job.cancelled() and job.exception() is None and is_watched:
                 self._layer.notify([presence.changed(changed)])
 
-        job = asyncio.ensure_future(self._threads.run(presence.note_departures, departed))
-        job.add_done_callback(written)
+        self._threads.run(presence.note_departures, departed).add_done_callback(written)
 
     async def work(self) -> None:
         """Renew the lease, and say who came and went, each when it is time.

@@ -117,8 +117,11 @@ class Hub:
             else:
                 self.attendance.take_watched()
 
-    async def run(self, function: Any, *args: Any) -> Any:
+    def run(self, function: Any, *args: Any) -> asyncio.Future[Any]:
         """Do what a database thread does."""
+        return asyncio.ensure_future(self._run(function, *args))
+
+    async def _run(self, function: Any, *args: Any) -> Any:
         if self.away:
             raise ConnectionError("away")
         self.calls.append((function.__name__, args[0] if args else None))

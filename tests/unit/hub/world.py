@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from event_bridge.delivery import Delivered
 from event_bridge.hub import Hub, tasks, upkeep
+from event_bridge.hub.attendance import Attendance
 from gql_chat import presence, sessions, streams
 from gql_chat.models import Epoch
 from gql_chat.streams import Envelope, Position, Positions, log
@@ -149,6 +150,8 @@ class World:
             patch.object(presence, "renew_lease", lambda name: None),
             patch.object(presence, "note_departures", lambda departed: None),
             patch.object(presence, "tidy", lambda: None),
+            # It would write down who has left, on a loop that does not run any more.
+            patch.object(Attendance, "stop", lambda attendance: None),
         ]
         for patched in self._patches:
             patched.start()
