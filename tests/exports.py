@@ -48,7 +48,7 @@ def stale() -> list[Path]:
         return [
             file
             for file in (TYPES, *COMPILED)
-            if (folder / file.name).read_text() != file.read_text()
+            if not file.exists() or (folder / file.name).read_text() != file.read_text()
         ]
 
 
