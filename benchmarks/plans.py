@@ -106,6 +106,9 @@ def hot_paths(user_id: Any, room_id: Any) -> dict[str, Path]:
         "message.react": event(
             "message.react", {"type": "add", "message_id": fresh, "reaction_content": "+1"}
         ),
+        "room.read": event("room.read", {"room_id": room}),
+        "room.unread": event("room.unread", {"room_id": room, "from": fresh}),
+        "unread.list": event("unread.list", {}),
         "room.list": event("room.list", {}),
         "room.info": event("room.info", {"room_id": room}),
         "room.messages, page 1": event(

@@ -25,7 +25,7 @@ EXPORTS = (
     ("export_chat_events", "json-schema", SCHEMA / "chat.schema.json"),
 )
 TYPES = SCHEMA / "chat.d.ts"
-CLIENT = CLIENTS / "chat_client.js"
+COMPILED = tuple(CLIENTS / f"{name}.js" for name in ("chat_client", "unread_counts"))
 
 
 def make_types(file: Path) -> None:
@@ -46,7 +46,9 @@ def stale() -> list[Path]:
         make_types(folder / TYPES.name)
         compile_client(folder)
         return [
-            file for file in (TYPES, CLIENT) if (folder / file.name).read_text() != file.read_text()
+            file
+            for file in (TYPES, *COMPILED)
+            if not file.exists() or (folder / file.name).read_text() != file.read_text()
         ]
 
 
@@ -66,7 +68,7 @@ def main(check: bool) -> int:
         return 1 if failed else 0
     problem = find_problem()
     if problem is not None:
-        print(f"{TYPES.name} and {CLIENT.name} are as they were: {problem}", file=sys.stderr)
+        print(f"{TYPES.name} and the clients are as they were: {problem}", file=sys.stderr)
         return 1
     make_types(TYPES)
     compile_client(CLIENTS)

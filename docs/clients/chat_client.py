@@ -238,6 +238,7 @@ class ChatClient:
 
         self.positions: dict[str, int] = {}
         self.epoch: str | None = None
+        self.at: tuple[str, int] | None = None
         self.resumed = asyncio.Event()
         self._unsent: dict[str, _Unsent] = {}
         self._asked: dict[str, _Asked] = {}
@@ -704,7 +705,11 @@ class ChatClient:
         self._stalled = 0
         self.positions[stream] = seq
         self._note_leaving(frame["eventType"], frame["data"])
-        self.on_event(frame["eventType"], frame["data"])
+        self.at = (stream, seq)
+        try:
+            self.on_event(frame["eventType"], frame["data"])
+        finally:
+            self.at = None
         self.on_change()
 
     def _note_leaving(self, event_type: str, data: Any) -> None:

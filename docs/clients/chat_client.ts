@@ -193,6 +193,8 @@ export class ChatClient<Out extends Sent = Sent, In extends Received = Received>
   positions: Record<string, number> = {};
   /** Of the history that the positions belong to. */
   epoch: string | null = null;
+  /** Of the event that the listeners are called with: its stream, and where it stands there. */
+  at: { stream: string; seq: number } | null = null;
   state: State = "closed";
 
   private readonly url: Given<string>;
@@ -611,7 +613,9 @@ export class ChatClient<Out extends Sent = Sent, In extends Received = Received>
     this.stalled = 0;
     this.positions[stream] = seq;
     this.noteLeaving(frame);
+    this.at = { stream, seq };
     this.emit(frame);
+    this.at = null;
     this.options.onChange?.();
   }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.exports import CLIENT, SCHEMA, TYPES, stale
+from tests.exports import SCHEMA, TYPES, stale
 from tests.frames import NORMAL, Recorded, check
 from tests.node.packages import need, run
 
@@ -29,7 +29,7 @@ def test_the_parser_of_asyncapi_finds_no_error_and_no_warning() -> None:
 
 
 def test_what_npm_makes_of_the_contracts_is_committed() -> None:
-    assert stale() == [], f"run: make exports (writes {TYPES.name} and {CLIENT.name})"
+    assert stale() == [], f"run: make exports (writes {TYPES.name} and the clients)"
 
 
 # Frames
