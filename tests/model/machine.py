@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.model import events, shapes
-from tests.model.chat import CHANNEL, GROUP, Chat, Frame, Person, Refused
+from tests.model.chat import CHANNEL, DELETE, GROUP, Chat, Frame, Person, Refused
 from tests.model.devices import Device
 from tests.model.events import sessions
 from tests.model.registry import TRIES, Act, Try, acts, mostly
@@ -86,6 +86,7 @@ class Machine(RuleBasedStateMachine):
         self.devices: list[Device] = []
         self.epoch = Text()
         self._ids: set[str] = set()
+        self._is_whole = False
 
     # Steps
 
@@ -102,19 +103,23 @@ class Machine(RuleBasedStateMachine):
             (1, "create_room", channel),
             (0, "create_pair", {"who": [1]}),
             (0, "set_leaders", {"place": 0, "action": "add_admin", "who": [1]}),
+            (0, "set_permissions", {"place": 0, "add": True, "who": [2], "rights": [DELETE]}),
             *((who, "send_text", {**SAID, "place": 0}) for who in range(4)),
             (1, "send_text", {**SAID, "place": 8, "client_id": None}),
         ]
         for who, name, drawn in beginning:
             self.play(TRIES[name], who, None, drawn)
+        self._is_whole = True
 
     @rule(on=st.integers(0, 9), request=request_ids, act=acts(OTHERS))
     def step(self, on: int, request: Any, act: Act) -> None:
         """Let somebody do something on one of the sockets."""
+        self._is_whole = False
         if act.name in TRIES:
             self.play(TRIES[act.name], on, request, act.drawn)
         else:
             getattr(self, act.name)(on, **act.drawn)
+        self._is_whole = True
 
     def connect(self, on: int) -> None:
         """Open one more socket."""
@@ -155,9 +160,15 @@ class Machine(RuleBasedStateMachine):
         self._take(device, _private(answer), f"{content}")
 
     def teardown(self) -> None:
-        """Close all sockets."""
-        for device in self.devices:
-            self.runner.run(device.close())
+        """Let everybody read all that is theirs of the log, where no step failed; close all."""
+        try:
+            if self._is_whole:
+                for person in self.chat.people:
+                    owned = [each for each in self.devices if each.person is person]
+                    self._resume(owned[0] if owned else self.open(person), "beginning", 0, None)
+        finally:
+            for device in self.devices:
+                self.runner.run(device.close())
 
     def open(self, person: Person) -> Device:
         """Open a socket, which is told what waits."""

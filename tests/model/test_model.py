@@ -27,7 +27,7 @@ from tests.wire.rooms import wire_id
 #: So many steps are one story, which begins with new people.
 STORY = 80
 #: So many steps are tried, and the same ones each time, unless `CHAT_FUZZ_STEPS` says otherwise.
-STEPS = 3200
+STEPS = 1200
 CHOSEN = os.environ.get("CHAT_FUZZ_STEPS")
 #: No rate of a user ends a story.
 UNLIMITED = {"RATE_LIMIT": None}
