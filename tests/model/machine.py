@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from hypothesis import event as note
 from hypothesis import strategies as st
@@ -24,6 +24,8 @@ from tests.model.registry import TRIES, Act, Try, acts, mostly
 from tests.model.values import ANYTHING, Comparison, Id, Matching, Text
 
 __all__ = ["Machine", "events", "machine_of"]
+
+T = TypeVar("T")
 
 #: How many sockets are open at most.
 DEVICES = 7
@@ -130,12 +132,12 @@ class Machine(RuleBasedStateMachine):
         """Close a socket."""
         if len(self.devices) > 2:
             device = self.devices.pop(on % len(self.devices))
-            self.runner.run(device.close())
+            self._run(device.close())
 
     def reconnect(self, on: int, mode: str, number: int) -> None:
         """Lose a connection, come back and resume."""
         device = self.devices.pop(on % len(self.devices))
-        self.runner.run(device.close())
+        self._run(device.close())
         returned = self.open(device.person)
         returned.kept = device.kept
         self._resume(returned, mode, number, None)
@@ -168,21 +170,19 @@ class Machine(RuleBasedStateMachine):
                     self._resume(owned[0] if owned else self.open(person), "beginning", 0, None)
         finally:
             for device in self.devices:
-                self.runner.run(device.close())
+                self._run(device.close())
 
     def open(self, person: Person) -> Device:
         """Open a socket, which is told what waits."""
         device = Device(person, self.users[person])
-        self.runner.run(device.open())
+        self._run(device.open())
         waiting: dict[str, list[Any]] = defaultdict(list)
         for each in self.chat.waiting(person):
             waiting[each.message.room.id.value].append(shapes.notification(each))
         self.devices.append(device)
         self.chat.begin()
         greeting = {"eventType": "chat.notifications", "data": dict(waiting)}
-        self._compare(
-            {device: [self.runner.run(device.next_frame())]}, {device: _private(greeting)}, ""
-        )
+        self._compare({device: [self._run(device.next_frame())]}, {device: _private(greeting)}, "")
         return device
 
     def play(self, tried: Try, on: int, request: Any, drawn: dict[str, Any]) -> None:
@@ -255,6 +255,10 @@ class Machine(RuleBasedStateMachine):
             if "seq" in found
         }
 
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        # Not `Runner.run`: each time it sets a signal handler, which shows the task as a text.
+        return self.runner.get_loop().run_until_complete(work)
+
     # Frames
 
     def _take(self, device: Device, expected: Expected, what: str) -> list[Frame]:
@@ -265,16 +269,16 @@ class Machine(RuleBasedStateMachine):
             for each in self.devices:
                 if each.person in told.people:
                     wanted[each][told.stream].append(_as_sent(told, each))
-        frames = self.runner.run(self._gather(device))
+        frames = self._run(self._gather(device))
         self._compare(frames, wanted, what)
         return frames[device]
 
     async def _gather(self, device: Device) -> dict[Device, list[Frame]]:
         # When the asking socket has its answer, what the others are told has been handed to them.
-        frames = {device: await device.until_fence()}
-        others = [each for each in self.devices if each is not device]
-        for each in others:
-            frames[each] = await each.until_fence()
+        frames = {device: await device.until(device.fence())}
+        fences = [(each, each.fence()) for each in self.devices if each is not device]
+        for each, mark in fences:
+            frames[each] = await each.until(mark)
         return frames
 
     def _compare(
