@@ -106,7 +106,7 @@ class MessageAdmin(ModelAdmin):
 class PreferencesAdmin(ModelAdmin):
     """What users want to hear, to be looked at and deleted."""
 
-    list_select_related = ("user",)
+    list_select_related: tuple[str, ...] = ("user",)
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -82,9 +82,7 @@ class Limits:
         "GraphQL endpoint. [Server code](python.md) may name more",
     )
     MAX_MENTIONS = limit(100, "Users whom one message [mentions](mentions.md) by name")
-    MAX_HERE = limit(
-        200, "Users whom a message reaches that mentions those who are there just now", least=0
-    )
+    MAX_HERE = limit(200, "Users whom a message reaches that mentions those who are there just now")
     MENTION_ALL_FREELY = limit(
         15,
         "Members of a room in which anybody may mention all; in a larger one it takes "

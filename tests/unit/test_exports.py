@@ -278,7 +278,7 @@ def test_every_event_that_clients_may_send_is_there() -> None:
 def test_every_event_that_clients_may_receive_is_there() -> None:
     dispatches = {dispatch.name for dispatch in DISPATCHES.values()}
     answers = {f"{name}.dispatch" for name in ("roomlist", "roominfo", "roommessages")}
-    answers.add("notificationlist.dispatch")
+    answers |= {"notificationlist.dispatch", "mentionlist.dispatch"}
     own = {"chat.notifications", "session.resumed"}
     assert tags("ServerEvent", "eventType") == dispatches | answers | own
 
