@@ -111,9 +111,7 @@ class Limits:
     MAX_PINS = limit(50, "Pinned messages of a room, without those whose `until` is over")
     MAX_SAVED = limit(10_000, "Messages that a user has [saved](pins.md#saving)", shown="`10_000`")
     MAX_MENTIONS = limit(100, "Users whom one message [mentions](mentions.md) by name")
-    MAX_HERE = limit(
-        200, "Users whom a message reaches that mentions those who are there just now", least=0
-    )
+    MAX_HERE = limit(200, "Users whom a message reaches that mentions those who are there just now")
     MENTION_ALL_FREELY = limit(
         15,
         "Members of a room in which anybody may mention all; in a larger one it takes "

@@ -169,20 +169,20 @@ class PreferenceOperations(Operations):
         values = _check(data or {}, _ROOM_CHECKS)
         with streams.transaction() as outbox:
             # Two devices come one after the other, and whoever leaves the room leaves no row.
-            room = self.enter(room_id, lock=True).room
+            room = self.enter(room_id, lock=bool(values)).room
             _check_times(values)
             rows = primary(RoomPreferences).filter(room_id=room.pk, user_id=self.user_id)
             before = rows.first()
             shown = show_room_preferences(room, before)
             if values:
-                self._write_room(room, before, values)
-                now = show_room_preferences(room, rows.first())
+                now = show_room_preferences(room, self._write_room(room, before, values))
                 if now != shown:
                     outbox.target({self.user_id: RoomPreferencesChanged(now)})
                     return Saved(now, is_changed=True)
         return Saved(shown, is_changed=False)
 
-    def _write_room(self, room: AbstractRoom, before: Any, values: Mapping[str, Any]) -> None:
+    def _write_room(self, room: AbstractRoom, before: Any, values: Mapping[str, Any]) -> Any:
+        """Write what changes about the user's row for a room, and return the row."""
         columns = dict(values)
         if "archived" in columns:
             archived = columns.pop("archived")
@@ -197,6 +197,7 @@ class PreferenceOperations(Operations):
             row.save(using=using)
         elif before is not None:
             row.delete(using=using)
+        return row
 
     @operation
     def set_user_preferences(self, data: Mapping[str, Any] | None = None) -> Saved:

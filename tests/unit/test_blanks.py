@@ -62,6 +62,7 @@ def test_everything_that_somebody_wrote_is_blank() -> None:
 
     assert message == {
         "content": "",
+        "mentions": {"users": [], "room": False, "here": False},
         "forwarded_from": None,
         "parent_message": None,
         "delivered_to": [],

@@ -109,6 +109,7 @@ AT_ONCE = {
     "room.leave",
     "room.leave last",
     "room.modify delete",
+    "room.preferences",
 }
 
 #: Those that tell a room nothing that takes a place in its stream.

@@ -279,7 +279,7 @@ def test_every_event_that_clients_may_receive_is_there() -> None:
     dispatches = {dispatch.name for dispatch in DISPATCHES.values()}
     asked = (
         *("roomlist", "roominfo", "roommessages", "roommembers", "notificationlist", "userfind"),
-        *("unreadlist", "roompins", "savedlist"),
+        *("unreadlist", "roompins", "savedlist", "mentionlist"),
     )
     answers = {f"{name}.dispatch" for name in asked}
     own = {"chat.notifications", "session.resumed"}

@@ -335,6 +335,7 @@ def test_a_subclass_or_a_function_of_the_projects_is_taken() -> None:
             )
         ),
         ("MAX_MEDIA_ITEMS", ("ten", -1, 1.5, True)),
+        ("MENTION_ALL_FREELY", ("ten", -1, 1.5, True)),
         ("INACTIVITY_THRESHOLD", (None, "60", 0, -1, True, float("inf"), float("nan"))),
         ("LOCK_TIMEOUT", ("2 s", 0, -1, True, float("nan"), float("inf"), 2_147_484)),
         ("EVENT_LOG_RETENTION", ("7 days", 0, -1, True, timedelta(days=7))),

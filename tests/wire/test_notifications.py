@@ -242,7 +242,12 @@ async def test_a_notification_has_the_documented_fields(
     told = (await connect(bob.user)).notifications
 
     row = orm(get_model("ChatNotification").objects.get, message_id=message["id"])
-    shown = {"id": str(row.pk), "notification_type": "NEW_MESSAGE", "message": message}
+    shown = {
+        "id": str(row.pk),
+        "notification_type": "NEW_MESSAGE",
+        "message": message,
+        "reason": "message",
+    }
     assert told == {room["id"]: [shown]}
 
 
