@@ -8,12 +8,14 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Value, When
 
+from ..nouns import has_feature
 from ..sizes import cut
 from ..sql.statements import One, Statement
 from .accounts import as_shown, shown_version
 from .memberships import Membership
 from .mentions import Mention
 from .registry import get_model
+from .visibility import FEATURE
 from .weights import MESSAGE, Octets, may_be_long
 
 _LARGEST = 2**31 - 1
@@ -48,14 +50,18 @@ class MentionsUser(models.Lookup):
         newest = order.format("call")
         calls = f'"{Mention._meta.db_table}" call'
         members = f"{Membership._meta.db_table} member"
+        visible = ""
+        if has_feature(FEATURE):
+            # The rule of `models.visibility`, in SQL.
+            visible = "AND call.created_at >= member.visible_from "
         own = (
             f"FROM {calls} WHERE call.user_id = %s AND (call.by_name OR call.here) "
             f"AND EXISTS (SELECT 1 FROM {members} WHERE member.room_id = call.room_id "
-            f"AND member.user_id = call.user_id){before}{newest}"
+            f"AND member.user_id = call.user_id {visible}){before}{newest}"
         )
         in_room = (
             f"FROM {calls} WHERE call.room_id = member.room_id AND call.user_id IS NULL "
-            "AND call.whole_room AND call.created_at >= member.joined_at AND NOT EXISTS "
+            f"AND call.whole_room AND call.created_at >= member.joined_at {visible}AND NOT EXISTS "
             f'(SELECT 1 FROM "{get_model("Message")._meta.db_table}" written '
             f"WHERE written.id = call.message_id AND written.sender_id = %s){before}{newest}"
         )
@@ -108,8 +114,12 @@ def _select_lengths(*values: Any) -> Any:
 
 _newest: Statement[Any] = Statement(_select, lambda: _given(place=False), shown_version)
 _older: Statement[Any] = Statement(_select, lambda: _given(place=True), shown_version)
-_newest_lengths: Statement[Any] = Statement(_select_lengths, lambda: _given(place=False))
-_older_lengths: Statement[Any] = Statement(_select_lengths, lambda: _given(place=True))
+_newest_lengths: Statement[Any] = Statement(
+    _select_lengths, lambda: _given(place=False), shown_version
+)
+_older_lengths: Statement[Any] = Statement(
+    _select_lengths, lambda: _given(place=True), shown_version
+)
 
 
 def count_first(user_id: Any, size: int | None, limit: int | None, before: Any) -> int | None:

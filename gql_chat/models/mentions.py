@@ -144,50 +144,19 @@ def forget_mentions(message_ids: Collection[Any]) -> None:
         primary().filter(message_id__in=message_ids).delete()
 
 
-def find_readers(message_id: Any, user_ids: Iterable[Any]) -> set[Any]:
-    """Return those of some users who have read a message."""
-    receipts = get_model("ReadReceipt")
-    read = receipts.objects.using(router.db_for_write(receipts)).filter(message_id=message_id)
-    return set(read.filter(reader_id__in=list(user_ids)).values_list("reader_id", flat=True))
-
-
-def count_mentions(user_id: Any, room_ids: Iterable[Any]) -> dict[Any, int]:
-    """Return how many unread messages mention a user, by room, in one statement.
-
-    A room in which none does is left out. A message counts once, in how many ways it may mention
-    the user. Not counted: the user's own, deleted ones, those that the user has read, and calls of
-    the whole room from before the user was in it.
+def find_readers(message: Any, user_ids: Iterable[Any]) -> set[Any]:
+    """Return those of some users who have read a message, by a receipt or a marker.
 
     Args:
-        user_id: the user.
-        room_ids: rooms; those that the user is not in are left out.
+        message: the message.
+        user_ids: the users, members of its room.
     """
-    if not has_mentions():
-        return {}
-    messages = get_model("Message")
-    read = get_model("ReadReceipt").objects.filter(
-        message_id=OuterRef("message_id"), reader_id=user_id
-    )
-    members = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=user_id)
-    is_call = Q(user__isnull=True, whole_room=True)
-    is_own = Q(Q(by_name=True) | Q(here=True), user_id=user_id)
-    rows = primary().filter(
-        is_own & Exists(members.filter(unread_from__lte=OuterRef("created_at")))
-        | is_call
-        & Exists(
-            members.filter(
-                unread_from__lte=OuterRef("created_at"), joined_at__lte=OuterRef("created_at")
-            )
-        ),
-        ~Exists(read),
-        Exists(
-            messages.objects.filter(pk=OuterRef("message_id"), is_deleted=False).exclude(
-                sender_id=user_id
-            )
-        ),
-        room_id__in=list(room_ids),
-    )
-    counted = (
-        rows.order_by().values("room_id").annotate(count=models.Count("message", distinct=True))
-    )
-    return dict(counted.values_list("room_id", "count"))
+    receipts, keys = get_model("ReadReceipt"), list(user_ids)
+    read = receipts.objects.using(router.db_for_write(receipts)).filter(message_id=message.pk)
+    readers = set(read.filter(reader_id__in=keys).values_list("reader_id", flat=True))
+    if has_feature("read_markers"):
+        beyond = Membership.objects.primary(
+            room_id=message.room_id, user_id__in=keys, unread_from__gt=message.created_at
+        )
+        readers.update(beyond.values_list("user_id", flat=True))
+    return readers

@@ -135,6 +135,11 @@ def is_muted(user_id: Any, room_id: Any) -> bool:
     return room_id in find_muted(user_id, [room_id])
 
 
+def pinned_rooms(user_id: Any) -> models.QuerySet[Any]:
+    """Return the preferences of a user for the rooms that the user has pinned."""
+    return primary(RoomPreferences).filter(user_id=user_id, pinned=True)
+
+
 def shows_receipts(user_id: Any, room_id: Any) -> bool:
     """Tell whether others see in a room what a user reads: for that room, and for all."""
     if not has_preferences():

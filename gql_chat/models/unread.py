@@ -15,13 +15,16 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Subquery, Value
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
 
 from ..conf import chat_settings
 from ..nouns import has_feature
 from ..sql.statements import Among, Many, One, Statement
 from .memberships import Membership
+from .mentions import Mention, has_mentions
+from .preferences import RoomPreferences, has_preferences, shows_receipts
 from .read_markers import ReadMarker
 from .registry import get_model
 from .rules import room_model
@@ -43,64 +46,88 @@ def counts_version() -> tuple[int, int | None]:
 # What other features say of a member and their messages. Each question has one place.
 
 
-def only_visible(messages: models.QuerySet[Any], member: str) -> models.QuerySet[Any]:
-    """Return those messages of a room that a member may see.
-
-    Args:
-        messages: messages, inside a query of memberships or of rooms.
-        member: the lookup from that query to the membership, as `"mine__"`; empty for the latter.
-    """
-    return messages.filter(visible_messages(OuterRef(f"{member}visible_from")))
-
-
 def sees(membership: Membership, message: Any) -> bool:
     """Return whether a member may see a message of the room."""
     return is_visible(membership, message)
 
 
 def tells_reading(membership: Membership) -> bool:
-    """Return whether a member lets others know how far they have read: everybody does."""
-    return True
+    """Return whether a member lets others know how far they have read (`room_preferences`)."""
+    return shows_receipts(membership.user_id, membership.room_id)
 
 
-def _count_mentions() -> Any:
-    """Return, for a query of memberships, how many unread messages mention the member: none."""
-    return Value(0, output_field=models.IntegerField())
-
-
-def _is_muted() -> Any:
-    """Return, for a query of memberships, whether the member has muted the room: nobody has."""
-    return Value(False, output_field=models.BooleanField())
+def _is_muted(now: Any) -> Any:
+    """Return, for a query of memberships, whether the member has muted the room."""
+    if not has_preferences():
+        return Value(False, output_field=models.BooleanField())
+    return Exists(
+        RoomPreferences.objects.filter(
+            room_id=OuterRef("room_id"), user_id=OuterRef("user_id"), muted_until__gt=now
+        )
+    )
 
 
 # Which messages are unread
 
 
-def select_unread(member: str = "", *, marks: bool = True) -> models.QuerySet[Any]:
+def select_unread(member: str = "", *, marks: bool = True, inside: int = 0) -> Any:
     """Return the unread messages of a member, to be put inside another query.
 
     Args:
         member: the lookup from the outer query to the membership, as `"mine__"` for a query of
             rooms; empty for a query of memberships.
         marks: whether receipts say nothing in rooms that are marked as unread.
+        inside: how many queries are between that query and this one.
     """
+
+    def of_member(name: str, depth: int = 0) -> Any:
+        found = OuterRef(f"{member}{name}")
+        for _ in range(inside + depth):
+            found = OuterRef(found)
+        return found
+
     receipts = get_model("ReadReceipt").objects.filter(
-        message_id=OuterRef("pk"), reader_id=OuterRef(OuterRef(f"{member}user_id"))
+        message_id=OuterRef("pk"), reader_id=of_member("user_id", 1)
     )
     messages = get_model("Message").objects.filter(
-        room_id=OuterRef(f"{member}room_id"),
+        visible_messages(of_member("visible_from")),
+        room_id=of_member("room_id"),
         is_deleted=False,
-        created_at__gte=OuterRef(f"{member}unread_from"),
+        created_at__gte=of_member("unread_from"),
     )
     if marks and has_feature("read_markers"):
         # In here, and not as an alternative: so the database looks for the receipt of each message
         # by itself, and never reads all receipts of a user.
-        marked = OuterRef(OuterRef(f"{member}marker__marked"))
         receipts = receipts.exclude(
-            Coalesce(marked, Value(False), output_field=models.BooleanField())
+            Coalesce(
+                of_member("marker__marked", 1), Value(False), output_field=models.BooleanField()
+            )
         )
-    messages = only_visible(messages, member).exclude(sender_id=OuterRef(f"{member}user_id"))
+    messages = messages.exclude(sender_id=of_member("user_id"))
     return messages.exclude(Exists(receipts)).order_by()
+
+
+def select_unread_mentions(member: str = "") -> models.QuerySet[Any]:
+    """Return the unread messages that mention a member, for another query as `select_unread`.
+
+    It begins with the mentions, so it costs what mentions there are, and not what is unread.
+
+    Args:
+        member: as for `select_unread`.
+
+    Returns:
+        The keys of the messages, each once.
+    """
+    own = Q(Q(by_name=True) | Q(here=True), user_id=OuterRef(f"{member}user_id"))
+    called = Q(user__isnull=True, whole_room=True, created_at__gte=OuterRef(f"{member}joined_at"))
+    unread = select_unread(member, inside=1).filter(pk=OuterRef("message_id"))
+    rows = Mention.objects.filter(
+        own | called,
+        Exists(unread),
+        room_id=OuterRef(f"{member}room_id"),
+        created_at__gte=OuterRef(f"{member}unread_from"),
+    )
+    return rows.order_by().values("message_id").distinct()
 
 
 def find_position(user_id: Any, room_ids: Any) -> tuple[Any, dict[str, Any]]:
@@ -210,17 +237,20 @@ _COLUMNS = (
 )
 
 
-def _select_counts(user_ids: Any) -> Any:
+def _select_counts(user_ids: Any, now: Any) -> Any:
     limit = chat_settings.MAX_UNREAD_COUNT
     unread = select_unread().order_by("created_at", "pk").values("pk")
+    mentions: Any = Value(0, output_field=models.IntegerField())
+    if has_mentions():
+        mentions = CountOf(select_unread_mentions()[:limit])
     return (
         Membership.objects.filter(Among(F("user_id"), user_ids))
         .annotate(
             unread=CountOf(unread.order_by() if limit is None else unread.order_by()[: limit + 1]),
-            mentions=_count_mentions(),
+            mentions=mentions,
             first=Subquery(unread[:1]),
             is_marked=Coalesce(F("marker__marked"), Value(False)),
-            muted=_is_muted(),
+            muted=_is_muted(now),
         )
         .order_by("-room__last_activity", "room_id")
         .values_list(*_COLUMNS)
@@ -228,7 +258,9 @@ def _select_counts(user_ids: Any) -> Any:
 
 
 _counts: Statement[Any] = Statement(
-    _select_counts, lambda: [Many(get_user_model()._meta.pk)], counts_version
+    _select_counts,
+    lambda: [Many(get_user_model()._meta.pk), One(models.DateTimeField())],
+    counts_version,
 )
 
 
@@ -243,7 +275,8 @@ def count_unread(user_ids: Iterable[Any]) -> dict[Any, Unread]:
     """
     limit = chat_settings.MAX_UNREAD_COUNT
     found: dict[Any, Unread] = defaultdict(Unread)
-    for user_id, room_id, kind, count, mentions, first, marked, seq, muted in _counts.all(user_ids):
+    counted = _counts.all(user_ids, timezone.now())
+    for user_id, room_id, kind, count, mentions, first, marked, seq, muted in counted:
         if room_model(kind) is None:
             continue  # nothing is known of a room whose type is not declared any more
         more = limit is not None and count > limit

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import router
 
+from .. import streams
 from ..conf import chat_settings
 from ..errors import Invalid, PermissionDenied
+from ..events import UnreadChanged
 from ..models import AbstractMessage, AbstractRoom, Membership, Mention
 from ..models.mentions import Mentions, find_readers, primary
+from ..models.unread import count_unread
 from ..notices import tell_mentioned
+from ..nouns import has_feature
+from ..presence import is_visibly_online
 from ..sessions import connected
 from .contacts import read_keys
 
@@ -186,7 +191,7 @@ class Mentioning:
             everybody = set(members.values_list("user_id", flat=True))
             # Whoever was called with the whole room has been told.
             fresh = fresh - everybody if told else fresh | (everybody - self._rows.keys())
-        return fresh - find_readers(message.pk, fresh) if fresh else fresh
+        return fresh - find_readers(message, fresh) if fresh else fresh
 
     def _store(
         self,
@@ -251,16 +256,28 @@ def _find_here(room_id: Any, sender_id: Any) -> list[Any]:
     members = Membership.objects.primary(room_id=room_id).exclude(user_id=sender_id)
     model: Any = get_user_model()
     users = model._default_manager.using(router.db_for_write(model))
-    there = connected(users.filter(pk__in=members.values("user_id"))).order_by("pk")
-    return list(there.values_list("pk", flat=True)[: chat_settings.MAX_HERE])
+    inside = users.filter(pk__in=members.values("user_id"))
+    there = is_visibly_online(inside) if has_feature("presence") else connected(inside)
+    keys = there.order_by("pk").values_list("pk", flat=True)
+    return list(keys[: chat_settings.MAX_HERE])
 
 
 def tell_unread(users: set[Any], room: AbstractRoom) -> None:
     """Tell users whose mentions changed by an edit how much is unread in the room now.
 
-    Nothing does so yet: the feature `read_markers` has the frame.
+    Without the feature `read_markers` there is no frame for that, and nothing is counted.
 
     Args:
         users: the keys of the users: at most those named before and after, and those called.
         room: the room, locked.
     """
+    if not users or not has_feature("read_markers"):
+        return
+    told = {
+        user_id: UnreadChanged(**asdict(found), totals=unread.totals)
+        for user_id, unread in count_unread(users).items()
+        for found in unread.rooms
+        if found.room_id == room.pk
+    }
+    if told:
+        streams.current().target(told)

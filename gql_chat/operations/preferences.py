@@ -12,11 +12,12 @@ from django.db import router
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
-from .. import streams
+from .. import presence, streams
 from ..errors import Invalid
 from ..events import RoomPreferencesChanged, UserPreferencesChanged
 from ..models import AbstractRoom, RoomPreferences, UserPreferences, get_model
 from ..models.preferences import FOREVER, Notify, has_preferences, is_coming, primary
+from ..nouns import has_feature
 from ..sql.statements import Among, Many, One, Statement
 from ..times import check_time
 from .base import Operations, check_active, operation
@@ -236,6 +237,8 @@ class PreferenceOperations(Operations):
             now = show_user_preferences(row)
             if now != shown:
                 outbox.target({self.user_id: UserPreferencesChanged(now)})
+            if now.presence != shown.presence and has_feature("presence"):
+                streams.announce(presence.changed([str(self.user_id)]))
         return Saved(now, is_changed=now != shown)
 
 

@@ -10,10 +10,12 @@ from django.db import router
 from django.db.models import Exists, OuterRef, Q
 
 from ..errors import Invalid
-from ..models import AbstractRoom, Membership
+from ..models import AbstractRoom, Membership, RoomPreferences
 from ..models.cuts import FEATURE
 from ..models.people import check_query, named_like
+from ..models.preferences import has_preferences, pinned_rooms
 from ..models.rules import room_types
+from ..models.unread import select_unread_mentions
 from ..models.weights import ROOM
 from ..nouns import has_part
 from .base import check_active
@@ -75,27 +77,29 @@ class RoomPageOperations(RoomOperations):
         for name, value in (filters or {}).items():
             rooms = _find_filter(name)(rooms, value, self.user_id)
         if before is not None:
-            rooms = rooms.filter(_is_behind(self.enter(before).room))
-        ordered = rooms.using(router.db_for_write(rooms.model)).order_by(*_ORDER)
+            rooms = rooms.filter(self._is_behind(self.enter(before).room))
+        # In the order of the whole list: those that the user has pinned come first.
+        ordered = rooms.using(router.db_for_write(rooms.model))
         found, more = part(list(ordered[: size + 1]), size)
         shown = self.show_rooms(found, limit)
         return RoomPage(shown, more or len(shown) < len(found), before is not None, size)
+
+    def _is_behind(self, room: AbstractRoom) -> Q:
+        """Return the condition on rooms that they come after one in the list."""
+        at, made = room.last_activity, room.created_at
+        behind = Q(last_activity__lt=at) | Q(last_activity=at) & (
+            Q(created_at__lt=made) | Q(created_at=made, pk__lt=room.pk)
+        )
+        if not has_preferences():
+            return behind
+        pinned = _preferences_of(self.user_id).filter(pinned=True)
+        is_pinned = pinned_rooms(self.user_id).filter(room_id=room.pk).exists()
+        return Q(~Exists(pinned)) | behind if is_pinned else Q(~Exists(pinned)) & behind
 
 
 def _most(limit: int | None) -> int:
     """Return how many rooms a list has at most for which no size is asked."""
     return 2**31 - 2 if limit is None else limit // ROOM
-
-
-_ORDER = ("-last_activity", "-created_at", "-pk")
-
-
-def _is_behind(room: AbstractRoom) -> Q:
-    """Return the condition on rooms that they come after one in the list."""
-    at, made = room.last_activity, room.created_at
-    return Q(last_activity__lt=at) | Q(last_activity=at) & (
-        Q(created_at__lt=made) | Q(created_at=made, pk__lt=room.pk)
-    )
 
 
 Filter = Callable[[Any, Any, Any], Any]
@@ -123,15 +127,22 @@ def _named(rooms: Any, value: str, user_id: Any) -> Any:
 
 
 def _mentioned(rooms: Any, value: bool, user_id: Any) -> Any:
-    raise NotImplementedError("The feature `mentions` has to say which rooms these are.")
+    mentions = Exists(select_unread_mentions("mine__"))
+    return rooms.filter(mentions if value else ~mentions)
 
 
 def _pinned(rooms: Any, value: bool, user_id: Any) -> Any:
-    raise NotImplementedError("The feature `room_preferences` has to say which rooms these are.")
+    pinned = Exists(_preferences_of(user_id).filter(pinned=True))
+    return rooms.filter(pinned if value else ~pinned)
 
 
 def _archived(rooms: Any, value: bool, user_id: Any) -> Any:
-    raise NotImplementedError("The feature `room_preferences` has to say which rooms these are.")
+    put_away = _preferences_of(user_id).filter(archived_at__gte=OuterRef("last_activity"))
+    return rooms.filter(Exists(put_away) if value else ~Exists(put_away))
+
+
+def _preferences_of(user_id: Any) -> Any:
+    return RoomPreferences.objects.filter(room_id=OuterRef("pk"), user_id=user_id)
 
 
 FILTERS: dict[str, Filter] = {

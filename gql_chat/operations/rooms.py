@@ -87,7 +87,7 @@ def select_listed_rooms(user_id: Any) -> Any:
             **({"visible_from": F("mine__visible_from")} if has_feature("history") else {}),
         )
         .select_related("creator")
-        .order_by(*pinned_first(user_id), "-last_activity", "-created_at")
+        .order_by(*pinned_first(user_id), "-last_activity", "-created_at", "-pk")
     )
     return as_shown(rooms, "creator")
 

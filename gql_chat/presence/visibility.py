@@ -10,6 +10,7 @@ from django.db.models.functions import Substr
 from django.utils import timezone
 
 from ..models import Presence, SocketHolder, get_model
+from ..models.preferences import UserPreferences, has_preferences
 from ..models.presence import HOLDER_LENGTH
 from ..sessions import chat_sockets
 from .leases import find_limits
@@ -20,7 +21,10 @@ def hiding() -> Q:
 
     Their status is offline, and nobody is told when they were last seen.
     """
-    return Q(pk__in=())
+    if not has_preferences():
+        return Q(pk__in=())
+    quiet = UserPreferences.objects.filter(user_id=OuterRef("pk"), presence=False)
+    return Q(Exists(quiet))
 
 
 def hidden() -> Q:

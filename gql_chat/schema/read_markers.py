@@ -7,6 +7,7 @@ import strawberry
 
 from .. import events
 from ..models import AbstractRoom
+from ..models.cuts import shown_members
 from ..models.read_markers import marker_of
 from ..models.relations import members_of
 from ..prepared.fields import derived
@@ -35,7 +36,7 @@ class ReadMarker:
 
 def read_markers(root: AbstractRoom) -> list[ReadMarker]:
     """Return how far the members of a room have read: the resolver of its `read_markers`."""
-    found = map(marker_of, members_of(root))
+    found = map(marker_of, shown_members(members_of(root)))
     return [marker for marker in found if marker is not None]  # type: ignore[misc]
 
 

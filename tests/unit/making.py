@@ -8,6 +8,7 @@ from django.db import connections
 
 from event_bridge.operations import events, lifecycle
 from gql_chat.models import StreamEvent
+from gql_chat.models.unread import count_unread
 from gql_chat.schema import Context
 from gql_chat.streams import Envelope, room_stream
 from tests.timing import PATIENCE
@@ -60,3 +61,14 @@ def frames(room: Any) -> list[str]:
     """The kinds of the events in the log of a room, in order."""
     rows = StreamEvent.objects.filter(stream=room_stream(room.pk)).order_by("seq")
     return list(rows.values_list("kind", flat=True))
+
+
+def count_mentions(user_id: Any, room_ids: list[Any]) -> dict[Any, int]:
+    """How many unread messages mention a user, by room."""
+    found = count_unread([user_id]).get(user_id)
+    rooms = [] if found is None else found.rooms
+    return {
+        room.room_id: room.mention_count
+        for room in rooms
+        if room.mention_count and room.room_id in room_ids
+    }

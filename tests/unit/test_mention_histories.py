@@ -19,10 +19,10 @@ from gql_chat.models import (
     Session,
     StreamEvent,
 )
-from gql_chat.models.mentions import count_mentions
 from gql_chat.operations import EventHandler
 from gql_chat.signals import notification_created
 from tests.conftest import Users
+from tests.unit.making import count_mentions
 
 PEOPLE = 4
 #: Whom a message mentions: members by number, the room, and who is there.

@@ -27,10 +27,10 @@ from gql_chat.models import (
     Session,
     StreamEvent,
 )
-from gql_chat.models.mentions import count_mentions
 from gql_chat.operations import EventHandler
 from gql_chat.signals import notification_created
 from tests.conftest import Users
+from tests.unit.making import count_mentions
 
 Commit = DjangoCaptureOnCommitCallbacks
 

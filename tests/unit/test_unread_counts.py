@@ -202,7 +202,7 @@ class Story:
             expected = self.unread(who)
             answer = device._ask({"room_id": str(self.room.pk)})
             assert [each["unread_count"] for each in answer["rooms"]] == [expected]
-            listed = perform(device.user, "room.list", {})[0]
+            listed = perform(device.user, "room.list", {})[0]["data"]["rooms"]
             assert [each["unread_count"] for each in listed] == [expected]
             if follows:
                 device.follow(order)
