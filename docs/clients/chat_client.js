@@ -56,6 +56,8 @@ export class ChatClient {
     positions = {};
     /** Of the history that the positions belong to. */
     epoch = null;
+    /** Of the event that the listeners are called with: its stream, and where it stands there. */
+    at = null;
     state = "closed";
     url;
     options;
@@ -70,6 +72,8 @@ export class ChatClient {
     waiting = new Map();
     unsent = new Map();
     left = new Set();
+    watched = new Set(); // whose presence, on every connection
+    active = null; // whether somebody sits here; null until that is said
     numbers = 0;
     /** The attempt to connect, or the connection, that is under way. */
     attempt = null;
@@ -158,6 +162,32 @@ export class ChatClient {
         this.options.onChange?.();
         this.pump();
         return entry.done;
+    }
+    /**
+     * Watches the presence of users or rooms, on this connection and on every later one; returns how
+     * to stop that. The listeners of `presence.dispatch` are told of all at first (`snapshot`), then
+     * of whoever changes. What the server refuses goes to `onRefused`, and is watched no more.
+     */
+    watchPresence(data) {
+        this.watched.add(data);
+        if (this.state === "ready")
+            void this.subscribe(data);
+        return () => {
+            if (!this.watched.delete(data) || this.state !== "ready")
+                return;
+            this.write(JSON.stringify({ event_type: "presence.unsubscribe", data }));
+            // Whom others named too is watched on.
+            for (const each of this.watched)
+                void this.subscribe(each);
+        };
+    }
+    /** Says whether somebody sits here: at once, and with every heartbeat from now on. */
+    setActive(active) {
+        if (this.active === active)
+            return;
+        this.active = active;
+        if (this.state === "ready")
+            this.write(this.beatFrame());
     }
     /**
      * Sends a frame as it is; tells whether there was a connection for it. Throws `Refused` where it
@@ -324,8 +354,26 @@ export class ChatClient {
         if (overdue || this.silence > 1) {
             this.drop({ suspicious: true });
         }
-        else if (this.write(JSON.stringify({ event_type: "session.heartbeat", data: {}, request_id: BEAT }))) {
+        else if (this.write(this.beatFrame())) {
             this.silence++;
+        }
+    }
+    beatFrame() {
+        const data = this.active === null ? {} : { active: this.active };
+        return JSON.stringify({ event_type: "session.heartbeat", data, request_id: BEAT });
+    }
+    async subscribe(data) {
+        try {
+            const client = this;
+            const told = await client.ask("presence.subscribe", data, "presence.dispatch");
+            this.emit({ eventType: "presence.dispatch", data: told });
+        }
+        catch (error) {
+            if (!(error instanceof Refused))
+                return; // the next connection asks again
+            if (!RETRY_LATER.has(error.code))
+                this.watched.delete(data);
+            this.options.onRefused?.(error);
         }
     }
     write(text) {
@@ -383,6 +431,10 @@ export class ChatClient {
         for (const stream of refetch)
             this.options.onRefetch?.(stream);
         this.change("ready");
+        if (this.active === false)
+            this.write(this.beatFrame());
+        for (const data of this.watched)
+            void this.subscribe(data);
         this.pump();
     }
     notResumed(error) {
@@ -446,7 +498,9 @@ export class ChatClient {
         this.stalled = 0;
         this.positions[stream] = seq;
         this.noteLeaving(frame);
+        this.at = { stream, seq };
         this.emit(frame);
+        this.at = null;
         this.options.onChange?.();
     }
     noteLeaving({ eventType, data }) {

@@ -20,6 +20,12 @@ export type ClientEvent =
   | MessageAcknowledgedEvent
   | MessageReadEvent
   | MessageReactEvent
+  | MessagePinEvent
+  | MessageUnpinEvent
+  | RoomPinsEvent
+  | MessageSaveEvent
+  | MessageUnsaveEvent
+  | SavedListEvent
   | RoomCreateEvent
   | RoomListEvent
   | RoomInfoEvent
@@ -28,7 +34,18 @@ export type ClientEvent =
   | RoomLeaveEvent
   | RoomAddMembersEvent
   | RoomRemoveMembersEvent
+  | PresenceSubscribeEvent
+  | PresenceUnsubscribeEvent
+  | PresenceSetEvent
+  | RoomReadEvent
+  | RoomUnreadEvent
+  | UnreadListEvent
+  | MentionListEvent
+  | RoomPreferencesEvent
+  | UserPreferencesEvent
   | NotificationListEvent
+  | RoomMembersEvent
+  | UserFindEvent
   | SessionHeartbeatEvent
   | SessionResumeEvent;
 /**
@@ -49,17 +66,30 @@ export type ServerEvent =
   | MessagedeliveredDispatch
   | ReadreceiptDispatch
   | ReactionDispatch
+  | MessagepinDispatch
+  | MessagesaveDispatch
   | RoomcreateDispatch
   | RoomupdateDispatch
   | RoomdeleteDispatch
   | RoomexitDispatch
   | RoomaddmembersDispatch
   | RoomremovemembersDispatch
+  | PresenceDispatch
+  | RoomreadDispatch
+  | UnreadDispatch
+  | RoompreferencesDispatch
+  | UserpreferencesDispatch
   | UsereraseDispatch
   | RoommessagesDispatch
+  | RoompinsDispatch
+  | SavedlistDispatch
   | RoomlistDispatch
   | RoominfoDispatch
+  | UnreadlistDispatch
+  | MentionlistDispatch
   | NotificationlistDispatch
+  | RoommembersDispatch
+  | UserfindDispatch
   | SessionResumed
   | ChatNotifications;
 /**
@@ -94,6 +124,7 @@ export interface MessageFieldsInput {
   parent_message_id?: string | null;
   forwarded_from_id?: string | null;
   media?: MediaInput[] | null;
+  mentions?: MentionsInput | null;
 }
 /**
  * A link to hang on a message.
@@ -134,6 +165,17 @@ export interface MediaInput {
   metadata?: {};
 }
 /**
+ * Whom a message mentions.
+ */
+export interface MentionsInput {
+  /**
+   * @maxItems 100
+   */
+  users?: (number | string)[];
+  room?: boolean;
+  here?: boolean;
+}
+/**
  * Tell a room that the user types, or has stopped.
  */
 export interface MessageTypingEvent {
@@ -165,10 +207,11 @@ export interface MessageModifyUpdate {
   extra_fields: MessageEditInput;
 }
 /**
- * What may change about a message.
+ * What may change about a message where there is more to it than its text.
  */
 export interface MessageEditInput {
-  content: string;
+  content?: string | null;
+  mentions?: MentionsInput | null;
 }
 /**
  * Delete messages of one room: the user's own, or what the user may delete of others.
@@ -252,6 +295,100 @@ export interface MessageReactRemove {
   reaction_content?: string | null;
 }
 /**
+ * Pin a message in its room.
+ */
+export interface MessagePinEvent {
+  event_type: "message.pin";
+  /**
+   * A message to pin.
+   */
+  data: {
+    message_id: string;
+    until?: string | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Take a pin off.
+ */
+export interface MessageUnpinEvent {
+  event_type: "message.unpin";
+  /**
+   * A message to take the pin off.
+   */
+  data: {
+    message_id: string;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * The pinned messages of one of the user's rooms.
+ */
+export interface RoomPinsEvent {
+  event_type: "room.pins";
+  /**
+   * Which pins of a room.
+   */
+  data: {
+    room_id: string;
+    paginate?: PinPaginateInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Which page: the newest pins, or those before that of a message.
+ */
+export interface PinPaginateInput {
+  size: number;
+  before?: string | null;
+}
+/**
+ * Save a message for oneself.
+ */
+export interface MessageSaveEvent {
+  event_type: "message.save";
+  /**
+   * A message to save.
+   */
+  data: {
+    message_id: string;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Forget that a message is saved.
+ */
+export interface MessageUnsaveEvent {
+  event_type: "message.unsave";
+  /**
+   * A message that shall be saved no more.
+   */
+  data: {
+    message_id: string;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * What the user has saved, what was saved last first.
+ */
+export interface SavedListEvent {
+  event_type: "saved.list";
+  /**
+   * Which of the saved messages.
+   */
+  data: {
+    paginate?: SavedPaginateInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Which page: what was saved last, or what was saved before a message.
+ */
+export interface SavedPaginateInput {
+  size: number;
+  before?: string | null;
+}
+/**
  * Create a room.
  */
 export interface RoomCreateEvent {
@@ -279,6 +416,7 @@ export interface RoomFieldsInput {
   join_approval_required?: boolean;
   group_locked?: boolean;
   is_public?: boolean;
+  history?: "shared" | "joined";
   property?: PropertyInput | null;
 }
 /**
@@ -288,12 +426,36 @@ export interface PropertyInput {
   preferences: {};
 }
 /**
- * The user's rooms, the most recently active first.
+ * Some of the user's rooms, the most recently active first.
  */
 export interface RoomListEvent {
   event_type: "room.list";
-  data?: {};
+  /**
+   * Which of the user's rooms.
+   */
+  data?: {
+    paginate?: RoomPaginateInput | null;
+    filter?: RoomFilterInput | null;
+  };
   request_id?: RequestId | null;
+}
+/**
+ * Which page: the first, or from a room on.
+ */
+export interface RoomPaginateInput {
+  size: number;
+  before?: string | null;
+}
+/**
+ * Which rooms; what is left out does not matter.
+ */
+export interface RoomFilterInput {
+  type?: ("OneToOneChat" | "GroupChat" | "Channel") | null;
+  unread?: boolean | null;
+  mentioned?: boolean | null;
+  pinned?: boolean | null;
+  archived?: boolean | null;
+  query?: string | null;
 }
 /**
  * One of the user's rooms, with its members.
@@ -349,6 +511,7 @@ export interface RoomChangesInput {
   group_locked?: boolean;
   join_approval_required?: boolean;
   is_public?: boolean;
+  history?: "shared" | "joined";
   property?: PropertyInput | null;
 }
 /**
@@ -460,7 +623,25 @@ export interface RoomLeaveEvent {
 export interface RoomAddMembersEvent {
   event_type: "room.add_members";
   /**
-   * Users to bring into a room, or to put out of it.
+   * Users to bring into a room, and what they see there of what was written before.
+   */
+  data: {
+    room_id: string;
+    /**
+     * @maxItems 500
+     */
+    members: (number | string)[];
+    history?: "all" | "none";
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Put users out of a room.
+ */
+export interface RoomRemoveMembersEvent {
+  event_type: "room.remove_members";
+  /**
+   * Users to put out of a room.
    */
   data: {
     room_id: string;
@@ -472,21 +653,426 @@ export interface RoomAddMembersEvent {
   request_id?: RequestId | null;
 }
 /**
- * Put users out of a room.
+ * Who is online, away or offline, for a socket that goes on to be told of changes.
  */
-export interface RoomRemoveMembersEvent {
-  event_type: "room.remove_members";
+export interface PresenceSubscribeEvent {
+  event_type: "presence.subscribe";
   /**
-   * Users to bring into a room, or to put out of it.
+   * Whose presence: users or rooms, by their ids.
+   */
+  data: {
+    users?: [number | string, ...(number | string)[]] | null;
+    rooms?:
+      | [string]
+      | [string, string]
+      | [string, string, string]
+      | [string, string, string, string]
+      | [string, string, string, string, string]
+      | [string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Nothing, for a socket that is told of users or rooms no more: of all if none is named.
+ */
+export interface PresenceUnsubscribeEvent {
+  event_type: "presence.unsubscribe";
+  /**
+   * Whose presence: users or rooms, by their ids.
+   */
+  data?: {
+    users?: [number | string, ...(number | string)[]] | null;
+    rooms?:
+      | [string]
+      | [string, string]
+      | [string, string, string]
+      | [string, string, string, string]
+      | [string, string, string, string, string]
+      | [string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string, string, string]
+      | [string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | [
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string,
+          string
+        ]
+      | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Look offline everywhere (`invisible`), or show what is so (`auto`).
+ */
+export interface PresenceSetEvent {
+  event_type: "presence.set";
+  /**
+   * What the user shows.
+   */
+  data: {
+    status: "invisible" | "auto";
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Note that the user has read a room up to a message.
+ */
+export interface RoomReadEvent {
+  event_type: "room.read";
+  /**
+   * Up to where a room has been read.
    */
   data: {
     room_id: string;
     /**
-     * @maxItems 500
+     * A message; the newest if it is left out.
      */
-    members: (number | string)[];
+    up_to?: string | null;
+    /**
+     * Whether nobody else is told.
+     */
+    private?: boolean;
   };
   request_id?: RequestId | null;
+}
+/**
+ * Mark a room as unread from a message on.
+ */
+export interface RoomUnreadEvent {
+  event_type: "room.unread";
+  /**
+   * From where on a room shall be unread.
+   */
+  data: {
+    room_id: string;
+    /**
+     * A message of the room.
+     */
+    from: string;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Rooms in which something waits for the user, the most recently active first.
+ */
+export interface UnreadListEvent {
+  event_type: "unread.list";
+  /**
+   * Whether one room alone is wanted, even if nothing waits there.
+   */
+  data: {
+    room_id?: string | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * The messages that mention the user, over all rooms, the newest first.
+ */
+export interface MentionListEvent {
+  event_type: "mention.list";
+  /**
+   * Which of the messages that mention the user.
+   */
+  data: {
+    paginate?: MentionPaginateInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Which page: the newest, or from a message on.
+ */
+export interface MentionPaginateInput {
+  size: number;
+  before?: string | null;
+}
+/**
+ * Change or read what the user wants of a room.
+ */
+export interface RoomPreferencesEvent {
+  event_type: "room.preferences";
+  /**
+   * Preferences for a room to change; without `data` they are read.
+   */
+  data: {
+    room_id: string;
+    data?: RoomPreferencesFieldsInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * What changes about the preferences for a room.
+ */
+export interface RoomPreferencesFieldsInput {
+  notify?: "all" | "mentions" | "none" | "default";
+  muted_until?: (string | "forever") | null;
+  pinned?: boolean;
+  archived?: (boolean | "forever") | null;
+  receipts?: boolean;
+}
+/**
+ * Change or read what the user wants of all rooms.
+ */
+export interface UserPreferencesEvent {
+  event_type: "user.preferences";
+  /**
+   * Preferences for all rooms to change; without `data` they are read.
+   */
+  data: {
+    data?: UserPreferencesFieldsInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * What changes about the preferences for all rooms.
+ */
+export interface UserPreferencesFieldsInput {
+  notify?: "all" | "mentions" | "none";
+  receipts?: boolean;
+  presence?: boolean;
+  snooze_until?: string | null;
 }
 /**
  * What waits for the user, over all rooms, the newest first.
@@ -509,11 +1095,53 @@ export interface NotificationPaginateInput {
   before?: string | null;
 }
 /**
+ * Members of one of the user's rooms: leaders first, the others in the order of joining.
+ */
+export interface RoomMembersEvent {
+  event_type: "room.members";
+  /**
+   * Which members of a room.
+   */
+  data: {
+    room_id: string;
+    paginate?: MemberPaginateInput | null;
+    query?: string | null;
+    role?: ("member" | "admin" | "moderator") | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
+ * Which page: the first, or from a member on.
+ */
+export interface MemberPaginateInput {
+  size: number;
+  after?: (number | string) | null;
+}
+/**
+ * Users whom one may start a chat with, by the beginnings of their names.
+ */
+export interface UserFindEvent {
+  event_type: "user.find";
+  /**
+   * Whom the user looks for: each word begins a name.
+   */
+  data: {
+    query: string;
+    paginate?: MemberPaginateInput | null;
+  };
+  request_id?: RequestId | null;
+}
+/**
  * Tell the server that the client is there.
  */
 export interface SessionHeartbeatEvent {
   event_type: "session.heartbeat";
-  data?: {};
+  data?: {
+    /**
+     * Whether somebody sits there. Left out, it stays as it was.
+     */
+    active?: boolean;
+  };
   request_id?: RequestId | null;
 }
 /**
@@ -570,7 +1198,11 @@ export interface Message {
   delivered_to: string[];
   read_receipts: ReadReceipt[];
   reactions: Reaction[];
+  delivered_to_count: number;
+  read_receipts_count: number;
+  reactions_count: number;
   attachments: Attachment[];
+  mentions: Mentions;
   created_at: string;
   updated_at: string;
 }
@@ -630,7 +1262,11 @@ export interface QuotedMessage {
   delivered_to: string[];
   read_receipts: ReadReceipt[];
   reactions: Reaction[];
+  delivered_to_count: number;
+  read_receipts_count: number;
+  reactions_count: number;
   attachments: Attachment[];
+  mentions: Mentions;
   created_at: string;
   updated_at: string;
 }
@@ -706,6 +1342,24 @@ export interface Attachment {
    * JSON, as a client wrote it: a page shows its texts by `textContent`, never as HTML.
    */
   metadata: {};
+}
+/**
+ * Whom a message mentions: users by name, everybody in the room, or who was there just then.
+ */
+export interface Mentions {
+  users: MentionedUser[];
+  room: boolean;
+  here: boolean;
+}
+/**
+ * A user whom a message mentions by name.
+ */
+export interface MentionedUser {
+  id: number | string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
+  username: string;
 }
 /**
  * A sender changed a message. Messages of the room are deleted.
@@ -815,6 +1469,62 @@ export interface MessageReacted {
   message: Message;
 }
 /**
+ * A member pinned a message (`pin`), or took a pin off (`unpin`).
+ */
+export interface MessagepinDispatch {
+  eventType: "messagepin.dispatch";
+  data: MessagePinned;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * A member pinned a message (`pin`), or took a pin off (`unpin`).
+ */
+export interface MessagePinned {
+  status: "successful";
+  action: "pin" | "unpin";
+  message: Message;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
+  pinned_by: string;
+  pinned_at: string;
+  /**
+   * When the pin ends; null for never.
+   */
+  until: string | null;
+}
+/**
+ * The user saved a message (`save`), or does not keep it any more (`unsave`).
+ */
+export interface MessagesaveDispatch {
+  eventType: "messagesave.dispatch";
+  data: MessageSaved;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * The user saved a message (`save`), or does not keep it any more (`unsave`).
+ */
+export interface MessageSaved {
+  status: "successful";
+  action: "save" | "unsave";
+  message: Message;
+  saved_at: string;
+}
+/**
  * A room came into being, and the user is in it.
  */
 export interface RoomcreateDispatch {
@@ -838,6 +1548,11 @@ export interface OneToOneChat {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  member_count: number;
+  /**
+   * How far members have read; who told nobody is not among them.
+   */
+  read_markers: ReadMarker[];
   participants: User[];
 }
 /**
@@ -850,6 +1565,14 @@ export interface RoomProperty {
   preferences: {};
 }
 /**
+ * How far a member has read, as the members are told.
+ */
+export interface ReadMarker {
+  user_id: number | string;
+  up_to: string;
+  read_at: string;
+}
+/**
  * A group whose participants talk with each other.
  */
 export interface GroupChat {
@@ -858,6 +1581,11 @@ export interface GroupChat {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  member_count: number;
+  /**
+   * How far members have read; who told nobody is not among them.
+   */
+  read_markers: ReadMarker[];
   /**
    * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
    */
@@ -886,6 +1614,11 @@ export interface Channel {
   created_at: string;
   updated_at: string;
   property: RoomProperty;
+  member_count: number;
+  /**
+   * How far members have read; who told nobody is not among them.
+   */
+  read_markers: ReadMarker[];
   /**
    * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
    */
@@ -1024,6 +1757,179 @@ export interface MembersRemoved {
   removed_by: string;
 }
 /**
+ * Who is there: at first of all who are watched (`snapshot`), then of those who changed.
+ */
+export interface PresenceDispatch {
+  eventType: "presence.dispatch";
+  data: PresenceChanged;
+  request_id?: RequestId;
+}
+/**
+ * Who is there: at first of all who are watched (`snapshot`), then of those who changed.
+ */
+export interface PresenceChanged {
+  users: UserPresence[];
+  snapshot: boolean;
+}
+/**
+ * The presence of a user, as anybody may see it who may.
+ */
+export interface UserPresence {
+  user_id: number | string;
+  status: "online" | "away" | "offline";
+  /**
+   * When somebody was last there, to the minute; null if that is not shown.
+   */
+  last_seen: string | null;
+}
+/**
+ * A member has read the room up to a message.
+ */
+export interface RoomreadDispatch {
+  eventType: "roomread.dispatch";
+  data: RoomRead;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * A member has read the room up to a message.
+ */
+export interface RoomRead {
+  room_id: string;
+  user: Reader;
+  up_to: string;
+  read_at: string;
+}
+/**
+ * A user who has read.
+ */
+export interface Reader {
+  id: number | string;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
+  username: string;
+}
+/**
+ * The user has read a room, or marked it as unread, on one of their devices.
+ */
+export interface UnreadDispatch {
+  eventType: "unread.dispatch";
+  data: UnreadChanged;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * The user has read a room, or marked it as unread, on one of their devices.
+ */
+export interface UnreadChanged {
+  room_id: string;
+  unread_count: number;
+  mention_count: number;
+  /**
+   * Whether more are unread than were counted.
+   */
+  more: boolean;
+  first_unread: string | null;
+  /**
+   * Whether the user has marked the room as unread, whatever receipts say.
+   */
+  marked: boolean;
+  /**
+   * The sequence number of the room's stream under which this was counted.
+   */
+  as_of: number;
+  totals: UnreadTotals;
+}
+/**
+ * What the user has not read in all rooms.
+ */
+export interface UnreadTotals {
+  /**
+   * Rooms in which something waits, muted ones aside.
+   */
+  rooms: number;
+  /**
+   * Unread messages, those of muted rooms aside.
+   */
+  messages: number;
+  /**
+   * Unread messages that mention the user.
+   */
+  mentions: number;
+  /**
+   * Unread messages of muted rooms.
+   */
+  muted: number;
+}
+/**
+ * The user changed what they want of a room, on one of their devices.
+ */
+export interface RoompreferencesDispatch {
+  eventType: "roompreferences.dispatch";
+  data: RoomPreferences;
+  request_id?: RequestId;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * What the user wants of a room; nobody else sees it.
+ */
+export interface RoomPreferences {
+  room_id: string;
+  /**
+   * Of what the user is notified; `default` is what `user.preferences` says.
+   */
+  notify: "all" | "mentions" | "none" | "default";
+  muted_until: (string | "forever") | null;
+  pinned: boolean;
+  archived: boolean | "forever";
+  receipts: boolean;
+}
+/**
+ * The user changed what they want of all rooms, on one of their devices.
+ */
+export interface UserpreferencesDispatch {
+  eventType: "userpreferences.dispatch";
+  data: UserPreferences;
+  request_id?: RequestId;
+  /**
+   * `room:<room id>` or `user:<user id>`.
+   */
+  stream?: string;
+  /**
+   * Its sequence number there.
+   */
+  seq?: number;
+}
+/**
+ * What the user wants of all rooms; nobody else sees it.
+ */
+export interface UserPreferences {
+  notify: "all" | "mentions" | "none";
+  receipts: boolean;
+  presence: boolean;
+  snooze_until: string | null;
+}
+/**
  * The account of a user is gone. Receipts, deliveries and reactions of the user are, too.
  */
 export interface UsereraseDispatch {
@@ -1083,12 +1989,96 @@ export interface MessageList {
   messages: Message[];
 }
 /**
- * The user's rooms, the most recently active first.
+ * The pinned messages of one of the user's rooms.
+ */
+export interface RoompinsDispatch {
+  eventType: "roompins.dispatch";
+  data: PinPage;
+  request_id?: RequestId;
+}
+/**
+ * A page of the pins of a room, those that were pinned last first.
+ */
+export interface PinPage {
+  has_next: boolean;
+  has_previous: boolean;
+  size: number;
+  data: PinList;
+}
+/**
+ * Pins of one room.
+ */
+export interface PinList {
+  room_id: string;
+  pins: Pin[];
+}
+/**
+ * A message that is pinned in its room.
+ */
+export interface Pin {
+  message: Message;
+  /**
+   * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
+   */
+  pinned_by: string;
+  pinned_at: string;
+  /**
+   * When the pin ends; null for never.
+   */
+  until: string | null;
+}
+/**
+ * What the user has saved, what was saved last first.
+ */
+export interface SavedlistDispatch {
+  eventType: "savedlist.dispatch";
+  data: SavedPage;
+  request_id?: RequestId;
+}
+/**
+ * A page of what the user has saved, what was saved last first.
+ */
+export interface SavedPage {
+  has_next: boolean;
+  has_previous: boolean;
+  size: number;
+  data: SavedList;
+}
+/**
+ * Saved messages, whatever their rooms.
+ */
+export interface SavedList {
+  saved: SavedMessage[];
+}
+/**
+ * A message that the user has saved.
+ */
+export interface SavedMessage {
+  message: Message;
+  saved_at: string;
+}
+/**
+ * Some of the user's rooms, the most recently active first.
  */
 export interface RoomlistDispatch {
   eventType: "roomlist.dispatch";
-  data: RoomSummary[];
+  data: RoomPage | RoomSummary[];
   request_id?: RequestId;
+}
+/**
+ * A page of the user's rooms, the most recently active first.
+ */
+export interface RoomPage {
+  has_next: boolean;
+  has_previous: boolean;
+  size: number;
+  data: RoomList;
+}
+/**
+ * Rooms of the user.
+ */
+export interface RoomList {
+  rooms: RoomSummary[];
 }
 /**
  * A one-to-one chat in the list: who the other one is.
@@ -1100,6 +2090,7 @@ export interface OneToOneChatSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  preferences: RoomPreferences;
   peer: User;
 }
 /**
@@ -1112,6 +2103,7 @@ export interface GroupChatSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  preferences: RoomPreferences;
   /**
    * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
    */
@@ -1139,6 +2131,7 @@ export interface ChannelSummary {
   updated_at: string;
   last_message: Message | null;
   unread_count: number;
+  preferences: RoomPreferences;
   /**
    * Plain text, as it was written: a page shows it by `textContent`, never as HTML.
    */
@@ -1162,6 +2155,75 @@ export interface RoominfoDispatch {
   eventType: "roominfo.dispatch";
   data: Room;
   request_id?: RequestId;
+}
+/**
+ * Rooms in which something waits for the user, the most recently active first.
+ */
+export interface UnreadlistDispatch {
+  eventType: "unreadlist.dispatch";
+  data: UnreadList;
+  request_id?: RequestId;
+}
+/**
+ * Rooms in which something waits for the user.
+ */
+export interface UnreadList {
+  rooms: RoomUnread[];
+  totals: UnreadTotals;
+}
+/**
+ * What the user has not read in a room.
+ */
+export interface RoomUnread {
+  room_id: string;
+  unread_count: number;
+  mention_count: number;
+  /**
+   * Whether more are unread than were counted.
+   */
+  more: boolean;
+  first_unread: string | null;
+  /**
+   * Whether the user has marked the room as unread, whatever receipts say.
+   */
+  marked: boolean;
+  /**
+   * The sequence number of the room's stream under which this was counted.
+   */
+  as_of: number;
+}
+/**
+ * The messages that mention the user, over all rooms, the newest first.
+ */
+export interface MentionlistDispatch {
+  eventType: "mentionlist.dispatch";
+  data: MentionPage;
+  request_id?: RequestId;
+}
+/**
+ * A page of the messages that mention the user, the newest first.
+ */
+export interface MentionPage {
+  has_next: boolean;
+  has_previous: boolean;
+  size: number;
+  data: MentionList;
+}
+/**
+ * Messages that mention the user, whatever their rooms.
+ */
+export interface MentionList {
+  mentions: Mention[];
+}
+/**
+ * A message that mentions the user.
+ */
+export interface Mention {
+  /**
+   * How: by name (`user`), as one who was there (`here`), or with all (`room`).
+   */
+  kind: "user" | "here" | "room";
+  message: Message;
 }
 /**
  * What waits for the user, over all rooms, the newest first.
@@ -1193,6 +2255,66 @@ export interface Notification {
   id: string;
   notification_type: "NEW_MESSAGE" | "REPLY" | "REACTION";
   message: Message;
+  /**
+   * Why the user is notified: of several reasons the strongest, the first here.
+   */
+  reason: "mention" | "reply" | "message" | "reaction";
+}
+/**
+ * Members of one of the user's rooms: leaders first, the others in the order of joining.
+ */
+export interface RoommembersDispatch {
+  eventType: "roommembers.dispatch";
+  data: RoomMemberPage;
+  request_id?: RequestId;
+}
+/**
+ * A page of a room's members: leaders first, the others in the order of joining.
+ */
+export interface RoomMemberPage {
+  has_next: boolean;
+  has_previous: boolean;
+  size: number;
+  data: RoomMemberList;
+}
+/**
+ * Members of one room, and how many it has in all.
+ */
+export interface RoomMemberList {
+  room_id: string;
+  member_count: number;
+  members: RoomMember[];
+}
+/**
+ * A user in a room.
+ */
+export interface RoomMember {
+  user: User;
+  role: "member" | "admin" | "moderator";
+  joined_at: string;
+}
+/**
+ * Users whom one may start a chat with, by the beginnings of their names.
+ */
+export interface UserfindDispatch {
+  eventType: "userfind.dispatch";
+  data: PeoplePage;
+  request_id?: RequestId;
+}
+/**
+ * A page of the users who are found, by username.
+ */
+export interface PeoplePage {
+  has_next: boolean;
+  has_previous: boolean;
+  size: number;
+  data: PeopleList;
+}
+/**
+ * Users.
+ */
+export interface PeopleList {
+  users: User[];
 }
 /**
  * The replay is done.
