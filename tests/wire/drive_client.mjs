@@ -35,7 +35,12 @@ const client = new ChatClient(urls.length > 1 || tokens ? url : urls[0], {
   onRefused: (error, message) => write("refused", { ...shown(error), message: message?.content }),
   onProblem: ({ message }) => write("problem", message),
 });
-for (const name of ["message.dispatch", "messagetyping.dispatch", "roomdelete.dispatch"]) {
+for (const name of [
+  "message.dispatch",
+  "messagetyping.dispatch",
+  "presence.dispatch",
+  "roomdelete.dispatch",
+]) {
   client.on(name, (data) => write(name, data));
 }
 client.connect();
@@ -49,6 +54,8 @@ const commands = {
   ask: ({ event, data, answer }) => settle(client.ask(event, data, answer)),
   send: ({ room, content, ...more }) =>
     settle(client.sendMessage({ room_id: room, content, ...more })),
+  watch: ({ data }) => client.watchPresence(data),
+  active: ({ active }) => client.setActive(active),
   post: ({ text }) => client.post(text),
   save: () => write("saved", client.save()),
   break: () => client.socket.close(),

@@ -224,6 +224,10 @@ class Python(Driven):
                 self._spawn(self.client.ask(command["event"], command["data"]))
             case "send":
                 self._spawn(self.client.send_message(command.pop("room"), **command))
+            case "watch":
+                self._spawn(self.client.watch_presence(**command["data"]))
+            case "active":
+                await self.client.set_active(command["active"])
             case "save":
                 self.note("saved", self.client.save())
             case "break":

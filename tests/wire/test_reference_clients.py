@@ -264,6 +264,36 @@ async def test_a_client_hears_a_room_that_it_left_and_joined_again(
     assert client.messages == ["one", "two"]
 
 
+async def test_a_client_watches_again_after_a_break_and_says_who_sits_there(
+    users: Users, connect: Connect, start: Any
+) -> None:
+    alice, bob = users.make("alice", "bob")
+    watcher = await connect(alice)
+    await make_group(watcher, bob)
+    client = await start(bob)
+    await watcher.send("presence.subscribe", {"users": [wire_id(bob.pk)]})
+    assert (await watcher.expect("presence.dispatch"))["snapshot"] is True
+
+    await client.tell(do="active", active=False)
+    told = await watcher.expect("presence.dispatch")
+    assert [user["status"] for user in told["users"]] == ["away"]
+    await client.tell(do="watch", data={"users": [wire_id(alice.pk)]})
+    # The one returns what it was told at first, the other calls its listeners with it.
+    names = ("resolved", "presence.dispatch")
+    await eventually(lambda: any(map(client.saw, names)), "it watches")
+    await client.tell(do="break")
+    await client.hears("ready", 2)
+
+    def is_told() -> bool:
+        places = [number for number, event in enumerate(client.events) if event["name"] == "ready"]
+        after = client.events[places[1] :]
+        return any(
+            event["name"] == "presence.dispatch" and event["data"]["snapshot"] for event in after
+        )
+
+    await eventually(is_told, "it has watched again")
+
+
 async def test_a_client_stops_when_nobody_is_logged_in(start: Any) -> None:
     client = await start(None)
 
