@@ -32,18 +32,18 @@ QUERIES = {
     "message.react add": 15,
     "message.react replace": 18,
     "message.react remove": 15,
-    "message.pin": 18,
-    "message.unpin": 16,
+    "message.pin": 16,
+    "message.unpin": 15,
     "room.pins": 7,
     "room.pins before": 8,
     "message.save": 16,
-    "message.unsave": 16,
+    "message.unsave": 15,
     "saved.list": 7,
     "saved.list before": 8,
     "message.typing": 3,
     "message.modify update": 14,
-    "message.modify delete one": 22,
-    "message.modify delete many": 22,
+    "message.modify delete one": 24,
+    "message.modify delete many": 24,
     "room.create OneToOneChat": 20,
     "room.create GroupChat": 19,
     "room.create Channel": 19,
@@ -56,11 +56,11 @@ QUERIES = {
     "notification.list before": 8,
     "room.join": 12,
     "room.leave": 17,
-    "room.leave last": 33,
+    "room.leave last": 34,
     "room.add_members": 12,
     "room.remove_members": 18,
     "room.modify update": 11,
-    "room.modify delete": 32,
+    "room.modify delete": 35,
     "room.modify add_admin": 13,
     "room.modify remove_admin": 12,
     "room.modify add_moderator": 13,
@@ -72,15 +72,16 @@ QUERIES = {
     "heartbeat": 6,
 }
 
+_OF_MESSAGES = (
+    *("message.send", "message.ack", "message.re", "message.mod"),
+    *("message.pin", "message.unpin", "message.save", "message.unsave"),
+)
+
 #: Those that read a room with what is in it at once where it has not to be locked first.
 #: A socket that opens locks what a user's sockets are counted by.
 AT_ONCE = {
     "open",
-    *(
-        case
-        for case in QUERIES
-        if case.startswith(("message.send", "message.ack", "message.re", "message.mod"))
-    ),
+    *(case for case in QUERIES if case.startswith(_OF_MESSAGES)),
     "room.leave",
     "room.leave last",
     "room.modify delete",
@@ -110,7 +111,11 @@ BRINGING_IN = ("room.create", "room.join", "room.add_members")
 
 
 #: Those that tell a room of something that happened to a message; a deletion finds it by that.
-NOTED = {case for case in QUERIES if case.startswith(("message.re", "message.modify update"))}
+NOTED = {
+    case
+    for case in QUERIES
+    if case.startswith(("message.re", "message.modify update", "message.pin", "message.unpin"))
+}
 
 
 #: Those that delete something: so often they look in which other rooms it is quoted, to lock those.
