@@ -37,7 +37,7 @@ QUERIES = {
     "room.pins": 7,
     "room.pins before": 8,
     "message.save": 16,
-    "message.unsave": 16,
+    "message.unsave": 15,
     "saved.list": 7,
     "saved.list before": 8,
     "message.typing": 3,
@@ -94,15 +94,16 @@ QUERIES = {
     "heartbeat": 6,
 }
 
+_OF_MESSAGES = (
+    *("message.send", "message.ack", "message.re", "message.mod"),
+    *("message.pin", "message.unpin", "message.save", "message.unsave"),
+)
+
 #: Those that read a room with what is in it at once where it has not to be locked first.
 #: A socket that opens locks what a user's sockets are counted by.
 AT_ONCE = {
     "open",
-    *(
-        case
-        for case in QUERIES
-        if case.startswith(("message.send", "message.ack", "message.re", "message.mod"))
-    ),
+    *(case for case in QUERIES if case.startswith(_OF_MESSAGES)),
     "room.read",
     "room.read up to one",
     "room.unread",
@@ -153,7 +154,11 @@ BRINGING_IN = ("room.create", "room.join", "room.add_members")
 
 
 #: Those that tell a room of something that happened to a message; a deletion finds it by that.
-NOTED = {case for case in QUERIES if case.startswith(("message.re", "message.modify update"))}
+NOTED = {
+    case
+    for case in QUERIES
+    if case.startswith(("message.re", "message.modify update", "message.pin", "message.unpin"))
+}
 
 
 #: Those that delete something: so often they look in which other rooms it is quoted, to lock those.
