@@ -19,9 +19,8 @@ from gql_chat.models import (
     Delivery,
     GroupChat,
     Membership,
-    Reaction,
-    ReadReceipt,
     StreamEvent,
+    get_model,
 )
 from gql_chat.operations import EventHandler
 from gql_chat.streams import erase_names, room_stream
@@ -34,6 +33,7 @@ pytestmark = pytest.mark.django_db
 few = settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+Reaction, ReadReceipt = get_model("Reaction"), get_model("ReadReceipt")
 LISTS = ("delivered_to", "read_receipts", "reactions")
 
 

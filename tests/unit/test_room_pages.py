@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gql_chat import list_rooms
 from gql_chat.errors import Invalid, NotFound, PermissionDenied
-from gql_chat.models import Channel, GroupChat, Message, OneToOneChat, Room
+from gql_chat.models import Channel, GroupChat, OneToOneChat, Room
 from gql_chat.operations import EventHandler
 from gql_chat.schema import get_graphql_schema
 from tests.conftest import Users
@@ -133,7 +133,7 @@ def test_filters_of_other_features_are_there_with_them_alone() -> None:
 def test_what_is_loaded_of_rooms_is_that_of_the_page(alice: Any) -> None:
     for number in range(6):
         group = GroupChat.objects.create(name=f"group {number}", creator=alice)
-        Message.objects.create(room=group, sender=alice, content="hello")
+        EventHandler(alice.pk).send_message(group.pk, "hello")
     page = EventHandler(alice.pk).list_room_page(size=2)
 
     assert len(page.rooms) == 2
