@@ -26,7 +26,7 @@ from tests.wire.rooms import (
     say,
 )
 
-ROOM = {"type", "id", "created_at", "updated_at", "property"}
+ROOM = {"type", "id", "created_at", "updated_at", "property", "read_markers"}
 COLUMNS = {"name", "description", "creator", "max_participants", "group_locked", "is_public"}
 
 
