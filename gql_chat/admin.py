@@ -24,9 +24,13 @@ from .models import (
     UserPreferences,
     get_model,
 )
+from .models.read_markers import marker_of
 from .models.rules import room_types
+from .nouns import has_feature
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
     ModelForm = forms.ModelForm[Any]
@@ -52,9 +56,26 @@ class MembershipInline(TabularInline):
     model = Membership
     form = MembershipForm
     extra = 0
-    fields = ("user", "role", "joined_at")
-    readonly_fields = ("joined_at",)
     raw_id_fields = ("user",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show since when a member is in the room, and when they last told to have read it."""
+        return ("user", "role", *self.get_readonly_fields(request, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Name what nobody changes here."""
+        return ("joined_at", *(["last_read"] if has_feature("read_markers") else []))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Read the members with their read markers, where there are some."""
+        members = super().get_queryset(request)
+        return members.select_related("marker") if has_feature("read_markers") else members
+
+    @admin.display(description="last read")
+    def last_read(self, membership: Membership) -> datetime | None:
+        """Return when a member last told the others to have read the room."""
+        marker = marker_of(membership)
+        return None if marker is None else marker.read_at
 
 
 class RoomAdmin(ModelAdmin):

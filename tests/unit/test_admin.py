@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from gql_chat.models import Channel, GroupChat, Membership, Message, OneToOneChat, get_model
@@ -187,3 +187,14 @@ def test_a_message_that_is_deleted_here_leaves_no_text_behind(
     assert not Message.objects.filter(pk=key).exists()
     assert LogEntry.objects.get().object_id == str(key)
     assert find_remains(secret) == []
+
+
+def test_a_room_shows_when_its_members_last_read_it(staff: Client, group: Any) -> None:
+    creator = group.creator
+    EventHandler(creator.pk).send_message(group.pk, "hello")
+    EventHandler(creator.pk).read_room(group.pk)
+    url = reverse("admin:gql_chat_groupchat_change", args=[group.pk])
+
+    assert "Last read" in staff.get(url).content.decode()
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": ()}):
+        assert "Last read" not in staff.get(url).content.decode()

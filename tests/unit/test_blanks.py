@@ -90,7 +90,11 @@ def test_a_projects_fields_are_blank_as_far_as_they_are_text() -> None:
 
 
 def test_of_a_blank_room_is_left_what_it_was() -> None:
-    assert find_blanks()["OneToOneChat"] == {"property": {"preferences": {}}, "participants": []}
+    assert find_blanks()["OneToOneChat"] == {
+        "property": {"preferences": {}},
+        "read_markers": [],
+        "participants": [],
+    }
     for kind, members, leaders in (
         ("GroupChat", "participants", "admins"),
         ("Channel", "subscribers", "moderators"),
@@ -101,6 +105,7 @@ def test_of_a_blank_room_is_left_what_it_was() -> None:
             "avatar": None,
             "creator": None,
             "property": {"preferences": {}},
+            "read_markers": [],
             members: [],
             leaders: [],
         }

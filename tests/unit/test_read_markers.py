@@ -10,6 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from event_bridge.events import left_out, map_events
+from event_bridge.needs import find_problems
 from gql_chat import acting_as, export_user
 from gql_chat.errors import NotFound, PermissionDenied
 from gql_chat.models import (
@@ -23,6 +25,7 @@ from gql_chat.models import (
 )
 from gql_chat.models.unread import RoomUnread, count_unread
 from gql_chat.operations import EventHandler
+from gql_chat.schema import get_graphql_schema
 from gql_chat.streams import erase_names, room_stream, user_stream
 from tests.conftest import Users
 from tests.unit.committed import World
@@ -419,6 +422,20 @@ def test_without_the_feature_its_table_is_left_alone(
     assert "read_markers" not in info
     assert [room["unread_count"] for room in listed] == [2]
     assert [query["sql"] for query in captured.captured_queries if table in query["sql"]] == []
+
+
+def test_its_events_and_fields_come_and_go_with_it() -> None:
+    mine = {"room.read", "room.unread", "unread.list"}
+    for features, has in (((), False), (("read_markers",), True), (("erasure",), False)):
+        with chat(FEATURES=features):
+            schema: Any = get_graphql_schema().type_map
+            assert (mine <= map_events().keys()) is has
+            assert (mine & map_events().keys() == set()) is not has
+            assert ({"RoomRead", "UnreadChanged"} <= left_out()) is not has
+            for name in ("OneToOneChat", "GroupChat", "Channel"):
+                assert ("read_markers" in schema[name].fields) is has
+            assert ("UnreadList" in schema) is has
+            assert find_problems() == []
 
 
 # What it costs

@@ -26,7 +26,7 @@ from tests.wire.rooms import (
 )
 
 USER = {"id", "username", "email", "first_name", "last_name"}
-ROOM = {"type", "id", "created_at", "updated_at", "property", "member_count"}
+ROOM = {"type", "id", "created_at", "updated_at", "property", "member_count", "read_markers"}
 NAMED = ROOM | {"name", "description", "avatar", "creator"}
 GROUP = NAMED | {
     "participants",
