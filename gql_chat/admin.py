@@ -106,7 +106,6 @@ class MessageAdmin(ModelAdmin):
 class PreferencesAdmin(ModelAdmin):
     """What users want to hear, to be looked at and deleted."""
 
-    list_select_related: tuple[str, ...] = ("user",)
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -129,6 +128,7 @@ class UserPreferencesAdmin(PreferencesAdmin):
     """What users want to hear of all rooms."""
 
     list_display = ("user", "notify", "snooze_until", "receipts", "presence")
+    list_select_related = ("user",)
 
 
 class SessionAdmin(ModelAdmin):
