@@ -7,7 +7,7 @@ and open sockets get the frames that they are entitled to.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -127,7 +127,6 @@ class MessageAdmin(ModelAdmin):
 class PreferencesAdmin(ModelAdmin):
     """What users want to hear, to be looked at and deleted."""
 
-    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -150,6 +149,7 @@ class UserPreferencesAdmin(PreferencesAdmin):
     """What users want to hear of all rooms."""
 
     list_display = ("user", "notify", "snooze_until", "receipts", "presence")
+    list_select_related = ("user",)
 
 
 class SessionAdmin(ModelAdmin):

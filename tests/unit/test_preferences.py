@@ -187,7 +187,8 @@ def test_pinned_rooms_come_first(alice: Any, group: GroupChat) -> None:
     assert (first.pk, first.preferences.pinned) == (group.pk, True)
     assert (second.pk, second.preferences.pinned) == (newer.pk, False)
     result, _ = perform(alice, "room.list", {})
-    assert result["data"]["rooms"][0]["preferences"] == {**PLAIN, "room_id": str(group.pk), "pinned": True}
+    listed = result["data"]["rooms"][0]
+    assert listed["preferences"] == {**PLAIN, "room_id": str(group.pk), "pinned": True}
 
 
 @pytest.mark.parametrize(
