@@ -85,7 +85,13 @@ def _queries(part: Any) -> Iterator[Any]:
     """
     if isinstance(part, Query):
         yield part
-        parts: list[Any] = [*part.annotations.values(), part.where, *part.combined_queries]
+        ordered = (each for each in part.order_by if not isinstance(each, str))
+        parts: list[Any] = [
+            *part.annotations.values(),
+            part.where,
+            *part.combined_queries,
+            *ordered,
+        ]
         if isinstance(part, UpdateQuery):
             parts += [value for _, _, value in part.values]  # type: ignore[attr-defined]
     else:

@@ -226,7 +226,7 @@ async def test_every_kind_of_event_can_be_selected_whole(
     orm(handler.update_room, room.pk, {"name": "new"}, {"colour": ["blue"]})
     orm(handler.remove_members, room.pk, [bob.pk])
     logged = orm(list, StreamEvent.objects.filter(stream=f"room:{room.pk}").order_by("seq"))
-    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_MAX_ALIASES": None}
+    settings.REALTIME_CHAT_MESSAGING = {"GRAPHQL_MAX_ALIASES": None, "GRAPHQL_MAX_TOKENS": None}
     socket = await (await open_socket(staff)).init()
 
     await socket.start("1", whole_events(), room=str(room.pk), after=0)

@@ -146,7 +146,7 @@ def test_no_more_is_loaded_than_is_shown(group: GroupChat, alice: Any) -> None:
     assert len(page.messages) == 5
     assert sum(len(message.relations.attachments) for message in page.messages) == 5
     # Where it is too much, one statement weighs it, and what hangs on the rest is asked for again.
-    assert len(captured) == 6 + 1 + 5
+    assert len(captured) == 7 + 1 + 6
 
 
 def test_long_texts_are_weighed_before_they_are_read(group: GroupChat, alice: Any) -> None:

@@ -15,13 +15,13 @@ def test_users_of_all_that_hangs_on_messages_are_read_once(
     ReadReceipt.objects.create(message=message, reader=bob)
     found = [Message.objects.get(pk=message.pk), Message.objects.get(pk=message.pk)]
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         first, second = load_messages(found)
 
     assert first.sender is second.sender
     assert first.relations.read_receipts[0].reader == bob
     assert first.relations.delivered_to == [bob.get_username()]
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         load_messages(found, {bob.pk: bob})
 
 

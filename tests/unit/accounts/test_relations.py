@@ -32,4 +32,4 @@ def test_a_relation_knows_the_room_and_whether_members_see_it() -> None:
     assert rooms["ChatNotification", "actor"] == "room_id"
     assert rooms["ClientMessage", "sender"] == ""
     assert {each.model.__name__ for each in find_relations() if each.is_shown} == SHOWN
-    assert [each.field for each in find_relations() if each.is_cleared] == ["creator"]
+    assert [each.field for each in find_relations() if each.is_cleared] == ["user", "creator"]

@@ -322,4 +322,5 @@ def test_the_package_answers_as_the_executor_does(case: str, scene: Scene) -> No
         transaction.set_rollback(True)
 
     quiet = {"message.acknowledged many", "open", "close", "heartbeat"}
+    quiet |= {"presence.set", "activity"}
     assert compared or case in quiet
