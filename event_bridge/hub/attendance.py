@@ -115,6 +115,9 @@ class Attendance:
     def stop(self) -> None:
         """Rest: no socket is left here. Who left is written down all the same."""
         presence.forget_holder(self._name)
+        if has_feature("presence") and self._renew_at > float("-inf"):
+            self._threads.run(presence.release_lease, self._name).add_done_callback(_look)
+        self._renew_at = float("-inf")
         departed, self.departed = self.departed, {}
         changed, self._changed = self._changed, set()
         if not departed:
@@ -153,3 +156,9 @@ class Attendance:
             self._publish([presence.changed(changed)])
         else:
             self._take(changed)
+
+
+def _look(job: asyncio.Future[Any]) -> None:
+    """Look at how a job ended that nobody waits for: a row that stays lapses by itself."""
+    if not job.cancelled():
+        job.exception()

@@ -7,7 +7,7 @@ though nobody said goodbye. Nothing of it is in the event log.
 
 from .coalescer import Coalescer
 from .departures import note_departures, tidy
-from .leases import find_holders, forget_holder, get_grace, renew_lease
+from .leases import find_holders, forget_holder, get_grace, release_lease, renew_lease
 from .notices import HOLDERS, WATCHERS, changed, watched
 from .reviews import Request, Seen, asks_by_default, review
 from .statuses import AWAY, OFFLINE, ONLINE, Status, read_statuses
@@ -34,6 +34,7 @@ __all__ = [
     "is_visibly_online",
     "note_departures",
     "read_statuses",
+    "release_lease",
     "renew_lease",
     "review",
     "tidy",

@@ -112,6 +112,18 @@ def forget_holder(name: str) -> None:
     outage.forget(name)
 
 
+def release_lease(name: str) -> None:
+    """Delete the row of a holder that holds nothing: a lease that lapses would outlive it.
+
+    A socket that opens there next would look lapsed until the holder has renewed its row. If the
+    row goes only after that, the sessions' own leases count until the next renewal.
+
+    Args:
+        name: the holder's name.
+    """
+    holders().filter(name=name).delete()
+
+
 def find_holders() -> set[str]:
     """Return the names of the holders that are there."""
     since, _ = find_limits(timezone.now())
