@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Subquery, Value, When
 
 from ..nouns import has_feature
 from ..sizes import cut
@@ -104,6 +104,9 @@ def _select(*values: Any) -> Any:
         output_field=models.CharField(),
     )
     messages = get_model("Message").objects.filter(MentionsUser(F("id"), values), is_deleted=False)
+    if has_feature(FEATURE):
+        mine = Membership.objects.filter(room_id=OuterRef("room_id"), user_id=values[0])
+        messages = messages.annotate(visible_from=Subquery(mine.values("visible_from")))
     shown = as_shown(messages.select_related("sender"), "sender")
     return shown.annotate(mention_kind=kind).order_by("-created_at", "-pk")
 

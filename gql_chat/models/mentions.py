@@ -14,6 +14,7 @@ from ..nouns import has_feature
 from ..sql.statements import Among
 from .memberships import Membership
 from .registry import get_model
+from .visibility import members_who_see
 
 FEATURE = "mentions"
 """The name of the feature."""
@@ -145,7 +146,9 @@ def forget_mentions(message_ids: Collection[Any]) -> None:
 
 
 def find_readers(message: Any, user_ids: Iterable[Any]) -> set[Any]:
-    """Return those of some users who have read a message, by a receipt or a marker.
+    """Return those of some users who have read a message, or from whom it is hidden.
+
+    They have read it by a receipt or a marker.
 
     Args:
         message: the message.
@@ -154,9 +157,11 @@ def find_readers(message: Any, user_ids: Iterable[Any]) -> set[Any]:
     receipts, keys = get_model("ReadReceipt"), list(user_ids)
     read = receipts.objects.using(router.db_for_write(receipts)).filter(message_id=message.pk)
     readers = set(read.filter(reader_id__in=keys).values_list("reader_id", flat=True))
-    if has_feature("read_markers"):
-        beyond = Membership.objects.primary(
-            room_id=message.room_id, user_id__in=keys, unread_from__gt=message.created_at
-        )
-        readers.update(beyond.values_list("user_id", flat=True))
+    at = message.created_at
+    members = Membership.objects.primary(room_id=message.room_id, user_id__in=keys)
+    beyond = Q(unread_from__gt=at) if has_feature("read_markers") else Q()
+    if has_feature("history"):
+        beyond |= ~members_who_see(at)
+    if beyond:
+        readers.update(members.filter(beyond).values_list("user_id", flat=True))
     return readers

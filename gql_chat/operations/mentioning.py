@@ -134,9 +134,11 @@ class Mentioning:
             return change
         named, unnamed = self._compare_names()
         came, went = self._compare_here(message)
-        change.affected = {*named, *unnamed, *came, *went}
+        before = {key for key, row in self._rows.items() if row.by_name or row.here}
+        still = {key for key, row in self._rows.items() if row.here and key not in went}
+        change.affected = before ^ {*self._keys, *came, *still}
         calls = (self._room, self._here) != (self._had_room, self._had_here)
-        change.is_any = bool(change.affected) or calls
+        change.is_any = bool(named or unnamed or came or went) or calls
         if change.is_any:
             if message.is_edited:
                 change.fresh = self._find_fresh(message, {*named, *came})

@@ -10,6 +10,8 @@ from ..errors import Invalid, NotFound
 from ..models import AbstractMessage, get_model
 from ..models.mentioned import count_first, find_newest, find_older
 from ..models.relations import load_first
+from ..models.visibility import hide_quotes
+from ..nouns import has_feature
 from .base import Operations, check_active, primary
 from .sight import check_sees
 
@@ -67,6 +69,8 @@ class MentionOperations(Operations):
         fitting = found if count is None or len(found) < count else found[: count - 1]
         first = load_first(fitting, limit)
         self.budget.spend(first.weight)
+        if has_feature("history"):
+            hide_quotes(first.messages, {each.room_id: each.visible_from for each in fitting})
         has_next = first.count < len(found)
         return MentionPage(first.messages, has_next, before is not None, size or first.count)
 

@@ -226,7 +226,9 @@ class PreferenceOperations(Operations):
             primary(UserPreferences).bulk_create(
                 [UserPreferences(user_id=self.user_id)], ignore_conflicts=True
             )
-            row = rows.select_for_update().get()
+            row = rows.select_for_update().first()
+            if row is None:
+                raise streams.Again("Another device has just gone back to what everybody gets.")
             shown = show_user_preferences(row)
             for name, value in values.items():
                 setattr(row, name, value)

@@ -122,7 +122,7 @@ class ReadMarkerOperations(Operations):
         """
         require_feature("read_markers")
         with streams.transaction() as outbox:
-            membership = self._enter_marked(room_id)
+            membership = self._enter_marked(room_id, up_to)
             room = membership.room
             found = (_newest, room.pk) if up_to is None else (_messages_of_room, up_to, room.pk)
             messages, marks, sizes = all_together(
@@ -172,7 +172,7 @@ class ReadMarkerOperations(Operations):
         """
         require_feature("read_markers")
         with streams.transaction() as outbox:
-            membership = self._enter_marked(room_id)
+            membership = self._enter_marked(room_id, message_id)
             room = membership.room
             found = _messages_of_room.all(message_id, room.pk)
             message = self._check_found(membership, found, required=True)
@@ -211,22 +211,41 @@ class ReadMarkerOperations(Operations):
             rooms = [room for room in unread.rooms if room.room_id == room_id]
         return Unread(rooms, unread.totals)
 
-    def _enter_marked(self, room_id: Any) -> Membership:
-        """Return the user's membership of a room, whose row is locked, to read or mark it."""
-        membership = self.enter(room_id, lock=True)
+    def _enter_marked(self, room_id: Any, message_id: Any) -> Membership:
+        """Return the user's membership of a room, whose row is locked, to read or mark it.
+
+        Of a user who may not, the message is looked for first: what exists is checked before who
+        may. With `HIDE_FORBIDDEN` a room that the user is not in does not exist.
+        """
+        room, found = self.find_place(room_id, lock=True)
         # The system is let into every room, but it has no place in one that it is not in.
-        if membership.pk is None or not self.permissions.can_mark_read(membership):
+        is_inside = found is not None and self.permissions.can_mark_read(self.admit(room, found))
+        if found is None and chat_settings.HIDE_FORBIDDEN:
+            self.admit(room, found)
+        if not is_inside and message_id is not None:
+            self._check_exists(_messages_of_room.all(message_id, room.pk))
+        membership = self.admit(room, found)
+        if not is_inside:
             raise PermissionDenied("You may not mark what you have read in this room.")
         return membership
 
     @staticmethod
-    def _check_found(membership: Membership, found: list[Any], *, required: bool) -> Any:
-        """Return the message that was found, or None; refuse one that the member may not see."""
-        if not found and required:
+    def _check_exists(found: list[Any]) -> None:
+        if not found:
             raise NotFound("There is no such message in this room.")
+
+    def _check_found(self, membership: Membership, found: list[Any], *, required: bool) -> Any:
+        """Return the message that was found, or None; refuse one that the member may not see.
+
+        If none is `required`, a hidden one is as good as none: the member has named nothing.
+        """
+        if required:
+            self._check_exists(found)
         message = found[0] if found else None
         if message is not None and not sees(membership, message):
-            raise PermissionDenied("You may not see this message.")
+            if required:
+                raise PermissionDenied("You may not see this message.")
+            return None
         return message
 
     def _drop_reactions(self, room_id: Any, before: Any) -> None:

@@ -95,6 +95,16 @@ def test_two_devices_change_what_each_of_them_names(world: World) -> None:
         assert not UserPreferences.objects.filter(user=world.bob).exists()
 
 
+def test_one_device_goes_back_to_the_defaults_while_others_change(world: World) -> None:
+    act = EventHandler(world.bob.pk)
+    changes: list[dict[str, Any]] = [{"notify": "all"}, {"receipts": False}, {"receipts": True}]
+    for _ in range(ROUNDS * 2):
+        act.set_user_preferences({"notify": "none"})
+        together(3, lambda number: EventHandler(world.bob.pk).set_user_preferences(changes[number]))
+        assert act.set_user_preferences().preferences.notify == "all"
+        act.set_user_preferences({"receipts": True})
+
+
 def test_preferences_change_while_the_member_goes(world: World) -> None:
     for _ in range(ROUNDS):
 

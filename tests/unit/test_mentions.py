@@ -265,6 +265,45 @@ def test_who_has_read_it_hears_nothing_of_an_edit(
     assert [call["reasons"] for call in told] == [{carol.pk: "mention"}]
 
 
+@pytest.mark.parametrize("markers", [True, False])
+def test_what_is_hidden_is_in_no_list_and_tells_nobody(
+    markers: bool,
+    alice: Any,
+    bob: Any,
+    told: list[dict[str, Any]],
+    django_capture_on_commit_callbacks: Commit,
+) -> None:
+    features = ("mentions", "history", *(["read_markers"] if markers else []))
+    with override_settings(REALTIME_CHAT_MESSAGING={"FEATURES": features}):
+        act, fields = handler(alice), {"history": "joined"}
+        room = act.create_room("GroupChat", name="g", fields=fields)
+        hidden = act.send_message(room.pk, "hidden").message_id
+        act.add_members(room.pk, [bob.pk])
+        named = {"users": [bob.pk]}
+        with django_capture_on_commit_callbacks(execute=True):
+            edit_message(hidden, by=alice, mentions=named)
+        assert (told, listed(bob)) == ([], [])
+
+        answer = act.send_message(room.pk, "x", parent_message_id=hidden, mentions=named)
+
+        (shown_to_bob,) = list_mentions(bob).mentions
+    assert shown_to_bob.pk == answer.message_id
+    assert shown_to_bob.relations.parent_message is None
+
+
+def test_only_who_comes_or_goes_is_told_what_is_unread(
+    trio: GroupChat, alice: Any, bob: Any, carol: Any
+) -> None:
+    for user in (bob, carol):
+        Session.objects.create(user=user, channel_name=f"of {user.pk}")
+    message = say(trio, alice, bob, here=True)
+
+    edit_message(message, by=alice, mentions={"users": [bob.pk]})
+
+    frames = StreamEvent.objects.filter(kind="UnreadChanged")
+    assert [frame.stream for frame in frames] == [f"user:{carol.pk}"]
+
+
 def test_the_strongest_reason_counts(
     trio: GroupChat,
     alice: Any,

@@ -169,13 +169,31 @@ def test_what_is_not_in_the_room_cannot_be_read(
     (elsewhere,) = say(alice, pair)
     (here,) = say(alice, group)
 
-    for act in (EventHandler(bob.pk).read_room, EventHandler(bob.pk).mark_unread):
-        with pytest.raises(NotFound):
-            act(group.pk, **{"up_to" if act.__name__ == "read_room" else "message_id": elsewhere})
-    with pytest.raises(PermissionDenied):
-        EventHandler(carol.pk).read_room(group.pk, up_to=here)
+    for name, key in (("read_room", "up_to"), ("mark_unread", "message_id")):
+        # What exists is checked before who may.
+        for user, message, error in (
+            (bob, elsewhere, NotFound),
+            (carol, elsewhere, NotFound),
+            (carol, here, PermissionDenied),
+        ):
+            with pytest.raises(error):
+                getattr(EventHandler(user.pk), name)(group.pk, **{key: message})
     with pytest.raises(PermissionDenied):
         acting_as(carol, as_system=True).read_room(group.pk)
+
+
+@in_transaction
+def test_a_newcomer_has_read_what_is_hidden_from_them(alice: Any, bob: Any) -> None:
+    fields = {"history": "joined"}
+    room = EventHandler(alice.pk).create_room("GroupChat", name="g", fields=fields)
+    (hidden,) = say(alice, room)
+    EventHandler(alice.pk).add_members(room.pk, [bob.pk])
+
+    EventHandler(bob.pk).read_room(room.pk)
+
+    assert read_told(room) == []
+    with pytest.raises(PermissionDenied):
+        EventHandler(bob.pk).read_room(room.pk, up_to=hidden)
 
 
 # Receipts
