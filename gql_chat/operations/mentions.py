@@ -10,7 +10,9 @@ from ..errors import Invalid, NotFound
 from ..models import AbstractMessage, get_model
 from ..models.mentioned import count_first, find_newest, find_older
 from ..models.relations import load_first
-from .base import Operations, check_active, primary
+from ..models.visibility import hide_quotes, visible_from
+from ..nouns import has_feature
+from .base import Operations, check_active, own_memberships, primary
 from .sight import check_sees
 
 
@@ -67,6 +69,7 @@ class MentionOperations(Operations):
         fitting = found if count is None or len(found) < count else found[: count - 1]
         first = load_first(fitting, limit)
         self.budget.spend(first.weight)
+        self._hide_quotes(first.messages)
         has_next = first.count < len(found)
         return MentionPage(first.messages, has_next, before is not None, size or first.count)
 
@@ -80,3 +83,10 @@ class MentionOperations(Operations):
             raise NotFound("There is no such message.")
         check_sees(self, [place])
         return place
+
+    def _hide_quotes(self, messages: list[AbstractMessage]) -> None:
+        """Take out the quotes that the user may not see; one statement, where there are any."""
+        quoting = {each.room_id for each in messages if each.relations.parent_message is not None}
+        if quoting and has_feature("history"):
+            mine = own_memberships.all(self.user_id, quoting)
+            hide_quotes(messages, {each.room_id: visible_from(each) for each in mine})

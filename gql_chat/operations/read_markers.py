@@ -219,14 +219,18 @@ class ReadMarkerOperations(Operations):
             raise PermissionDenied("You may not mark what you have read in this room.")
         return membership
 
-    @staticmethod
-    def _check_found(membership: Membership, found: list[Any], *, required: bool) -> Any:
-        """Return the message that was found, or None; refuse one that the member may not see."""
+    def _check_found(self, membership: Membership, found: list[Any], *, required: bool) -> Any:
+        """Return the message that was found, or None; refuse one that the member may not see.
+
+        A room in which nothing was written since the member came has nothing to read.
+        """
         if not found and required:
             raise NotFound("There is no such message in this room.")
         message = found[0] if found else None
         if message is not None and not sees(membership, message):
-            raise PermissionDenied("You may not see this message.")
+            if required:
+                self.refuse("message")
+            return None
         return message
 
     def _drop_reactions(self, room_id: Any, before: Any) -> None:
