@@ -165,3 +165,15 @@ def find_readers(message: Any, user_ids: Iterable[Any]) -> set[Any]:
     if beyond:
         readers.update(members.filter(beyond).values_list("user_id", flat=True))
     return readers
+
+
+def find_seeing(message: Any, user_ids: Iterable[Any]) -> set[Any]:
+    """Return those of some users who may see a message (`models.visibility`).
+
+    Args:
+        message: the message.
+        user_ids: the users.
+    """
+    members = Membership.objects.primary(room_id=message.room_id, user_id__in=list(user_ids))
+    seeing = members.filter(members_who_see(message.created_at))
+    return set(seeing.values_list("user_id", flat=True))

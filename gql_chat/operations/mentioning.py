@@ -14,7 +14,7 @@ from ..conf import chat_settings
 from ..errors import Invalid, PermissionDenied
 from ..events import UnreadChanged
 from ..models import AbstractMessage, AbstractRoom, Membership, Mention
-from ..models.mentions import Mentions, find_readers, primary
+from ..models.mentions import Mentions, find_readers, find_seeing, primary
 from ..models.unread import count_unread
 from ..notices import tell_mentioned
 from ..nouns import has_feature
@@ -193,7 +193,10 @@ class Mentioning:
             everybody = set(members.values_list("user_id", flat=True))
             # Whoever was called with the whole room has been told.
             fresh = fresh - everybody if told else fresh | (everybody - self._rows.keys())
-        return fresh - find_readers(message, fresh) if fresh else fresh
+        if not fresh:
+            return fresh
+        seeing = find_seeing(message, fresh) if has_feature("history") else fresh
+        return seeing - find_readers(message, seeing)
 
     def _store(
         self,

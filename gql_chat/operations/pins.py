@@ -19,6 +19,7 @@ from ..models.visibility import visible_from, visible_messages
 from .base import Operations, operation, primary
 from .features import need
 from .listings import Listing, find_size, read_listing
+from .sight import check_sees
 
 
 class PinOperations(Operations):
@@ -92,25 +93,23 @@ class PinOperations(Operations):
 
         Raises:
             NotFound: there is no such room, or `before` is not pinned in it.
-            PermissionDenied: the user is not in it.
+            PermissionDenied: the user is not in it, or may not see the message.
             Invalid: the size is not from 1 up.
         """
         need("pins")
         size = find_size(size)
         membership = self.enter(room_id)
         since = visible_from(membership)
-        pins = primary(Pin.objects).filter(
-            running(timezone.now()),
-            visible_messages(since, "message__created_at"),
-            room_id=membership.room_id,
-        )
+        pins = primary(Pin.objects).filter(running(timezone.now()), room_id=membership.room_id)
         cursor = None
         if before is not None:
-            cursor = pins.filter(message_id=before).first()
+            cursor = pins.select_related("message").filter(message_id=before).first()
             if cursor is None:
                 raise NotFound("There is no such pin in this room.")
+            check_sees(self, [cursor.message], membership)
+        seen = pins.filter(visible_messages(since, "message__created_at"))
         rows = as_shown(
-            pins.select_related("message", "message__sender", "user"), "message__sender", "user"
+            seen.select_related("message", "message__sender", "user"), "message__sender", "user"
         )
         return read_listing(
             rows, "pinned_at", cursor, size, self.budget, lambda pin: since, membership.room_id

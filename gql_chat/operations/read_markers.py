@@ -244,7 +244,7 @@ class ReadMarkerOperations(Operations):
         message = found[0] if found else None
         if message is not None and not sees(membership, message):
             if required:
-                raise PermissionDenied("You may not see this message.")
+                self.refuse("message")
             return None
         return message
 

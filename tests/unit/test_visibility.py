@@ -1,5 +1,6 @@
 """Visibility: what was written before somebody came in, where it is hidden from them."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from gql_chat.errors import Conflict, Invalid, NotFound, PermissionDenied
 from gql_chat.models import Channel, GroupChat, Membership, StreamEvent
 from gql_chat.models.visibility import BEGINNING, is_visible
 from gql_chat.operations import EventHandler
+from gql_chat.signals import notification_created
 from gql_chat.streams import Envelope, room_stream, user_stream, veil_for, withhold_quotes
 from tests.unit.making import perform
 
@@ -209,6 +211,71 @@ def test_the_first_time_of_a_client_id_is_hidden_too(joined: Any, alice: Any, bo
         say(bob, joined, "mine", client_id="one")
 
 
+def test_a_hidden_pin_is_no_place_of_a_page(joined: Any, alice: Any, bob: Any) -> None:
+    hidden = say(alice, joined, "before")
+    EventHandler(alice.pk).pin_message(hidden)
+    add(joined, bob, by=alice)
+
+    assert EventHandler(bob.pk).room_pins(joined.pk).rows == []
+    with pytest.raises(PermissionDenied):
+        EventHandler(bob.pk).room_pins(joined.pk, before=hidden, size=5)
+
+
+def test_where_all_is_hidden_there_is_nothing_to_read(
+    joined: Any, alice: Any, bob: Any, settings: Settings
+) -> None:
+    hidden = say(alice, joined, "before")
+    add(joined, bob, by=alice)
+    act = EventHandler(bob.pk)
+    seq = type(joined).objects.get(pk=joined.pk).seq
+
+    act.read_room(joined.pk)
+
+    assert type(joined).objects.get(pk=joined.pk).seq == seq
+    for refused in (
+        partial(act.read_room, up_to=hidden),
+        partial(act.mark_unread, message_id=hidden),
+    ):
+        with pytest.raises(PermissionDenied):
+            refused(joined.pk)
+        settings.REALTIME_CHAT_MESSAGING = {"HIDE_FORBIDDEN": True}
+        with pytest.raises(NotFound):
+            refused(joined.pk)
+        settings.REALTIME_CHAT_MESSAGING = {}
+    say(alice, joined, "after")
+    act.read_room(joined.pk)
+    assert act.list_unread().rooms == []
+
+
+def test_an_edit_tells_nobody_of_a_hidden_message_that_mentions_them(
+    joined: Any, alice: Any, users: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    bob, carol = users.make("bob", "carol")
+    add(joined, carol, by=alice)
+    hidden = say(alice, joined, "before")
+    add(joined, bob, by=alice)
+    told: list[Any] = []
+
+    def receive(recipients: Any, **more: Any) -> None:
+        told.append([user.pk for user in recipients])
+
+    notification_created.connect(receive)
+    try:
+        for mentions in ({"users": [bob.pk, carol.pk]}, {"users": [], "room": True}):
+            with django_capture_on_commit_callbacks(execute=True):
+                EventHandler(alice.pk).edit_message(hidden, "before", mentions=mentions)
+    finally:
+        notification_created.disconnect(receive)
+
+    assert told == [[carol.pk]]
+    for user, found in ((bob, []), (carol, [hidden])):
+        page = EventHandler(user.pk).list_mentions()
+        assert [message.pk for message in page.mentions] == found
+    assert EventHandler(bob.pk).list_unread().rooms == []
+    with pytest.raises(PermissionDenied):
+        EventHandler(bob.pk).list_mentions(before=hidden, size=1)
+
+
 # Quotes, and frames for all
 
 
@@ -233,6 +300,19 @@ def test_an_answer_to_a_hidden_message_shows_it_to_those_who_see_it(
     assert listed(bob).last_message.relations.parent_message is None
     (waiting,) = EventHandler(bob.pk).pending_notifications()[joined.pk]
     assert waiting.message.relations.parent_message is None
+
+
+def test_a_mention_that_answers_a_hidden_message_comes_without_it(
+    joined: Any, alice: Any, bob: Any
+) -> None:
+    hidden = say(alice, joined, "before")
+    add(joined, bob, by=alice)
+    say(alice, joined, "look", parent_message_id=hidden, mentions={"users": [bob.pk]})
+
+    (found,) = EventHandler(bob.pk).list_mentions().mentions
+
+    assert found.content == "look"
+    assert found.relations.parent_message is None
 
 
 def test_what_happens_to_a_hidden_message_is_told_without_it(

@@ -84,7 +84,10 @@ class World:
         text = self._text()
         media = {"media_url": "https://example.com/", "media_type": "file", "caption": text}
         media |= {"mime_type": "text/plain"}
-        sent = self.act[who].send_message(self.room.pk, text, media=[media], **quoting)
+        named = [self.people[whom].pk] if whom in self.inside else []
+        sent = self.act[who].send_message(
+            self.room.pk, text, media=[media], mentions={"users": named}, **quoting
+        )
         self.said.append(Said(sent.message_id, {text}, set(self.inside)))
         return self.said[-1]
 
@@ -113,7 +116,8 @@ class World:
     def _edit(self, who: int, which: int, whom: int) -> None:
         message, text = self._named(who, which), self._text()
         if message is not None:
-            self.act[who].edit_message(message.key, text)
+            named = [self.people[each].pk for each in self.inside]
+            self.act[who].edit_message(message.key, text, mentions={"users": named, "room": True})
             self._done(who, message, "edit")
             message.texts.add(text)
 
@@ -143,6 +147,25 @@ class World:
             self.act[who].read_messages([each.key for each in some])
             for each in some:
                 self._done(who, each, "read")
+
+    def _read_room(self, who: int, which: int, whom: int) -> None:
+        message = self._named(who, which)
+        if message is not None:
+            self.act[who].read_room(self.room.pk, up_to=message.key)
+            self._done(who, message, "read up to")
+
+    def _read_all(self, who: int, which: int, whom: int) -> None:
+        if who in self.inside:
+            try:
+                self.act[who].read_room(self.room.pk)
+            except ChatError as error:
+                self.wrong.append(f"{who} may not read the room: {error}")
+
+    def _mark(self, who: int, which: int, whom: int) -> None:
+        message = self._named(who, which)
+        if message is not None:
+            self.act[who].mark_unread(self.room.pk, message.key)
+            self._done(who, message, "mark as unread")
 
     def _delete(self, who: int, which: int, whom: int) -> None:
         message = self._named(who, which)
@@ -183,6 +206,7 @@ class World:
 
     def _add(self, who: int, which: int, whom: int, history: str | None = None) -> None:
         if whom not in self.inside:
+            sees_all = who not in self.inside  # the system itself brings them in then
             self.act[who].as_system = True  # as one who may: by whom it is does not matter here
             try:
                 self.act[who].add_members(self.room.pk, [self.people[whom].pk], history=history)
@@ -191,7 +215,7 @@ class World:
             self.inside.add(whom)
             if history == "all":
                 for message in self.said:
-                    if who not in self.inside or who in message.readers:
+                    if sees_all or who in message.readers:
                         message.readers.add(whom)
 
     def _give(self, who: int, which: int, whom: int) -> None:
@@ -256,6 +280,9 @@ class World:
             ("room.info", {"room_id": room}),
             ("room.pins", {"room_id": room}),
             ("saved.list", {}),
+            ("mention.list", {}),
+            ("mention.list", {"paginate": {"size": 1}}),
+            ("unread.list", {}),
         ]
         for name, data in asked:
             with suppress(ChatError):
@@ -274,16 +301,23 @@ class World:
             visible = [each for each in self.said if who in each.readers]
             if room.unread_count > len(visible):
                 self.wrong.append(f"{who} has {room.unread_count} unread of {len(visible)}")
+            (counted,) = self.act[who].list_unread(room.pk).rooms
+            keys = {None, *(each.key for each in visible)}
+            if counted.unread_count != room.unread_count or counted.first_unread not in keys:
+                self.wrong.append(f"{who} is counted {counted} of {len(visible)}")
+            if counted.mention_count > counted.unread_count:
+                self.wrong.append(f"{who} is mentioned in more than is unread: {counted}")
 
 
 ACTS = (
     *("send", "send", "reply", "forward", "edit", "react", "take_back", "acknowledge", "read"),
     *("delete", "page", "add", "add", "give", "leave", "pin", "unpin", "save", "unsave"),
+    *("read_room", "read_all", "mark"),
 )
 STEPS = st.lists(
     st.tuples(st.sampled_from(ACTS), st.integers(0, 3), st.integers(0, 20), st.integers(1, 3)),
     min_size=8,
-    max_size=25,
+    max_size=30,
 )
 
 

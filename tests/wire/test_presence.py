@@ -211,6 +211,7 @@ async def test_who_shares_no_room_sees_nothing(connect: Connect, users: Users) -
     await carol.refused(4002, SUBSCRIBE, {"rooms": [room["id"]]})
     assert await watch(carol, users=[carol.id]) == {carol.id: "online"}
     await bob.send(SET, {"status": "invisible"})
+    await bob.nothing()
     await bob.close()
     assert await watch(alice, rooms=[room["id"]]) == {alice.id: "online", bob.id: "offline"}
     await carol.nothing()
