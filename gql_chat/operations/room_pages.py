@@ -14,6 +14,7 @@ from ..models import AbstractRoom, Membership, RoomPreferences
 from ..models.cuts import FEATURE
 from ..models.people import check_query, named_like
 from ..models.preferences import has_preferences, pinned_rooms
+from ..models.read_markers import ReadMarker
 from ..models.rules import room_types
 from ..models.unread import select_unread_mentions
 from ..models.weights import ROOM
@@ -114,7 +115,12 @@ def _of_type(rooms: Any, value: str, user_id: Any) -> Any:
 
 
 def _unread(rooms: Any, value: bool, user_id: Any) -> Any:
-    return rooms.filter(unread_count__gt=0) if value else rooms.filter(unread_count=0)
+    """Find rooms in which something is unread, or which the user has marked as unread."""
+    waits = Q(unread_count__gt=0)
+    if has_part("read_markers"):
+        mine = ReadMarker.objects.filter(membership__room_id=OuterRef("pk"), marked=True)
+        waits |= Q(Exists(mine.filter(membership__user_id=user_id)))
+    return rooms.filter(waits if value else ~waits)
 
 
 def _named(rooms: Any, value: str, user_id: Any) -> Any:

@@ -107,6 +107,38 @@ def test_rooms_are_filtered(alice: Any, bob: Any, users: Users) -> None:
     assert [room.pk for room in list_rooms(alice, filters={"unread": True}).rooms] == [pair.pk]
 
 
+def test_rooms_are_filtered_by_what_the_user_wants_of_them(alice: Any, bob: Any) -> None:
+    named, marked, away, back = rooms = [
+        GroupChat.objects.create(name="group", creator=alice) for _ in range(4)
+    ]
+    for room in rooms:
+        room.participants.add(bob)
+    act = EventHandler(bob.pk)
+    mentions = {"users": [bob.pk]}
+    EventHandler(alice.pk).send_message(named.pk, "x", mentions=mentions)
+    act.mark_unread(marked.pk, act.send_message(marked.pk, "my own").message_id)
+    act.set_room_preferences(marked.pk, {"pinned": True})
+    for room in (away, back):
+        act.set_room_preferences(room.pk, {"archived": True})
+    EventHandler(alice.pk).send_message(back.pk, "x")
+
+    def find(**filters: Any) -> set[str]:
+        return set(ids(ask(bob, "room.list", {"filter": filters})))
+
+    everything = {str(room.pk) for room in rooms}
+    for filters, found in (
+        ({"mentioned": True}, {named}),
+        ({"unread": True}, {named, marked, back}),
+        ({"pinned": True}, {marked}),
+        ({"archived": True}, {away}),
+    ):
+        wanted = {str(room.pk) for room in found}
+        assert find(**filters) == wanted
+        assert find(**dict.fromkeys(filters, False)) == everything - wanted
+    act.read_room(named.pk)
+    assert find(mentioned=True) == set()
+
+
 def test_a_list_is_asked_for_wrongly(alice: Any, bob: Any) -> None:
     foreign = GroupChat.objects.create(name="group", creator=bob)
     handler = EventHandler(alice.pk)
