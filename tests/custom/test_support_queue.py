@@ -27,7 +27,7 @@ from tests.wire.rooms import (
 )
 
 ROOM = {"type", "id", "created_at", "updated_at"}
-DETAIL = ROOM | {"property", "read_markers"}
+DETAIL = ROOM | {"property", "member_count", "read_markers"}
 COLUMNS = {"name", "description", "creator", "max_participants", "group_locked", "is_public"}
 
 
@@ -43,7 +43,7 @@ async def test_a_queue_is_made_and_shows_what_its_rules_name(
 
     room = await queue(alice, bob, max_participants=3)
 
-    assert room.keys() == DETAIL | COLUMNS | {"participants", "admins"}
+    assert room.keys() == DETAIL | COLUMNS | {"participants", "admins", "history"}
     assert {name: room[name] for name in ("type", "name", "creator")} == {
         "type": "SupportQueue",
         "name": "queue",
@@ -66,7 +66,7 @@ async def test_a_queue_is_listed_with_its_last_message(connect: Connect, users: 
     message = await say(alice, room, "Next, please", bob)
 
     listed = await in_list(bob, room)
-    summary = ROOM | COLUMNS | {"last_message", "unread_count"}
+    summary = ROOM | COLUMNS | {"last_message", "unread_count", "preferences"}
     assert listed.keys() == summary
     assert (listed["last_message"], listed["unread_count"]) == (message, 1)
     assert await messages_of(bob, room) == [message]

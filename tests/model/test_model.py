@@ -35,8 +35,8 @@ SEARCH = 4000
 CHOSEN = os.environ.get("CHAT_FUZZ_STEPS")
 #: No rate of a user ends a story.
 UNLIMITED = {"RATE_LIMIT": None}
-#: The model knows the documented protocol, and no more of the features than deletions.
-FEATURES = ("erasure",)
+#: The model knows the documented protocol, and no more of the features than deletions and counts.
+FEATURES = ("erasure", "pages")
 
 
 @pytest.fixture

@@ -368,24 +368,24 @@ def test_the_schema_writes_names_as_the_wire_does() -> None:
         (
             "Message",
             "id room sender content is_deleted is_edited is_forwarded forwarded_from "
-            "parent_message delivered_to read_receipts reactions attachments mentions "
+            "parent_message delivered_to read_receipts reactions attachments "
             "created_at updated_at",
         ),
         ("Attachment", "id media_url media_type file_size mime_type caption metadata"),
         ("ReadReceipt", "reader read_at"),
         ("Reaction", "id user reaction_content created_at"),
-        ("OneToOneChat", "type id created_at updated_at property read_markers participants"),
+        ("OneToOneChat", "type id created_at updated_at property participants"),
         (
             "GroupChat",
-            "type id created_at updated_at property read_markers name description avatar creator "
+            "type id created_at updated_at property name description avatar creator "
             "participants admins max_participants join_approval_required group_locked",
         ),
         (
             "Channel",
-            "type id created_at updated_at property read_markers name description avatar creator "
+            "type id created_at updated_at property name description avatar creator "
             "subscribers moderators max_subscribers is_public",
         ),
-        ("Notification", "id notification_type message reason"),
+        ("Notification", "id notification_type message"),
     ],
 )
 def test_objects_have_the_fields_of_the_protocol(name: str, fields: str) -> None:
