@@ -3,7 +3,7 @@
 A member sees what was written from `Membership.visible_from` on. Whatever shows messages to a
 member, counts them, or lets a member do something with them asks here:
 
-- `is_visible` tells of one message,
+- `is_visible` tells of one message, `is_visible_to_all` whether all members may see it,
 - `visible_messages` is the condition on messages, from a time that is known or a column,
 - `members_who_see` is the condition on memberships, from a message's time,
 - `hide_quotes` takes quotes out of messages that are shown to one member.
@@ -54,6 +54,11 @@ def visible_from(membership: Membership) -> datetime:
 def is_visible(membership: Membership, message: AbstractMessage) -> bool:
     """Tell whether a member may see a message of the membership's room."""
     return message.created_at >= visible_from(membership)
+
+
+def is_visible_to_all(message: AbstractMessage) -> bool:
+    """Tell whether all members of a message's room, which is locked, may see the message."""
+    return not has_feature(FEATURE) or message.created_at >= message.room.visible_to_all_from
 
 
 def visible_messages(since: Any, column: str = "created_at") -> Q:

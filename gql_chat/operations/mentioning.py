@@ -16,6 +16,7 @@ from ..events import UnreadChanged
 from ..models import AbstractMessage, AbstractRoom, Membership, Mention
 from ..models.mentions import Mentions, find_readers, find_seeing, primary
 from ..models.unread import count_unread
+from ..models.visibility import is_visible_to_all
 from ..notices import tell_mentioned
 from ..nouns import has_feature
 from ..presence import is_visibly_online
@@ -195,8 +196,9 @@ class Mentioning:
             fresh = fresh - everybody if told else fresh | (everybody - self._rows.keys())
         if not fresh:
             return fresh
-        seeing = find_seeing(message, fresh) if has_feature("history") else fresh
-        return seeing - find_readers(message, seeing)
+        if not is_visible_to_all(message):
+            fresh = find_seeing(message, fresh)
+        return fresh - find_readers(message, fresh)
 
     def _store(
         self,

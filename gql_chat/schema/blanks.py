@@ -21,6 +21,7 @@ from graphql import (
 from ..conf import ROOM_TYPES, chat_settings, per_settings
 from ..models.rules import registrations
 from .build import get_graphql_schema
+from .json_schema import words_of
 from .room_types import load_type
 from .scalars import JSON_SCHEMAS
 
@@ -60,7 +61,7 @@ def _blanks_of(found: Any) -> dict[str, Any]:
     blanks = {
         name: _blank(field.type, ("string", "object"))
         for name, field in found.fields.items()
-        if name not in _STAY
+        if name not in _STAY and "enum" not in words_of(field)
     }
     return {name: value for name, value in blanks.items() if value is not _KEPT}
 

@@ -55,7 +55,8 @@ def keywords(**words: Any) -> dict[str, Any]:
     return {_KEYWORDS: words}
 
 
-def _keywords_of(field: GraphQLField | GraphQLInputField) -> JsonSchema:
+def words_of(field: GraphQLField | GraphQLInputField) -> JsonSchema:
+    """Return the keywords that are said of a field (`keywords`)."""
     definition = field.extensions.get("strawberry-definition")
     words = getattr(definition, "metadata", {}).get(_KEYWORDS, {})
     found = {name: word() if callable(word) else word for name, word in words.items()}
@@ -232,9 +233,7 @@ class Shapes:
         item = found.of_type if isinstance(found, GraphQLNonNull) else found
         if name in self._bare and isinstance(item, GraphQLList):
             # The field's keywords are about the list.
-            shape = any_of(
-                [self._input(item.of_type), {**self._taken(item), **_keywords_of(field)}]
-            )
+            shape = any_of([self._input(item.of_type), {**self._taken(item), **words_of(field)}])
             shape = _described_by(field, shape if item is not found else nullable(shape))
         else:
             shape = _refined(self._input(found), field)
@@ -290,7 +289,7 @@ def _described(found: GraphQLNamedType) -> JsonSchema:
 
 def _refined(shape: JsonSchema, field: GraphQLField | GraphQLInputField) -> JsonSchema:
     """Return a field's schema with the field's own keywords and description."""
-    words = _keywords_of(field)
+    words = words_of(field)
     if "const" in words or "type" in words:
         shape = words
     elif words and "anyOf" in shape:

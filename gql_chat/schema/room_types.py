@@ -75,6 +75,9 @@ def _make_detail(model: type[AbstractRoom]) -> Any:
         people[rules.leaders] = leaders
     annotations = {**_annotations(model), **dict.fromkeys(people, list[UserRef])}
     fields = {name: derived(resolver) for name, resolver in people.items()}
+    if not rules.paired:
+        annotations["history"] = str
+        fields["history"] = rooms.history()
     return _make(rules.name, rules.name, rooms.Room, model, annotations, fields)
 
 

@@ -38,6 +38,14 @@ from .users import count_members, leaders, members
 HISTORY = {**keywords(type="string", enum=History.values), **brought_by("history")}
 
 
+def history() -> Any:
+    """Return the field that says what of a room's history newcomers see."""
+    return strawberry.field(
+        description="What newcomers see of what was written before: all (`shared`), or nothing.",
+        metadata={**keywords(enum=History.values), **brought_by("history")},
+    )
+
+
 @strawberry.type
 class RoomProperty:
     """What the members of a room agreed on for it."""
@@ -100,6 +108,7 @@ class GroupChat(Room):
     max_participants: int
     join_approval_required: bool
     group_locked: bool
+    history: str = history()
 
 
 @strawberry.type
@@ -116,6 +125,7 @@ class Channel(Room):
     moderators: list[UserRef] = derived(leaders)
     max_subscribers: int
     is_public: bool
+    history: str = history()
 
 
 @strawberry.interface

@@ -43,7 +43,7 @@ async def test_a_queue_is_made_and_shows_what_its_rules_name(
 
     room = await queue(alice, bob, max_participants=3)
 
-    assert room.keys() == DETAIL | COLUMNS | {"participants", "admins"}
+    assert room.keys() == DETAIL | COLUMNS | {"participants", "admins", "history"}
     assert {name: room[name] for name in ("type", "name", "creator")} == {
         "type": "SupportQueue",
         "name": "queue",

@@ -108,7 +108,6 @@ def detail(room: Room) -> dict[str, Any]:
         **_common(room),
         "property": {"preferences": room.preferences},
         "member_count": len(room.members),
-        "read_markers": [],
     }
     if room.type == "OneToOneChat":
         return {**shown, "participants": Unordered(members)}

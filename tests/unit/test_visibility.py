@@ -357,6 +357,8 @@ def test_a_leader_may_change_it_for_those_who_come_later(
     EventHandler(alice.pk).update_room(group.pk, {"history": "joined"})
     add(group, late, by=alice)
 
+    assert log(room_stream(group.pk))[-2].payload.count('"history":"joined"') == 1
+    assert perform(early, "room.info", {"room_id": str(group.pk)})[0]["history"] == "joined"
     assert shown(early, group) == ["before"]
     assert shown(late, group) == []
 

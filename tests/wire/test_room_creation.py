@@ -27,7 +27,7 @@ from tests.wire.rooms import (
 
 USER = {"id", "username", "email", "first_name", "last_name"}
 ROOM = {"type", "id", "created_at", "updated_at", "property", "member_count", "read_markers"}
-NAMED = ROOM | {"name", "description", "avatar", "creator"}
+NAMED = ROOM | {"name", "description", "avatar", "creator", "history"}
 GROUP = NAMED | {
     "participants",
     "admins",
@@ -70,6 +70,7 @@ async def test_a_group_has_the_documented_fields_and_defaults(
     assert room["max_participants"] == 100
     assert room["join_approval_required"] is False
     assert room["group_locked"] is False
+    assert room["history"] == "shared"
     assert room["property"] == {"preferences": {}}
 
 
@@ -89,6 +90,7 @@ async def test_a_channel_has_the_documented_fields_and_defaults(
     assert room["moderators"] == [alice.shown]
     assert room["max_subscribers"] == 300
     assert room["is_public"] is False
+    assert room["history"] == "shared"
     assert room["property"] == {"preferences": {}}
 
 
