@@ -86,6 +86,7 @@ def test_a_room_added_here_has_its_creator_as_leader(staff: Client, users: Users
         "creator": alice.pk,
         "is_public": "true",
         "max_subscribers": 10,
+        "history": "joined",
         "memberships-TOTAL_FORMS": 0,
         "memberships-INITIAL_FORMS": 0,
     }
@@ -95,6 +96,7 @@ def test_a_room_added_here_has_its_creator_as_leader(staff: Client, users: Users
     assert answer.status_code == 302
     (channel,) = Channel.objects.all()
     assert list(channel.moderators.all()) == [alice]
+    assert channel.history == "joined"
 
 
 def test_a_member_removed_here_is_out(staff: Client, group: Any) -> None:
@@ -108,6 +110,7 @@ def test_a_member_removed_here_is_out(staff: Client, group: Any) -> None:
         "max_participants": 100,
         "join_approval_required": "false",
         "group_locked": "false",
+        "history": "shared",
         "memberships-TOTAL_FORMS": 2,
         "memberships-INITIAL_FORMS": 2,
         "memberships-0-id": alice.pk,
@@ -136,6 +139,7 @@ def test_a_membership_stays_its_users(staff: Client, group: Any, users: Users) -
         "max_participants": 100,
         "join_approval_required": "false",
         "group_locked": "false",
+        "history": "shared",
         "memberships-TOTAL_FORMS": 2,
         "memberships-INITIAL_FORMS": 2,
     }

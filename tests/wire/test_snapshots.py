@@ -1,11 +1,12 @@
 """What a client holds equals what it would fetch.
 
 For every operation: each member takes a snapshot, somebody acts, each member applies the
-dispatches that arrive to the snapshot, and the result is compared with a fresh fetch. One
-thing is the contract's own exception: who has got a message is told to its sender alone.
+dispatches that arrive to the snapshot, and the result is compared with a fresh fetch: rooms with
+read markers, messages, pins, saved messages, mentions, unread counts, preferences. One thing is
+the contract's own exception: who has got a message is told to its sender alone.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from pytest_django import Settings
 
 from tests.conftest import Connect, Users
+from tests.unit.test_unread_counts import UnreadCounts
+from tests.wire.resuming import follow as resume
 from tests.wire.rooms import Message, Person, Room, channel, group, one_to_one, people
 
 
@@ -26,6 +29,13 @@ class Mirror:
         self.messages: dict[str, list[Message]] = {}
         self.preferences: dict[str, Any] = {}
         self.own: Any = None
+        #: Of each room what is pinned, newest first.
+        self.pins: dict[str, list[Any]] = {}
+        #: What the user has saved, newest first.
+        self.saved: list[Any] = []
+        #: What mentions the user, newest first.
+        self.mentions: list[Any] = []
+        self.counts = UnreadCounts(person.id, person.name)
 
     async def fetch(self) -> None:
         """Ask for everything there is."""
@@ -36,6 +46,10 @@ class Mirror:
             await self.fetch_room(summary["id"])
         self.preferences = {summary["id"]: summary["preferences"] for summary in listed}
         self.own = await self.person.ask("user.preferences", {})
+        self.saved = (await self.person.ask("saved.list", {}))["data"]["saved"]
+        self.mentions = (await self.person.ask("mention.list", {}))["data"]["mentions"]
+        self.counts.ask_all()
+        self.counts.answer(await self.person.ask("unread.list", {}))
 
     async def fetch_room(self, room_id: str) -> None:
         """Ask for a room and its messages."""
@@ -43,6 +57,7 @@ class Mirror:
         self.rooms[room_id] = await self.person.ask("room.info", asked)
         page = await self.person.ask("room.messages", asked)
         self.messages[room_id] = page["data"]["messages"]
+        self.pins[room_id] = (await self.person.ask("room.pins", asked))["data"]["pins"]
 
     async def follow(self) -> None:
         """Apply every dispatch that has been sent to this socket."""
@@ -51,13 +66,19 @@ class Mirror:
         while (frame := await self.person.next()) != {"status": "success"}:
             frames.append(frame)
         for frame in frames:
-            await self.apply(frame["eventType"], frame["data"])
+            await self.apply(frame)
+        for room_id in self.counts.ask():
+            answer = await self.person.ask("unread.list", {"room_id": room_id})
+            self.counts.answer(answer, room_id)
 
-    async def apply(self, event: str, data: Any) -> None:
+    async def apply(self, frame: Any) -> None:
         """Apply one dispatch."""
+        self.counts.take(frame)
+        event, data = frame["eventType"], frame["data"]
         match event:
             case "message.dispatch":
                 self.messages[data["room"]["id"]].insert(0, data)
+                self._mention(data)
                 wanted = self.preferences.get(data["room"]["id"])
                 if wanted is not None and wanted["archived"] is True:
                     wanted["archived"] = False
@@ -67,17 +88,26 @@ class Mirror:
             case "roomread.dispatch":
                 self._move_marker(data)
             case "unread.dispatch":
-                pass  # counts have a test of their own: tests/unit/test_unread_counts.py
+                pass  # which `counts` has taken
+            case "messagepin.dispatch":
+                self._replace(data["message"])
+                pins = self.pins[data["message"]["room"]["id"]]
+                self._keep(pins, data, data["action"] == "pin")
+            case "messagesave.dispatch":
+                self._replace(data["message"])
+                self._keep(self.saved, data, data["action"] == "save")
             case "reaction.dispatch":
                 self._replace(data["message"])
             case "messagemodification.dispatch" if data["action"] == "update":
                 self._replace(data["message"])
+                self._mention(data["message"])
             case "messagemodification.dispatch":
                 for message_id in data["message_ids"]:
                     self._remove(message_id)
             case "roomcreate.dispatch" | "roomupdate.dispatch":
                 self.rooms[data["id"]] = data
                 self.messages.setdefault(data["id"], [])
+                self.pins.setdefault(data["id"], [])
             case "roomaddmembers.dispatch" | "roomremovemembers.dispatch":
                 room_id = data["room"]["id"]
                 self.rooms[room_id] = data["room"]
@@ -109,11 +139,46 @@ class Mirror:
         self.rooms.pop(room_id, None)
         self.preferences.pop(room_id, None)
         self.messages.pop(room_id, None)
+        self.pins.pop(room_id, None)
+        for kept in (self.saved, self.mentions):
+            kept[:] = [each for each in kept if each["message"]["room"]["id"] != room_id]
+
+    def _kept(self) -> Iterator[list[Any]]:
+        yield from self.pins.values()
+        yield self.saved
+        yield self.mentions
+
+    @staticmethod
+    def _keep(kept: list[Any], data: Any, is_kept: bool) -> None:
+        """Put what a frame shows at the top of a list, or take it out."""
+        message_id = data["message"]["id"]
+        kept[:] = [each for each in kept if each["message"]["id"] != message_id]
+        if is_kept:
+            shown = {key: data[key] for key in data if key not in ("status", "action")}
+            kept.insert(0, shown)
+
+    def _mention(self, message: Message) -> None:
+        """Note whether a message mentions the user, who is there."""
+        kind = self._kind(message)
+        self._keep(self.mentions, {"kind": kind, "message": message}, kind is not None)
+        self.mentions.sort(key=lambda each: each["message"]["created_at"], reverse=True)
+
+    def _kind(self, message: Message) -> str | None:
+        if message["sender"]["id"] == self.person.id:
+            return None
+        mentions = message["mentions"]
+        if self.person.id in [user["id"] for user in mentions["users"]]:
+            return "user"
+        return next((call for call in ("here", "room") if mentions[call]), None)
 
     def _replace(self, new: Message) -> None:
         messages = self.messages[new["room"]["id"]]
         place = next(i for i, message in enumerate(messages) if message["id"] == new["id"])
         messages[place] = new
+        for kept in self._kept():
+            for each in kept:
+                if each["message"]["id"] == new["id"]:
+                    each["message"] = new
         quote = {**deepcopy(new), "parent_message": None, "forwarded_from": None}
         for message in self._quoting("parent_message", new["id"]):
             message["parent_message"] = quote
@@ -121,26 +186,53 @@ class Mirror:
     def _remove(self, message_id: str) -> None:
         for room_id, messages in self.messages.items():
             self.messages[room_id] = [m for m in messages if m["id"] != message_id]
+        for kept in self._kept():
+            kept[:] = [each for each in kept if each["message"]["id"] != message_id]
         for message in self._quoting("parent_message", message_id):
             message["parent_message"] = None
 
     def _quoting(self, field: str, message_id: str) -> list[Message]:
+        shown = [message for messages in self.messages.values() for message in messages]
+        shown += [each["message"] for kept in self._kept() for each in kept]
         return [
             message
-            for messages in self.messages.values()
-            for message in messages
+            for message in shown
             if message[field] is not None and message[field]["id"] == message_id
         ]
 
     def state(self) -> Any:
         """All of it, but for who has got messages of others."""
-        messages = deepcopy(self.messages)
-        for room_id in messages:
-            for message in messages[room_id]:
-                for shown in (message, message["parent_message"], message["forwarded_from"]):
-                    if shown is not None and shown["sender"]["id"] != self.person.id:
-                        shown["delivered_to"], shown["delivered_to_count"] = [], 0
-        return self.rooms, messages, self._wanted(), self.own
+        messages, pins = deepcopy(self.messages), deepcopy(self.pins)
+        saved, mentions = deepcopy(self.saved), deepcopy(self.mentions)
+        shown = [message for some in messages.values() for message in some]
+        shown += [each["message"] for kept in (*pins.values(), saved, mentions) for each in kept]
+        for message in shown:
+            for part in (message, message["parent_message"], message["forwarded_from"]):
+                if part is not None and part["sender"]["id"] != self.person.id:
+                    part["delivered_to"], part["delivered_to_count"] = [], 0
+        return {
+            "rooms": self.rooms,
+            "messages": messages,
+            "preferences": (self._wanted(), self.own),
+            "pins": pins,
+            "saved": saved,
+            "mentions": mentions,
+            "unread": self._unread(),
+        }
+
+    def _unread(self) -> Any:
+        """Of each room where something waits: how much, from where on, how much of it calls."""
+        mentioning = {each["message"]["id"] for each in self.mentions}
+        return {
+            room_id: {
+                "count": room.count,
+                "first": room.first_unread if room.counted else next(iter(room.later)),
+                "mentions": room.mentions + len(mentioning & room.later.keys()),
+                "marked": room.marked,
+            }
+            for room_id, room in self.counts.rooms.items()
+            if room.count
+        }
 
     def _wanted(self) -> Any:
         """The preferences of rooms, where they differ from what every new room has."""
@@ -187,6 +279,25 @@ Act = Callable[[Scene], Awaitable[None]]
 async def _say_in_archived(s: Scene) -> None:
     await s.act(s.bob, "room.preferences", room_id=s.group["id"], data={"archived": True})
     await s.act(s.alice, "message.send", room_id=s.group["id"], content="back")
+
+
+async def _pin_new(s: Scene) -> None:
+    await s.act(s.alice, "message.send", room_id=s.group["id"], content="pin me")
+    new = next(each for each in s.held[s.alice.name] if each["eventType"] == "message.dispatch")
+    await s.act(s.bob, "message.pin", message_id=new["data"]["id"])
+
+
+async def _say_after_mark(s: Scene) -> None:
+    await s.act(s.carol, "room.unread", room_id=s.group["id"], **{"from": s.of_bob})
+    await s.act(s.alice, "message.send", room_id=s.group["id"], content="after the mark")
+
+
+async def _say_after_reading(s: Scene) -> None:
+    await s.act(s.carol, "room.read", room_id=s.group["id"])
+    mentions = {"mentions": {"users": [s.carol.id]}}
+    await s.act(
+        s.alice, "message.send", room_id=s.group["id"], content="you", extra_fields=mentions
+    )
 
 
 ACTS: dict[str, Act] = {
@@ -254,6 +365,43 @@ ACTS: dict[str, Act] = {
         message_id=s.of_alice,
         extra_fields={"mentions": {"users": [s.carol.id, s.bob.id], "room": True}},
     ),
+    "mention a room": lambda s: s.act(
+        s.alice,
+        "message.send",
+        room_id=s.group["id"],
+        content="all of you",
+        extra_fields={"mentions": {"room": True}},
+    ),
+    "take a mention out": lambda s: s.act(
+        s.bob,
+        "message.modify",
+        action="update",
+        message_id=s.of_bob,
+        extra_fields={"mentions": {}},
+    ),
+    "delete what mentions": lambda s: s.act(
+        s.bob, "message.modify", action="delete", message_id=s.of_bob
+    ),
+    "edit what is kept": lambda s: s.act(
+        s.bob,
+        "message.modify",
+        action="update",
+        message_id=s.of_bob,
+        extra_fields={"content": "changed"},
+    ),
+    "pin": lambda s: s.act(s.alice, "message.pin", message_id=s.of_alice),
+    "pin for a time": lambda s: s.act(
+        s.carol, "message.pin", message_id=s.of_alice, until="2100-01-01T00:00:00Z"
+    ),
+    "unpin": lambda s: s.act(s.carol, "message.unpin", message_id=s.of_bob),
+    "save": lambda s: s.act(s.carol, "message.save", message_id=s.of_alice),
+    "unsave": lambda s: s.act(s.carol, "message.unsave", message_id=s.of_bob),
+    "pin what was just said": _pin_new,
+    "mute": lambda s: s.act(
+        s.carol, "room.preferences", room_id=s.group["id"], data={"muted_until": "forever"}
+    ),
+    "say something after a mark": _say_after_mark,
+    "say something after reading": _say_after_reading,
     "prefer": lambda s: s.act(
         s.bob,
         "room.preferences",
@@ -315,8 +463,10 @@ async def set_up(connect: Connect, users: Users) -> Scene:
     news = await channel(alice, bob, is_public=True)
     chat = await one_to_one(alice, dora)
     ids = []
-    for person, text in ((alice, "from alice"), (bob, "from bob")):
-        await person.send("message.send", {"room_id": team["id"], "content": text})
+    calling = {"mentions": {"users": [alice.id, carol.id]}}
+    for person, text, more in ((alice, "from alice", {}), (bob, "from bob", calling)):
+        data = {"room_id": team["id"], "content": text, "extra_fields": more}
+        await person.send("message.send", data)
         for member in (alice, bob, carol):
             message = await member.expect("message.dispatch")
         ids.append(message["id"])
@@ -325,6 +475,14 @@ async def set_up(connect: Connect, users: Users) -> Scene:
     await carol.send("message.send", data)
     for member in (alice, bob, carol):
         await member.expect("message.dispatch")
+    await bob.send("message.pin", {"message_id": ids[1]})
+    for member in (alice, bob, carol):
+        await member.expect("messagepin.dispatch")
+    for member in (alice, carol):
+        await member.send("message.save", {"message_id": ids[1]})
+        await member.expect("messagesave.dispatch")
+    for person in (alice, bob, carol, dora):
+        await resume(person)  # frames say from now on where in their stream they stand
     return Scene(alice, bob, carol, dora, team, news, chat, *ids)
 
 
@@ -342,7 +500,7 @@ async def test_a_snapshot_with_the_dispatches_equals_a_fresh_fetch(
 
     for mirror in mirrors:
         for frame in scene.held.get(mirror.person.name, ()):
-            await mirror.apply(frame["eventType"], frame["data"])
+            await mirror.apply(frame)
         await mirror.follow()
         fresh = Mirror(mirror.person)
         await fresh.fetch()
