@@ -1604,6 +1604,10 @@ export interface GroupChat {
   max_participants: number;
   join_approval_required: boolean;
   group_locked: boolean;
+  /**
+   * What newcomers see of what was written before: all (`shared`), or nothing.
+   */
+  history: "shared" | "joined";
 }
 /**
  * A channel whose moderators write and whose subscribers read.
@@ -1636,6 +1640,10 @@ export interface Channel {
   moderators: User[];
   max_subscribers: number;
   is_public: boolean;
+  /**
+   * What newcomers see of what was written before: all (`shared`), or nothing.
+   */
+  history: "shared" | "joined";
 }
 /**
  * A room, its roles or its permissions changed.
