@@ -35,6 +35,8 @@ def test_pages_of_rooms_are_the_whole_list(count: int, size: int, same: bool, us
         group = GroupChat.objects.create(name=f"group {number}", creator=alice)
         if number % 3:
             EventHandler(alice.pk).send_message(group.pk, "x" * 50)
+        if number % 2:
+            EventHandler(alice.pk).set_room_preferences(group.pk, {"pinned": True})
     mine = Room.objects.filter(memberships__user=alice)
     if same and count:  # several at one moment have one order all the same
         first = mine.first()
@@ -55,6 +57,8 @@ def test_pages_of_rooms_are_the_whole_list(count: int, size: int, same: bool, us
     assert len(found) == len(set(found)) == count
     listed = ask(alice, "room.list", {})
     assert set(ids(listed)) == set(found)
+    pinned = [room["preferences"]["pinned"] for room in listed]
+    assert pinned == sorted(pinned, reverse=True)
     if not same:
         assert ids(listed) == found
 
