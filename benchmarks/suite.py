@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import uvloop
 
-from benchmarks import network, quota, scenarios, startup
+from benchmarks import network, quota, reading, scenarios, startup
 from benchmarks.population import Population
 from benchmarks.presence import presence
 from benchmarks.results import Metrics, Runs
@@ -153,6 +153,9 @@ def benches(scale: Scale) -> dict[str, Bench]:
         Bench("reacts", partial(_reacts, scale)),
         Bench("rooms", partial(_rooms, scale)),
         Bench("presence", partial(_presence, scale)),
+        Bench("read", partial(_read, scale)),
+        Bench("mention", partial(_mention, scale)),
+        Bench("members", partial(_members, scale)),
         Bench("connect", partial(_connect, scale), anew=True, warm=False),
         Bench("workers", partial(_workers, scale)),
         Bench(
@@ -204,6 +207,23 @@ def _reacts(scale: Scale, shop: Workshop) -> Iterator[Contender]:
 def _presence(scale: Scale, shop: Workshop) -> Iterator[Contender]:
     sizes = {"sockets": scale.crowd + scale.of(40), "watched": scale.of(40)}
     run = _load(presence, sizes["sockets"], **sizes)
+    yield Contender("ours", shop.ours, run)
+
+
+def _read(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    # As many as are told of each other's reading; and of a backlog ten times as long.
+    for name, unread in (("ours, few unread", 20), ("ours, many unread", 200)):
+        run = _load(reading.read, 100, sockets=100, unread=scale.of(unread))
+        yield Contender(name, shop.ours, run)
+
+
+def _mention(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    run = _load(reading.mention, 100, sockets=100, messages=scale.of(200))
+    yield Contender("ours", shop.ours, run)
+
+
+def _members(scale: Scale, shop: Workshop) -> Iterator[Contender]:
+    run = _load(reading.members, scale.crowd, sockets=scale.crowd, repeats=scale.of(50))
     yield Contender("ours", shop.ours, run)
 
 

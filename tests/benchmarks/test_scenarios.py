@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import uvloop
 
-from benchmarks import scenarios
+from benchmarks import reading, scenarios
 from benchmarks.client import RefusedError, crowd
 from benchmarks.population import Population
 from benchmarks.presence import presence
@@ -78,6 +78,18 @@ def test_the_package_carries_the_loads_of_its_own(workshop: Workshop) -> None:
     assert all(value > 0 for metrics in (reacts, rooms) for value in metrics.values())
     assert beats["heartbeats_per_s"] > 0
     assert page.keys() == {"page_ms", "worker_us"}
+
+
+def test_members_read_are_mentioned_and_are_listed(workshop: Workshop) -> None:
+    with workshop.ours() as target:
+        read = run(reading.read, target, FIRST_USER, sockets=5, unread=3)
+        mention = run(reading.mention, target, FIRST_USER + 5, sockets=5, messages=2)
+        members = run(reading.members, target, FIRST_USER + 10, sockets=5, repeats=2)
+
+    assert read.keys() == {"reads_per_s", "read_ms", "worker_us"}
+    assert mention.keys() == {"mentions_per_s", "p50_ms", "p99_ms", "worker_us"}
+    assert members.keys() == {"members_ms", "search_ms"}
+    assert all(value > 0 for metrics in (read, mention, members) for value in metrics.values())
 
 
 def test_members_of_a_loaded_history_talk_and_look_around(workshop: Workshop) -> None:

@@ -42,6 +42,7 @@ REALTIME_CHAT_MESSAGING = {
     "RATE_LIMIT": None,
     "MAX_SESSIONS_PER_USER": None,
     "MAX_MEMBERS": None,
+    "MAX_IDS": None,
     "MAX_ROOMS_PER_USER": None,
     "MAX_ROOMS_BY_OTHERS": None,
     "ROOM_RATE_LIMIT": None,
