@@ -73,7 +73,7 @@ QUERIES = {
     "room.modify update": 11,
     "room.modify delete": 39,
     "message.send mentions": 11,
-    "message.modify update mentions": 25,
+    "message.modify update mentions": 24,
     "mention.list": 8,
     "mention.list before": 10,
     "room.preferences": 8,
