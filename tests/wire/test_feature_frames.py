@@ -158,6 +158,9 @@ class Contract:
             "property": {"preferences": ANY},
             **{name: [USER] for name in members[data["type"]]},
             **self.brought("pages", leaves("member_count")),
+            **(
+                self.brought("history", leaves("history")) if len(members[data["type"]]) > 1 else {}
+            ),
             **self.brought(
                 "read_markers", {"read_markers": [leaves("user_id", "up_to", "read_at")]}
             ),
