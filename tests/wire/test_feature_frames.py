@@ -22,6 +22,9 @@ LEAF = "leaf"
 #: Stands for whatever a client gave.
 ANY = "any"
 
+#: The types of rooms that newcomers come into.
+SHARED = ("GroupChat", "Channel")
+
 USER = dict.fromkeys(("id", "username", "email", "first_name", "last_name"), LEAF)
 
 #: The events that each feature brings. `erasure` and `history` bring none.
