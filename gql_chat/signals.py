@@ -19,7 +19,6 @@ from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import router, transaction
-from django.db.models import SET_NULL
 from django.db.models.signals import ModelSignal, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal, receiver
 
@@ -57,15 +56,13 @@ from .models import (
 from .models.copies import copy_source
 from .models.deletions import Deletion, deletion_of
 from .models.holds import accounts_of, hold_accounts
+from .models.latecomers import delete_late
 from .models.receipts import own_reactions
 from .models.relations import load_messages, load_rooms
 from .models.rules import Role, registered, room_types
 from .permissions import grant, revoke, revoke_all
 from .sessions import announce_sign_out, connected
 from .streams.hooks import send_to_each
-
-_OWN_APPS = {"gql_chat", "guardian"}
-"""The apps in whose tables the package writes rows that refer to accounts."""
 
 notification_created = Signal()
 """Sent after the commit that made a notification, for push services.
@@ -105,9 +102,12 @@ def close_room(
             streams.erase_room(instance.pk)
 
 
-def forget_room(sender: type[AbstractRoom], instance: AbstractRoom, **kwargs: Any) -> None:
-    """Delete the object permissions of a deleted room."""
+def forget_room(
+    sender: type[AbstractRoom], instance: AbstractRoom, using: str, **kwargs: Any
+) -> None:
+    """Delete the object permissions of a deleted room, and a project's rows that came late."""
     revoke_all(instance)
+    delete_late(sender, instance.pk, using, deletion_of(kwargs.get("origin"), using))
 
 
 def replace_reaction(
@@ -413,20 +413,7 @@ def finish_account(
     goes, too, and rooms that the user created and has left get a new creator.
     """
     deletion = deletion_of(origin, using)
-    ours = {get_model(name) for name in chat_settings.MODELS}
-    for relation in sender._meta.get_fields(include_hidden=True):
-        if not (relation.auto_created and (relation.one_to_many or relation.one_to_one)):
-            continue
-        model, field = relation.related_model, relation.field
-        if model in ours or model._meta.app_label in _OWN_APPS:
-            left = model._base_manager.using(using).filter(**{field.name: instance.pk})
-            if relation.on_delete is SET_NULL:
-                left.update(**{field.name: None})
-            else:
-                # They belong to this deletion: nobody tells the user, who is gone.
-                rest = deletion_of(left, using)
-                rest.users, rest.locked, rest.held = deletion.users, deletion.locked, deletion.held
-                left.delete()
+    delete_late(sender, instance.pk, using, deletion)
     own = streams.select_log().filter(stream=streams.user_stream(instance.pk))
     streams.delete_frames(own)
     with streams.transaction() as outbox:

@@ -186,16 +186,35 @@ class Subscriber:
             error, or None to go on.
         """
         frames = self._read_log(entitled)
-        context = self.caller.stay()
         try:
-            gone = find_entitlement(context, entitled.stream).gone
+            gone = self._check(entitled)
         except (NotFound, PermissionDenied) as error:
+            if entitled.member is None:
+                # The right to read everything has ended, and with it the right to hear an end.
+                return [], error
             # The frame by which the room closed, or the user left it, may have come meanwhile.
             frames, ended = _cut_at_end(self._read_log(entitled), entitled.member)
             return (frames, True) if ended else ([], error)
         frames, ended = _cut_at_end(frames, entitled.member)
         at_end = streams.reaches_end(frames, READ_SIZE, READ_BYTES)
         return frames, True if ended or (gone and at_end) else None
+
+    def _check(self, entitled: Entitlement) -> bool:
+        """Check the caller's right as it is now; return whether the stream's room is deleted.
+
+        Raises:
+            NotFound, PermissionDenied, NotAuthenticated: as `Caller` and `find_entitlement` do.
+        """
+        try:
+            gone = find_entitlement(self.caller.stay(), entitled.stream).gone
+        except NotFound:
+            if entitled.member is None:
+                self.caller.stay()  # which says of what right the caller has no more
+            raise
+        if gone:
+            # The right may have ended with the room, after it was looked at: it is visible now.
+            find_entitlement(self.caller.stay(), entitled.stream)
+        return gone
 
     def _read_log(self, entitled: Entitlement) -> list[Envelope]:
         frames = streams.read_log(entitled.stream, self.seq, READ_SIZE, READ_BYTES)

@@ -47,6 +47,8 @@ ESCAPED = 6
 _SHORT = 256
 """Texts of so many characters at most are counted as if they were as long."""
 
+_TEXTS_OF_ROOM = {"name", "description", "avatar"}
+
 _TIMES = 4
 """So many times as much text as an answer may have is read unweighed, if need be."""
 
@@ -247,8 +249,14 @@ def _weigh_one(message: Any, known: dict[int, int]) -> int:
 
 
 def weigh_room(room: Any) -> int:
-    """Return the weight of a room in the list of rooms, without its last message."""
-    return ROOM + len(orjson.dumps([room.name, room.description, room.avatar]))
+    """Return the weight of a room in the list of rooms, without its last message.
+
+    A project's own columns count where they may be long, whether the list shows them or not.
+    """
+    long, _ = find_texts(room.__class__)
+    own = [getattr(room, name) for name in long if name not in _TEXTS_OF_ROOM]
+    texts = [room.name, room.description, room.avatar, *own]
+    return ROOM + len(orjson.dumps(texts, default=str))
 
 
 def weigh_texts(row: Any, base: int) -> int:

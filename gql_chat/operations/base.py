@@ -410,6 +410,8 @@ class Operations:
             NotFound: one of them belongs to nobody, or to an account that is not active; or, with
                 `HIDE_FORBIDDEN`, the acting user may not contact them.
         """
+        if room_id is not None and chat_settings.HIDE_FORBIDDEN and not self.as_system:
+            self.enter(room_id)  # first: what is said of users would tell who is in the room
         contacts = Contacts(self, room_id)
         return contacts.find(field, user_ids, contact=contact, inactive=inactive)
 

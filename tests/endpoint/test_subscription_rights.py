@@ -7,12 +7,21 @@ from django.contrib.auth.models import AbstractUser
 from django.db import connection
 
 from gql_chat import streams
+from gql_chat.endpoint.access import Caller
 from gql_chat.models import Membership
 from gql_chat.operations import EventHandler
 from tests.conftest import Orm, Users
 from tests.endpoint.conftest import MakeGroup, OpenSocket
 from tests.endpoint.test_http import allow_everybody
-from tests.endpoint.tools import FOLLOW_ROOM, FOLLOW_USER, SEND, contents, is_followed
+from tests.endpoint.tools import (
+    FOLLOW_ROOM,
+    FOLLOW_USER,
+    SEND,
+    contents,
+    is_followed,
+    subscribers_of,
+    wake,
+)
 from tests.servers import ChatThread
 from tests.timing import eventually
 from tests.wire.rooms import NOBODY, NOWHERE
@@ -302,14 +311,23 @@ async def test_what_is_read_while_the_right_is_lost_is_not_told(
     await socket.nothing()
 
 
+@pytest.mark.parametrize("moment", ["before", "entered", "found"])
 async def test_a_room_that_is_deleted_tells_nothing_to_who_has_lost_the_right(
-    open_socket: OpenSocket, staff: AbstractUser, users: Users, make_group: MakeGroup, orm: Orm
+    moment: str,
+    open_socket: OpenSocket,
+    staff: AbstractUser,
+    users: Users,
+    make_group: MakeGroup,
+    orm: Orm,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Both at once: before the right is looked at, or in the midst of that."""
     alice = users("alice")
     room = make_group(alice)
     socket = await (await open_socket(staff)).init()
     await socket.start("1", FOLLOW_ROOM, room=str(room.pk), after=0)
     await eventually(lambda: is_followed(room), "it follows")
+    due = [moment]
 
     def revoke_and_delete() -> None:
         with streams.transaction():
@@ -317,7 +335,23 @@ async def test_a_room_that_is_deleted_tells_nothing_to_who_has_lost_the_right(
             EventHandler(alice.pk).send_message(room.pk, "secret")
             EventHandler(alice.pk).delete_room(room.pk)
 
-    orm(revoke_and_delete)
+    stay = Caller.stay
+
+    def stay_a_while(caller: Caller) -> Any:
+        context = stay(caller)
+        if due and due[0] == "found":
+            assert context.handler.user.pk == staff.pk  # read before, and kept
+        if due:
+            due.clear()
+            revoke_and_delete()
+        return context
+
+    if moment == "before":
+        orm(revoke_and_delete)
+    else:
+        monkeypatch.setattr(Caller, "stay", stay_a_while)
+        (subscriber,) = subscribers_of(room)
+        wake(subscriber)
 
     assert await socket.error("1") == 4002
     await socket.nothing()

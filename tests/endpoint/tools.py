@@ -233,6 +233,20 @@ def is_followed(room: GroupChat) -> bool:
     return any(name in notifier._subscribers for notifier in list(subscribers._notifiers.values()))
 
 
+def subscribers_of(room: GroupChat) -> list[Any]:
+    """The subscribers of the room's stream."""
+    name = streams.room_stream(room.pk)
+    notifiers = list(subscribers._notifiers.values())
+    return [each for notifier in notifiers for each in notifier._subscribers.get(name, ())]
+
+
+def wake(subscriber: Any) -> None:
+    """Let a subscriber look at its stream, on the event loop that it belongs to."""
+    for loop, notifier in list(subscribers._notifiers.items()):
+        if any(subscriber in found for found in notifier._subscribers.values()):
+            loop.call_soon_threadsafe(subscriber.wake_up.set)
+
+
 async def follows(socket: Any, id: str, room: GroupChat, say: Any) -> None:
     """A subscription without a place to begin at has begun: it hears of this message."""
     await eventually(lambda: is_followed(room), "it follows")

@@ -38,7 +38,7 @@ def room_of(event: str, data: Any) -> str | None:
             found = data["id"]
         case "roomaddmembers.dispatch" | "roomremovemembers.dispatch" | "roomexit.dispatch":
             found = data["room"]["id"]
-        case "roomdelete.dispatch":
+        case "roomdelete.dispatch" | "usererase.dispatch":
             found = data["room_id"]
         case _:
             return None
@@ -53,6 +53,7 @@ class Mirror:
         messages: the newest messages of each room, by id.
         floors: from when on the messages of a room are known.
         delivered: who got which message, of what the user was told.
+        names: the usernames of users that were seen, by id.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class Mirror:
         self.messages: dict[str, dict[str, Json]] = {}
         self.floors: dict[str, str] = {}
         self.delivered: dict[str, set[str]] = defaultdict(set)
+        self.names: dict[Any, str] = {}
 
     def take_room(self, room: Json, newest: list[Json], *, more: bool) -> None:
         """Take a room as it was fetched, with its newest messages.
@@ -71,6 +73,7 @@ class Mirror:
         """
         room_id = room["id"]
         self.rooms[room_id] = room
+        self._note_names(room)
         self.messages[room_id] = {message["id"]: message for message in reversed(newest)}
         self.floors[room_id] = newest[-1]["created_at"] if more and newest else ""
         for message in newest:
@@ -109,13 +112,20 @@ class Mirror:
                 self.forget_room(data["room"]["id"])
             case "roomdelete.dispatch":
                 self.forget_room(data["room_id"])
+            case "usererase.dispatch":
+                self._erase(data["room_id"], data["user_id"], data["messages"])
             case "messagetyping.dispatch":
                 pass
             case _:
                 raise LookupError(f"a dispatch that changes nothing known: {event}")
 
+    def _note_names(self, room: Json) -> None:
+        for key in ("participants", "subscribers"):
+            self.names.update((user["id"], user["username"]) for user in room.get(key, ()))
+
     def _put_room(self, room: Json) -> None:
         self.rooms[room["id"]] = room
+        self._note_names(room)
         self.messages.setdefault(room["id"], {})
         self.floors.setdefault(room["id"], "")
 
@@ -151,6 +161,21 @@ class Mirror:
             if message[QUOTE] is not None and message[QUOTE]["id"] == message_id:
                 held[key] = {**message, QUOTE: quote}
 
+    def _erase(self, room_id: str, user: Any, fate: str) -> None:
+        """Forget what is held of an erased user in a room, as the protocol says.
+
+        The newest kept or blanked messages were told of before, and show no name any more.
+        """
+        held = self.messages[room_id]
+        if fate == "delete":
+            for message_id in [key for key, each in held.items() if each["sender"]["id"] == user]:
+                self._remove(message_id)
+        for message_id, message in held.items():
+            self.delivered[message_id].discard(self.names.get(user, ""))
+            quote = message[QUOTE]
+            shown = None if quote is None else _without(quote, user)
+            held[message_id] = {**_without(message, user), QUOTE: shown}
+
     def state(self, room_id: str, user: Any, floor: str = "") -> Json:
         """A room as it compares with another mirror's, its messages from a time on."""
         shown = [
@@ -164,6 +189,17 @@ class Mirror:
             message["id"]: message for message in sorted(shown, key=lambda one: one["created_at"])
         }
         return {"room": room, "order": list(messages), "messages": messages}
+
+
+def _without(message: Json, user: Any) -> Json:
+    """A message without the receipts and reactions of a user."""
+    return {
+        **message,
+        "read_receipts": [
+            each for each in message["read_receipts"] if each["reader"]["id"] != user
+        ],
+        "reactions": [each for each in message["reactions"] if each["user"]["id"] != user],
+    }
 
 
 def _comparable(message: Json, user: Any, delivered: Iterable[str] = ()) -> Json:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gql_chat.models import GroupChat, Message, MessageMediaAsset, OneToOneChat
+from gql_chat.conf import chat_settings
+from gql_chat.models import GroupChat, Membership, Message, MessageMediaAsset, OneToOneChat, weights
 from gql_chat.operations import EventHandler
 from gql_chat.sizes import SharedBudget
 from tests.conftest import Users
@@ -53,6 +55,41 @@ def test_the_largest_last_messages_become_excerpts(alice: Any) -> None:
     assert shown(rooms) == [19, 201, 19, 201, 19]
     assert rooms[1]["last_message"]["content"] == "3 " + "x" * 198 + "…"
     assert rooms[1]["last_message"]["sender"]["username"] == alice.get_username()
+
+
+def test_columns_of_a_projects_own_count(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (room_id,) = make(alice, 10)
+    room: Any = GroupChat.objects.get(pk=room_id)
+    weight = weights.weigh_room(room)
+
+    columns = ("description", "avatar", "notes", "plan")
+    monkeypatch.setattr(weights, "find_texts", lambda model: (columns, 64))
+    room.notes, room.plan = "n" * 5000, {"a": [1, 2], "b": alice.date_joined}
+
+    assert weight + 5000 < weights.weigh_room(room) < weight + 5100
+
+
+def test_a_room_of_as_many_members_as_may_be_is_told_of_in_one_answer(alice: Any) -> None:
+    """Of members with the longest names that there may be in ASCII, and the longest texts."""
+    model: Any = type(alice)
+    lengths = {
+        name: model._meta.get_field(name).max_length
+        for name in ("username", "email", "first_name", "last_name")
+    }
+    made = [
+        model(**{name: f"{number}".rjust(length, "x") for name, length in lengths.items()})
+        for number in range(chat_settings.MAX_MEMBERS - 1)
+    ]
+    model.objects.bulk_create(made)
+    room = GroupChat.objects.create(
+        name="n" * 64, creator=alice, description="\u1234" * chat_settings.MAX_DESCRIPTION_LENGTH
+    )
+    Membership.objects.enter(room, [user.pk for user in model.objects.exclude(pk=alice.pk)][:999])
+
+    info = ask(alice, "room.info", {"room_id": str(room.pk)})
+
+    assert len(info["participants"]) == chat_settings.MAX_MEMBERS == 1000
+    assert len(orjson.dumps(info)) < chat_settings.MAX_ANSWER_BYTES
 
 
 def test_what_hangs_on_an_excerpt_is_not_loaded(alice: Any) -> None:

@@ -25,5 +25,8 @@ class Mark(models.Model):
         settings.GQL_CHAT_SESSION_MODEL, on_delete=models.CASCADE, null=True
     )
 
+    room = models.ForeignKey(settings.GQL_CHAT_ROOM_MODEL, on_delete=models.CASCADE, null=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+
     def __str__(self) -> str:
         return f"mark {self.pk}"

@@ -15,6 +15,8 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.GQL_CHAT_REACTION_MODEL),
         migrations.swappable_dependency(settings.GQL_CHAT_READRECEIPT_MODEL),
         migrations.swappable_dependency(settings.GQL_CHAT_SESSION_MODEL),
+        migrations.swappable_dependency(settings.GQL_CHAT_ROOM_MODEL),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -81,6 +83,22 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         to=settings.GQL_CHAT_SESSION_MODEL,
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.GQL_CHAT_ROOM_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],
