@@ -70,10 +70,14 @@ class Device:
         """Send a text or bytes as they are."""
         self._in.put_nowait({"type": "websocket.receive", **content})
 
-    async def until_fence(self) -> list[Frame]:
-        """Take every frame that was handed to the socket until now."""
+    def fence(self) -> str:
+        """Send a fence; returns what its answer is known by."""
         mark = f"fence {next(_numbers)}"
         self.send({"event_type": FENCE, "request_id": mark})
+        return mark
+
+    async def until(self, mark: str) -> list[Frame]:
+        """Take every frame that was handed to the socket before it took a fence."""
         frames: list[Frame] = []
         while True:
             message = await self._next()
