@@ -65,8 +65,37 @@ INDEPENDENT = (
     "tests/unit/test_schema.py",
     "tests/unit/test_setting.py",
     "tests/unit/test_settings.py",
+    "tests/unit/test_shown_users.py",
     "tests/unit/test_startup.py",
     "tests/unit/test_validation.py",
+)
+#: Tests of the socket in which a layer brings nothing but frames. They run on PostgreSQL with the
+#: Pub/Sub layer; with the other layer of Redis they would say the same.
+SAME_ON_LAYERS = (
+    "tests/wire/test_cleaning.py",
+    "tests/wire/test_compression.py",
+    "tests/wire/test_contents.py",
+    "tests/wire/test_error_order.py",
+    "tests/wire/test_extensions.py",
+    "tests/wire/test_former_members.py",
+    "tests/wire/test_history.py",
+    "tests/wire/test_large_answers.py",
+    "tests/wire/test_leaks.py",
+    "tests/wire/test_limits.py",
+    "tests/wire/test_logins.py",
+    "tests/wire/test_logs.py",
+    "tests/wire/test_media.py",
+    "tests/wire/test_monitoring.py",
+    "tests/wire/test_origins.py",
+    "tests/wire/test_privacy.py",
+    "tests/wire/test_room_changes.py",
+    "tests/wire/test_room_creation.py",
+    "tests/wire/test_room_listing.py",
+    "tests/wire/test_room_pages.py",
+    "tests/wire/test_servers.py",
+    "tests/wire/test_sizes.py",
+    "tests/wire/test_slow_clients.py",
+    "tests/wire/test_writing.py",
 )
 #: Has steps of its own, and takes as long as it is told to.
 STRESS = "tests/stress"
@@ -82,6 +111,16 @@ UNMEASURED = (
     # They reach what `tests/wire` reaches, thousands of times.
     MODEL,
     "tests/rights",
+    "tests/docs",
+    "tests/harness",
+    # Many rounds of what other tests reach once.
+    "tests/unit/accounts/test_deletion_races.py",
+    "tests/unit/accounts/test_erasure_races.py",
+    "tests/unit/streams/test_erasure_random.py",
+    "tests/unit/test_mention_histories.py",
+    "tests/unit/test_races.py",
+    "tests/unit/test_shown_users.py",
+    "tests/unit/test_visibility_random.py",
     "tests/wire/test_history.py",
     "tests/wire/test_error_order.py",
     "tests/wire/test_former_members.py",
@@ -217,7 +256,9 @@ STEPS: dict[str, Step] = {
     ),
     "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
     "browser": _suite("sqlite", "memory", BROWSER),
-    "postgres-redis": _suite("postgres", "redis", "tests", *_without(STRESS, *INDEPENDENT)),
+    "postgres-redis": _suite(
+        "postgres", "redis", "tests", *_without(STRESS, *INDEPENDENT, *SAME_ON_LAYERS)
+    ),
     # Generated input asks nothing of a layer that the other suites do not ask.
     "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(CLIENTS, GENERATED)),
     # A project unlike the plain one: other users, swapped models, one more room type. Generated

@@ -64,7 +64,7 @@ TYPED = [Project({"shop": ("Message", *types)}) for types in ((), TYPES[1:2], TY
 #: All beside a user model of the project's own.
 WITH_USER = [Project({"shop": (USER, *swap)}) for swap in ((), (*TABLES, *TYPES))]
 #: A handful for PostgreSQL.
-SAMPLE = [*LIVING[5::8], TYPED[-1], WITH_USER[-1]]
+SAMPLE = [TYPED[-1], WITH_USER[-1]]
 
 #: One configuration is enough for what needs no database.
 ON_SQLITE = os.environ["CHAT_TEST_DATABASE"] == "sqlite"
