@@ -166,6 +166,7 @@ def test_the_pages_show_the_committed_result() -> None:
         **report.sections(committed),
         **model.sections(committed),
         **worth.sections(worth.read_committed()),
+        **soak.sections(soak.read_committed()),
     }
 
     for page in report.PAGES:
