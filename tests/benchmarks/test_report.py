@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import flame, model, plot, report, suite, worth
+from benchmarks import flame, model, plot, report, soak, suite, worth
 from benchmarks.figures import FIGURES, Figure
 from benchmarks.results import COMMITTED, ROOT, Result, Runs
 from benchmarks.servers import Target, Workshop
