@@ -146,6 +146,7 @@ def _render(result: Result) -> None:
             **report.sections(result),
             **model.sections(result),
             **worth.sections(worth.read_committed()),
+            **soak.sections(soak.read_committed()),
         }
     )
 

@@ -353,3 +353,9 @@ def sections(result: Result | None) -> dict[str, str]:
     if result is None:
         return {"soak": "Not measured yet: `make soak` fills it in."}
     return {"soak": f"{soak_table(result)}\n\n{report.machine_line(result)}"}
+
+
+def read_committed() -> Result | None:
+    """Return the result in this directory, or None where there is none."""
+    path = ROOT / COMMITTED
+    return Result.parse(path.read_text()) if path.exists() else None

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import flame, model, plot, report, suite, worth
+from benchmarks import flame, model, plot, report, soak, suite, worth
 from benchmarks.figures import FIGURES, Figure
 from benchmarks.results import COMMITTED, ROOT, Result, Runs
 from benchmarks.servers import Target, Workshop
@@ -166,6 +166,7 @@ def test_the_pages_show_the_committed_result() -> None:
         **report.sections(committed),
         **model.sections(committed),
         **worth.sections(worth.read_committed()),
+        **soak.sections(soak.read_committed()),
     }
 
     for page in report.PAGES:
