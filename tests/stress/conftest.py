@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -57,9 +56,7 @@ def scenario(
         stack.callback(orm, erased.forget)
 
         def make(seconds: float, *, fault: str = "") -> Scenario:
-            # The log is what everything is compared with, so nothing goes out of it here.
-            kept = json.dumps({"ERASE_LOG": None})
-            chosen = {**environment, "CHAT_STRESS_FAULT": fault, "CHAT_TEST_SETTINGS": kept}
+            chosen = {**environment, "CHAT_STRESS_FAULT": fault}
             alone = configuration.database == "sqlite"
             chats = [
                 stack.enter_context(ChatProcess(chosen, APPLICATION))
