@@ -254,8 +254,8 @@ def test_what_a_resolver_raises_comes_as_it_was(schema: GraphQLSchema, alice: An
     given = {"input": {"room_id": HERE}}
     with pytest.raises(NotFound):
         Document(schema, SEND).execute(given, context=Context(alice.pk))
+    records = Document(get_schema()._schema, "{ room_records { total_count } }")
     with pytest.raises(NotAuthenticated):
-        records = Document(get_schema()._schema, "{ room_records { total_count } }")
         records.execute(context=Context(0))
 
 
