@@ -17,6 +17,9 @@ _BLANK_MESSAGE: dict[str, Any] = {
     "delivered_to": [],
     "read_receipts": [],
     "reactions": [],
+    "delivered_to_count": 0,
+    "read_receipts_count": 0,
+    "reactions_count": 0,
     "attachments": [],
 }
 #: What stands in a room, of the fields that its type has.
@@ -30,6 +33,7 @@ _BLANK_ROOM: dict[str, Any] = {
     "subscribers": [],
     "admins": [],
     "moderators": [],
+    "member_count": 0,
 }
 
 

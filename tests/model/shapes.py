@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from tests.model.chat import Message, Notification, Person, Room
 
 
+#: What a message shows where nobody is told who has read it.
+_OF_NOBODY: dict[str, Any] = {
+    "delivered_to": [],
+    "read_receipts": [],
+    "reactions": [],
+    "delivered_to_count": 0,
+    "read_receipts_count": 0,
+    "reactions_count": 0,
+}
+
+
 def message(shown: Message) -> dict[str, Any]:
     """A message, with what it quotes."""
     return {
@@ -60,10 +71,7 @@ def quote(by: Message, quoted: Message | None) -> dict[str, Any] | None:
     if quoted is None or not quoted.is_shown:
         return None
     shown = _alone(quoted)
-    if quoted.room is not by.room:
-        for name in ("delivered_to", "read_receipts", "reactions"):
-            shown |= {name: [], f"{name}_count": 0}
-    return shown
+    return shown if quoted.room is by.room else {**shown, **_OF_NOBODY}
 
 
 def copy(source: Message, room: Room) -> dict[str, Any]:
@@ -71,7 +79,7 @@ def copy(source: Message, room: Room) -> dict[str, Any]:
 
     Nobody is told there who has read it, nor, in another room, where it stands.
     """
-    shown = _alone(source) | {"delivered_to": [], "read_receipts": [], "reactions": []}
+    shown = _alone(source) | _OF_NOBODY
     return shown if source.room is room else {**shown, "room": {"id": None}}
 
 
@@ -103,7 +111,11 @@ def _common(room: Room) -> dict[str, Any]:
 
 def detail(room: Room) -> dict[str, Any]:
     """A room with its members."""
-    members = [person.shown for person in room.members]
+    # Those who lead come first.
+    members = [
+        person.shown
+        for person, _ in sorted(room.members.items(), key=lambda item: not item[1].leads)
+    ]
     shown = {
         **_common(room),
         "property": {"preferences": room.preferences},

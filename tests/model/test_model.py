@@ -29,7 +29,7 @@ from tests.wire.rooms import wire_id
 #: So many steps are one story, which begins with new people.
 STORY = 80
 #: So many steps are tried, and the same ones each time, unless `CHAT_FUZZ_STEPS` says otherwise.
-STEPS = 1200
+STEPS = 4000
 #: A fault is found within so many; it ends with the first difference.
 SEARCH = 4000
 CHOSEN = os.environ.get("CHAT_FUZZ_STEPS")
@@ -129,11 +129,6 @@ def newcomers_read_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Resumption, "_last_seq", last_seq)
 
 
-def quotes_tell_of_their_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quote shows in another room who has read it in its own."""
-    monkeypatch.setattr(relations, "_quote", lambda message, quoted: quoted)
-
-
 def frames_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hub forgets to deliver the change of a room."""
     deliver = Dispatcher.deliver
@@ -166,7 +161,6 @@ def forwards_follow_their_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         anybody_changes_messages,
         newcomers_read_the_log,
-        quotes_tell_of_their_readers,
         frames_are_lost,
         the_log_keeps_what_is_deleted,
         of_two_each_moderates,

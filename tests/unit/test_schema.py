@@ -256,13 +256,7 @@ def test_what_a_resolver_raises_comes_as_it_was(schema: GraphQLSchema, alice: An
         Document(schema, SEND).execute(given, context=Context(alice.pk))
     records = Document(get_schema()._schema, "{ room_records { total_count } }")
     with pytest.raises(NotAuthenticated):
-<<<<<<< HEAD
-        Document(get_schema()._schema, "{ room_records { total_count } }").execute(
-            context=Context(0)
-        )
-=======
         records.execute(context=Context(0))
->>>>>>> e589cd0a676d538db741af4033bb79e6c839298e
 
 
 def test_a_document_executes_again_and_again(
