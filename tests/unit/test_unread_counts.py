@@ -57,6 +57,7 @@ class Reading:
 
     position: int
     marked: bool = False
+    muted: bool = False
     receipts: set[Any] = field(default_factory=set)
 
 
@@ -139,6 +140,9 @@ class Story:
         if what == "send":
             for _ in range(number % 3 + 1):
                 self.said.append(Said(act.send_message(room, "hello").message_id, who))
+        elif what == "mute":
+            act.set_room_preferences(room, {"muted_until": "forever" if flag else None})
+            reading.muted = flag
         elif what == "leave":
             if who:
                 act.leave_room(room)
@@ -202,6 +206,10 @@ class Story:
             expected = self.unread(who)
             answer = device._ask({"room_id": str(self.room.pk)})
             assert [each["unread_count"] for each in answer["rooms"]] == [expected]
+            reading = self.reading[who]
+            assert reading is not None
+            totals, aside = answer["totals"], expected if reading.muted else 0
+            assert (totals["messages"], totals["muted"]) == (expected - aside, aside)
             listed = perform(device.user, "room.list", {})[0]["data"]["rooms"]
             assert [each["unread_count"] for each in listed] == [expected]
             if follows:
@@ -210,7 +218,7 @@ class Story:
                 assert device.counts.total == expected
 
 
-WHAT = ("send", "send", "read", "read", "mark", "receipt", "receipt", "edit", "delete")
+WHAT = ("mute", "send", "send", "read", "read", "mark", "receipt", "receipt", "edit", "delete")
 steps = st.lists(
     st.tuples(
         st.sampled_from([*WHAT, "leave", "join"]),
