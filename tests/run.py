@@ -69,33 +69,42 @@ INDEPENDENT = (
     "tests/unit/test_startup.py",
     "tests/unit/test_validation.py",
 )
-#: Tests of the socket in which a layer brings nothing but frames. They run on PostgreSQL with the
-#: Pub/Sub layer; with the other layer of Redis they would say the same.
-SAME_ON_LAYERS = (
+#: Tests of the socket to which it matters how a layer brings frames, or that it fails. The other
+#: ones run on PostgreSQL with the Pub/Sub layer; with the other layer of Redis they would say the
+#: same.
+ON_LAYERS = (
+    "tests/wire/test_connection.py",
+    "tests/wire/test_joining.py",
+    "tests/wire/test_locked_rooms.py",
+    "tests/wire/test_messages.py",
+    "tests/wire/test_neighbours.py",
+    "tests/wire/test_order.py",
+    "tests/wire/test_presence.py",
+    "tests/wire/test_reauthorisation.py",
+    "tests/wire/test_reference_clients.py",
+    "tests/wire/test_resume.py",
+    "tests/wire/test_resume_live.py",
+    "tests/wire/test_sessions.py",
+)
+#: Tests of the socket to which the project's models make no difference: servers, frames, limits,
+#: clients.
+OF_ANY_PROJECT = (
     "tests/wire/test_cleaning.py",
     "tests/wire/test_compression.py",
     "tests/wire/test_contents.py",
-    "tests/wire/test_error_order.py",
-    "tests/wire/test_extensions.py",
-    "tests/wire/test_former_members.py",
-    "tests/wire/test_history.py",
     "tests/wire/test_large_answers.py",
-    "tests/wire/test_leaks.py",
     "tests/wire/test_limits.py",
     "tests/wire/test_logins.py",
     "tests/wire/test_logs.py",
-    "tests/wire/test_media.py",
     "tests/wire/test_monitoring.py",
+    "tests/wire/test_neighbours.py",
+    "tests/wire/test_order.py",
     "tests/wire/test_origins.py",
-    "tests/wire/test_privacy.py",
-    "tests/wire/test_room_changes.py",
-    "tests/wire/test_room_creation.py",
-    "tests/wire/test_room_listing.py",
-    "tests/wire/test_room_pages.py",
+    "tests/wire/test_reference_clients.py",
+    "tests/wire/test_resume_live.py",
     "tests/wire/test_servers.py",
     "tests/wire/test_sizes.py",
     "tests/wire/test_slow_clients.py",
-    "tests/wire/test_writing.py",
 )
 #: Has steps of its own, and takes as long as it is told to.
 STRESS = "tests/stress"
@@ -211,6 +220,13 @@ def _without(*paths: str) -> tuple[str, ...]:
     return tuple(f"--ignore={path}" for path in paths)
 
 
+def _besides(files: tuple[str, ...]) -> list[str]:
+    """Return the other files and directories of tests of the socket."""
+    there = Path(__file__).with_name("wire").iterdir()
+    tests = [f"tests/wire/{path.name}" for path in there if not path.name.startswith("_")]
+    return sorted({*tests} - {*files} - {"tests/wire/conftest.py"})
+
+
 def _subsets(layout: str) -> Step:
     """Let every project of a layout live, which the other steps do with a part of them."""
     test = "test_a_project_migrates_and_chats_there_and_back"
@@ -256,11 +272,14 @@ STEPS: dict[str, Step] = {
     ),
     "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
     "browser": _suite("sqlite", "memory", BROWSER),
+    # The endpoint has the rights of the socket, whatever the database.
     "postgres-redis": _suite(
-        "postgres", "redis", "tests", *_without(STRESS, *INDEPENDENT, *SAME_ON_LAYERS)
+        "postgres",
+        "redis",
+        "tests",
+        *_without(*_besides(ON_LAYERS), STRESS, "tests/rights/test_endpoint.py", *INDEPENDENT),
     ),
-    # Generated input asks nothing of a layer that the other suites do not ask.
-    "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(CLIENTS, GENERATED)),
+    "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(CLIENTS)),
     # A project unlike the plain one: other users, swapped models, one more room type. Generated
     # input looks into no model.
     "custom": _suite(
@@ -268,7 +287,7 @@ STEPS: dict[str, Step] = {
         "memory",
         "tests/custom",
         "tests/wire",
-        *_without(CLIENTS, GENERATED),
+        *_without(CLIENTS, GENERATED, *OF_ANY_PROJECT),
         project="custom",
     ),
     "projects": _suite("sqlite", "memory", "tests/projects"),

@@ -12,7 +12,7 @@ import pytest
 from tests.client import Client
 from tests.conftest import Users
 from tests.servers import HOST, ROOT, ChatProcess
-from tests.timing import PATIENCE
+from tests.timing import PATIENCE, eventually
 
 TOKEN = "token-9b3d77"
 PAGE = ROOT / "docs" / "deployment.md"
@@ -60,6 +60,8 @@ async def test_a_server_that_logs_addresses_logs_no_token(
             connection.request("GET", f"/admin/?{query}")
             assert connection.getresponse().status == 302
             connection.close()
+            # A server may drop what it has not written yet when it ends.
+            await eventually(lambda: "/admin/" in server.log, "the request is logged")
         server.stop()
         log = server.log
 
