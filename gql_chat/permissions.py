@@ -162,6 +162,18 @@ class PermissionHandler:
         """
         return True
 
+    def can_use(self, user: AbstractBaseUser, event: str, room: AbstractRoom | None) -> bool:
+        """Return whether the user may do what concerns nobody else: everybody may.
+
+        Args:
+            user: who acts.
+            event: the event type: `message.save`, `message.unsave`, `saved.list`,
+                `room.preferences`, `user.preferences`, `unread.list`, `mention.list`,
+                `presence.set`, `room.members` or `room.pins`.
+            room: the room that it is about, in which the user is; None where it is about none.
+        """
+        return True
+
     def can_delete_message(self, membership: Membership, message: AbstractMessage) -> bool:
         """Return whether the member may delete a message of the room.
 
@@ -227,6 +239,9 @@ class _Unrestricted(PermissionHandler):
         return True
 
     def can_mark_read(self, membership: Membership) -> bool:
+        return True
+
+    def can_use(self, user: AbstractBaseUser, event: str, room: AbstractRoom | None) -> bool:
         return True
 
     def can_contact(self, user: AbstractBaseUser, others: Users) -> Users:

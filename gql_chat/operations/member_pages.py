@@ -15,6 +15,7 @@ from ..models.people import check_query, named_like
 from ..models.rules import Role
 from .base import Operations
 from .cursors import PERSON, find_size, part, read_user
+from .uses import check_use
 
 ROLES = tuple(role for role, _ in Role.CHOICES)
 """The roles that members are asked for by."""
@@ -82,6 +83,7 @@ class MemberPageOperations(Operations):
             wanted &= Q(role=role)
         key = None if after is None else read_user(after, _NO_MEMBER)
         room = self.enter(room_id).room
+        check_use(self, "room.members", room)
         members = Membership.objects.primary(room_id=room.pk)
         if key is not None:
             wanted &= _follow(members, key)

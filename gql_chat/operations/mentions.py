@@ -12,8 +12,9 @@ from ..models.mentioned import count_first, find_newest, find_older
 from ..models.relations import load_first
 from ..models.visibility import hide_quotes
 from ..nouns import has_feature
-from .base import Operations, check_active, primary
+from .base import Operations, primary
 from .sight import check_sees
+from .uses import check_use
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class MentionOperations(Operations):
             raise Invalid({"paginate": {"size": "A whole number from 1 up is needed."}})
         most = chat_settings.MAX_PAGE_SIZE
         size = most if size is None else min(size, most or size)
-        check_active(self.user)
+        check_use(self, "mention.list")
         place = self._find_place(before)
         limit = self.budget.find_limit()
         # One more than is shown tells whether there are more.

@@ -20,6 +20,7 @@ from .base import Operations, operation, primary
 from .features import need
 from .listings import Listing, find_size, read_listing
 from .sight import check_sees
+from .uses import check_use
 
 
 class PinOperations(Operations):
@@ -99,6 +100,7 @@ class PinOperations(Operations):
         need("pins")
         size = find_size(size)
         membership = self.enter(room_id)
+        check_use(self, "room.pins", membership.room)
         since = visible_from(membership)
         pins = primary(Pin.objects).filter(running(timezone.now()), room_id=membership.room_id)
         cursor = None

@@ -20,7 +20,8 @@ from ..models.preferences import FOREVER, Notify, has_preferences, is_coming, pr
 from ..nouns import has_feature
 from ..sql.statements import Among, Many, One, Statement
 from ..times import check_time
-from .base import Operations, check_active, operation
+from .base import Operations, operation
+from .uses import check_use
 
 _of_user: Statement[Any] = Statement(
     lambda user_id, room_ids: RoomPreferences.objects.filter(
@@ -171,6 +172,7 @@ class PreferenceOperations(Operations):
         with streams.transaction() as outbox:
             # Two devices come one after the other, and whoever leaves the room leaves no row.
             room = self.enter(room_id, lock=bool(values)).room
+            check_use(self, "room.preferences", room)
             _check_times(values)
             rows = primary(RoomPreferences).filter(room_id=room.pk, user_id=self.user_id)
             before = rows.first()
@@ -216,7 +218,7 @@ class PreferenceOperations(Operations):
         """
         values = _check(data or {}, _USER_CHECKS)
         with streams.transaction() as outbox:
-            check_active(self.user)
+            check_use(self, "user.preferences")
             _check_times(values)
             rows = primary(UserPreferences).filter(user_id=self.user_id)
             if not values:

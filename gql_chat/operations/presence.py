@@ -16,6 +16,7 @@ from ..errors import Invalid, NotFound, PermissionDenied, quote
 from ..models import IdleSocket, Membership, Presence, get_model
 from ..permissions import PermissionHandler
 from .base import Operations, check_active, operation, own_memberships, primary
+from .uses import check_use
 
 INVISIBLE, AUTO = SHOWN = ("invisible", "auto")
 """What a user may show: that they are offline, or what is so."""
@@ -140,7 +141,7 @@ class PresenceOperations(Operations):
         if status not in SHOWN:
             raise Invalid({"status": f"{quote(status)} is not one of {', '.join(SHOWN)}."})
         with streams.transaction():
-            user, rows = self.user, primary(Presence.objects)
+            user, rows = check_use(self, "presence.set"), primary(Presence.objects)
             own = rows.filter(user_id=self.user_id)
             if status == AUTO:
                 changed = own.filter(invisible_since__isnull=False).update(invisible_since=None)

@@ -27,7 +27,8 @@ from ..models.unread import (
 from ..nouns import require_feature
 from ..sql.statements import One, Statement, Update, find_by
 from ..sql.together import all_together
-from .base import Operations, check_active, operation
+from .base import Operations, operation
+from .uses import check_use
 
 _TICK = timedelta(microseconds=1)
 _WEIGHT = 320
@@ -196,10 +197,10 @@ class ReadMarkerOperations(Operations):
             NotAuthenticated: the account is gone or was deactivated.
         """
         require_feature("read_markers")
-        if room_id is None:
-            check_active(self.user)
-        else:
-            room_id = self.enter(room_id).room.pk
+        room = None if room_id is None else self.enter(room_id).room
+        check_use(self, "unread.list", room)
+        if room is not None:
+            room_id = room.pk
         unread = self._count()
         if room_id is None:
             rooms = [room for room in unread.rooms if room.waits]

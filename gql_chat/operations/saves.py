@@ -16,9 +16,10 @@ from ..models.relations import load_messages
 from ..models.saves import SavedMessage
 from ..models.visibility import hide_quotes, members_who_see, visible_from
 from ..nouns import has_feature
-from .base import Operations, check_active, operation, primary
+from .base import Operations, operation, primary
 from .features import need
 from .listings import Listing, find_size, read_listing
+from .uses import check_use
 
 
 class SaveOperations(Operations):
@@ -37,6 +38,7 @@ class SaveOperations(Operations):
         with streams.transaction() as outbox:
             need("pins")
             message, membership = self.enter_message(message_id)
+            check_use(self, "message.save", membership.room)
             if message.is_deleted:
                 raise Invalid("A deleted message cannot be saved.")
             # Under the lock of the message's room: of two devices one is the first.
@@ -64,6 +66,7 @@ class SaveOperations(Operations):
         with streams.transaction() as outbox:
             need("pins")
             message, membership = self.enter_message(message_id)
+            check_use(self, "message.unsave", membership.room)
             mine = primary(SavedMessage.objects).filter(user_id=membership.user_id)
             saved = mine.filter(message_id=message.pk).first()
             if saved is None or message.is_deleted:
@@ -88,7 +91,7 @@ class SaveOperations(Operations):
         """
         need("pins")
         size = find_size(size)
-        user = check_active(self.user)
+        user = check_use(self, "saved.list")
         mine = primary(SavedMessage.objects).filter(user_id=user.pk)
         cursor = None
         if before is not None:
