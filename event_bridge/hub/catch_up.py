@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from gql_chat import streams
@@ -114,7 +114,7 @@ class CatchUp:
                     # The log was pruned further than this hub has come. The clients have to fetch
                     # what is lost here; resuming tells them so.
                     stream.skip_to(envelopes[0].seq - 1)
-                    for user in stream.users:
+                    for user in () if _is_all_that_is_left(envelopes) else stream.users:
                         self._dispatcher.interrupt(user)
                 self._take(envelopes)
                 self._sequencer.apply_early(stream.name)
@@ -145,7 +145,8 @@ class CatchUp:
             if stream.late.get(user) is not late:
                 return
             due = [envelope for envelope in found if envelope.seq <= stream.position]
-            if not due or due[0].seq > late.seq + 1:
+            is_lost = not due or due[0].seq > late.seq + 1
+            if is_lost and not _is_all_that_is_left(found):
                 # The log was pruned meanwhile: the client has to fetch what is lost here.
                 self._dispatcher.interrupt(user)
             for envelope in due:
@@ -155,3 +156,11 @@ class CatchUp:
                     return
                 self._dispatcher.deliver_to(user, envelope)
             late.seq = due[-1].seq if due else stream.position
+
+
+def _is_all_that_is_left(envelopes: Sequence[Envelope]) -> bool:
+    """Tell whether a room was deleted, and its log with it but for the frame that says so.
+
+    What is lost then is nothing that a client could fetch.
+    """
+    return bool(envelopes) and bool((envelopes[0].change or {}).get("closed"))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import connections, router
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from ..conf import chat_settings
 from ..models import AbstractMessage, EventSubject, MessageCopy, StreamEvent, get_model
@@ -166,8 +166,10 @@ def erase_room(room_id: Any) -> int:
     log = StreamEvent.objects.using(connection.alias)
     ours = log.filter(stream=room_stream(room_id))
     # The newest one has to stay: it closes the stream, and numbers are counted on from there.
-    newest = ours.order_by("-seq").values_list("seq", flat=True).first() or 0
-    earlier = ours.filter(seq__lt=newest)
+    newest = ours.order_by("-seq").only("seq", "change").first()
+    earlier = ours.filter(seq__lt=newest.seq if newest is not None else 0)
+    if newest is not None:
+        _keep_departures(newest, earlier)
     subjects = EventSubject.objects.using(connection.alias)
     subjects.filter(event__in=earlier).delete()
     count = earlier.delete()[0]
@@ -187,6 +189,25 @@ def erase_room(room_id: Any) -> int:
         return changed
 
     return count + _rewrite(connection, _find_frames(connection, [room_id]), change)
+
+
+def _keep_departures(closing: StreamEvent, earlier: QuerySet[StreamEvent]) -> None:
+    """Say in the frame that closes a stream who had left before: the frames that say so go.
+
+    A process that has not heard of a departure would tell the user of the deletion.
+    """
+    changes = earlier.filter(change__isnull=False).order_by("-seq").values_list("change", flat=True)
+    is_out: dict[str, bool] = {}
+    for change in changes[:_FRAMES_AT_ONCE]:
+        # What came last counts, and that is looked at first.
+        for word, out in (("left", True), ("joined", False)):
+            for user in change.get(word, ()):
+                is_out.setdefault(user, out)
+    change = closing.change or {}
+    left = {*change.get("left", ()), *(user for user, is_so in is_out.items() if is_so)}
+    if left:
+        closing.change = {**change, "left": sorted(left)}
+        closing.save(update_fields=["change"])
 
 
 def _connection() -> BaseDatabaseWrapper:

@@ -19,7 +19,7 @@ class Reserved(PermissionHandler):
     """One event is kept from everybody, and each question is noted."""
 
     refused = ""
-    asked: list[Any] = []  # noqa: RUF012
+    asked: list[Any] = []
 
     def can_use(self, user: Any, event: str, room: Any) -> bool:
         self.asked.append((user.pk, event, getattr(room, "pk", None)))

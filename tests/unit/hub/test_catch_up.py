@@ -42,6 +42,21 @@ def test_a_log_that_was_pruned_too_far_interrupts_those_who_lost_something(world
     assert socket.of(A) == [5, 6]
 
 
+def test_a_room_that_is_gone_with_its_log_interrupts_nobody(world: World) -> None:
+    world.commit(A, joined=["1", "2"])
+    one, two = world.open("1"), world.open("2")
+    for _ in range(5):
+        world.commit(A)
+    # The frame by which they left went with the others: the last one tells it.
+    world.commit(A, closed=True, left=["2"])
+    world.pruned = 6
+
+    world.settle()
+
+    assert (one.interrupted, two.interrupted) == (False, False)
+    assert (one.of(A), two.of(A)) == ([7], [])
+
+
 def test_who_was_removed_with_a_frame_gets_what_came_before_it(world: World) -> None:
     world.commit(A, joined=["1", "2"])
     one, two = world.open("1"), world.open("2")

@@ -304,3 +304,18 @@ def test_many_frames_are_written_anew_by_the_hundred(
     assert streams.erase_messages([talk.message]) >= 8
 
     assert find_remains(SECRET, {"Message", "MessageMediaAsset"}) == []
+
+
+def test_the_frame_that_is_left_of_a_room_says_who_had_left_before(users: Users) -> None:
+    alice, bob, carol, dora = users.make("alice", "bob", "carol", "dora")
+    room = GroupChat.objects.create(name="group", creator=alice)
+    owner = EventHandler(alice.pk)
+    owner.add_members(room.pk, [bob.pk, carol.pk, dora.pk])
+    EventHandler(bob.pk).leave_room(room.pk)
+    EventHandler(carol.pk).leave_room(room.pk)
+    owner.add_members(room.pk, [carol.pk])
+
+    owner.delete_room(room.pk)
+
+    (left,) = StreamEvent.objects.filter(stream=room_stream(room.pk))
+    assert left.change == {"closed": True, "left": [str(bob.pk)]}
