@@ -198,7 +198,7 @@ def _keep_departures(closing: StreamEvent, earlier: QuerySet[StreamEvent]) -> No
     """
     changes = earlier.filter(change__isnull=False).order_by("-seq").values_list("change", flat=True)
     is_out: dict[str, bool] = {}
-    for change in changes[:_FRAMES_AT_ONCE]:
+    for change in filter(None, changes[:_FRAMES_AT_ONCE]):
         # What came last counts, and that is looked at first.
         for word, out in (("left", True), ("joined", False)):
             for user in change.get(word, ()):
