@@ -272,12 +272,12 @@ STEPS: dict[str, Step] = {
     ),
     "sqlite-unmeasured": _suite("sqlite", "memory", *UNMEASURED),
     "browser": _suite("sqlite", "memory", BROWSER),
-    # The endpoint has the rights of the socket, whatever the database.
+    # Rights are the same, whatever the database.
     "postgres-redis": _suite(
         "postgres",
         "redis",
         "tests",
-        *_without(*_besides(ON_LAYERS), STRESS, "tests/rights/test_endpoint.py", *INDEPENDENT),
+        *_without(*_besides(ON_LAYERS), STRESS, "tests/rights", *INDEPENDENT),
     ),
     # What is generated is the same for all databases.
     "postgres-pubsub": _suite("postgres", "pubsub", *WIRE, *_without(CLIENTS, GENERATED)),

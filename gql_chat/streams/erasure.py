@@ -204,9 +204,10 @@ def _keep_departures(closing: StreamEvent, earlier: QuerySet[StreamEvent]) -> No
             for user in change.get(word, ()):
                 is_out.setdefault(user, out)
     change = closing.change or {}
-    left = {*change.get("left", ()), *(user for user, is_so in is_out.items() if is_so)}
-    if left:
-        closing.change = {**change, "left": sorted(left)}
+    known = change.get("left", [])
+    more = [user for user, is_so in is_out.items() if is_so and user not in known]
+    if more:
+        closing.change = {**change, "left": [*known, *more]}
         closing.save(update_fields=["change"])
 
 

@@ -352,14 +352,14 @@ def test_aliases_are_counted_one_by_one_before_any_of_them_runs(
 def test_aliases_take_rooms_one_by_one(tool: Tool, limit: Any, orm: Orm) -> None:
     limit(ROOM_RATE_LIMIT={"events": 3, "seconds": 10_000})
     fields = [
-        f'a{number}: create_room(input: {{type: "GroupChat", name: "x"}}) {{ id }}'
+        f'a{number}: create_room(input: {{type: "GroupChat", name: "one by one"}}) {{ id }}'
         for number in range(5)
     ]
 
     _, body = tool.post(f"mutation {{ {' '.join(fields)} }}")
 
     assert {error["extensions"]["code"] for error in body["errors"]} == {4029}
-    assert orm(GroupChat.objects.filter(name="x").count) == 3
+    assert orm(GroupChat.objects.filter(name="one by one").count) == 3
 
 
 def test_each_field_of_an_operation_may_name_so_many_ids(
